@@ -1,0 +1,1 @@
+//! Floor 7: words and flags in, tables out.

@@ -1,0 +1,1 @@
+//! Experiment files: TOML in, a checked experiment out.

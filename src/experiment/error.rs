@@ -1,0 +1,87 @@
+//! The one error type of the program, one variant per thing its reader can do about it.
+
+use std::path::{Path, PathBuf};
+
+/// What went wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The experiment file, an override or a scheme word cannot be used; the report points at every problem.
+    #[error("{report}")]
+    Experiment { report: String },
+    /// A data file is missing, damaged or does not fit.
+    #[error("{}: {problem}", file.display())]
+    Data { file: PathBuf, problem: String, remedy: String },
+    /// A run folder, checkpoint or model file is missing, damaged or does not fit.
+    #[error("{}: {problem}", path.display())]
+    Model { path: PathBuf, problem: String, remedy: String },
+    /// A parameter or measurement stopped being a number.
+    #[error("training diverged at step {step}: {measure} is {value}")]
+    Diverged { step: u64, measure: String, value: f64 },
+    /// Something asked for is possible in principle but too large, or not offered for this model.
+    #[error("{problem}")]
+    Refused { problem: String, remedy: String },
+    /// The operating system refused a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// Stopped by Ctrl-C after saving a checkpoint.
+    #[error("interrupted at step {step}; everything up to it is saved")]
+    Interrupted { run: PathBuf, step: u64 },
+    /// An operation on tensors failed: a fault of the program or of the device.
+    #[error("computation failed: {problem}")]
+    Compute { problem: String },
+}
+
+/// Results of the floors that do input and output.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The process's exit code, as documented in the README.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Compute { .. } => 1,
+            Self::Experiment { .. } | Self::Refused { .. } => 2,
+            Self::Data { .. } => 3,
+            Self::Model { .. } => 4,
+            Self::Diverged { .. } => 5,
+            Self::Io { .. } => 6,
+            Self::Interrupted { .. } => 130,
+        }
+    }
+
+    /// One action that helps, if there is one.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Experiment { .. } => None,
+            Self::Data { remedy, .. } | Self::Model { remedy, .. } | Self::Refused { remedy, .. } => {
+                Some(remedy.clone())
+            }
+            Self::Diverged { .. } => {
+                Some("lower train.learning_rate, or resume from the last checkpoint with a lower one".into())
+            }
+            Self::Io { source, .. } => Some(match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    "free some disk space, then resume the run".into()
+                }
+                std::io::ErrorKind::PermissionDenied => "check the permissions of the folder".into(),
+                std::io::ErrorKind::NotFound => "check the path".into(),
+                _ => "check that the path is a writable file or folder".into(),
+            }),
+            Self::Interrupted { run, .. } => Some(format!("continue with: dbm resume {}", run.display())),
+            Self::Compute { .. } => Some("please report this with the experiment file".into()),
+        }
+    }
+
+    /// For `map_err` on operations of the file system.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        // candle appends a backtrace to its message when backtraces are on; the first line says it all.
+        let text = error.to_string();
+        Self::Compute { problem: text.lines().next().unwrap_or_default().to_string() }
+    }
+}

@@ -1,0 +1,1 @@
+//! Observers of a run: TensorBoard events, the metrics archive, the terminal.

@@ -1,0 +1,3 @@
+//! The command `dbm`.
+
+fn main() {}

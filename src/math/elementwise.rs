@@ -1,0 +1,101 @@
+//! Element-wise functions, fused into one pass on a CPU and composed from tensor operations on other devices.
+
+use super::random::unit_interval;
+use super::{DType, Device, Result, Stream, Tensor, bail};
+use candle_core::{CpuStorage, Storage};
+use rayon::prelude::*;
+
+/// Below this many values a second thread costs more than it saves.
+const PARALLEL_FROM: usize = 1 << 15;
+
+/// σ(x) = 1 / (1 + e^-x), the mean of a binary unit with input `x`.
+pub fn sigmoid(input: &Tensor) -> Result<Tensor> {
+    if on_host(input) {
+        map(input, |x| 1.0 / (1.0 + (-x).exp()), |x| 1.0 / (1.0 + (-x).exp()))
+    } else {
+        candle_nn::ops::sigmoid(input)
+    }
+}
+
+/// ln(1 + e^x) without overflow: the log-normaliser of a binary unit.
+pub fn ln_one_plus_exp(input: &Tensor) -> Result<Tensor> {
+    if on_host(input) {
+        map(input, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
+    } else {
+        composed_ln_one_plus_exp(input)
+    }
+}
+
+/// Entropy in nats of a binary unit with input `x`: ln(1 + e^x) - x σ(x), accurate when the unit is saturated.
+pub fn entropy_of_binary(input: &Tensor) -> Result<Tensor> {
+    // H is even in x; at |x| it is ln(1 + e^-|x|) + |x| e^-|x| / (1 + e^-|x|), a sum of two non-negative terms.
+    if on_host(input) {
+        let single = |x: f32| {
+            let (a, e) = (x.abs(), (-x.abs()).exp());
+            if e == 0.0 { 0.0 } else { e.ln_1p() + a * e / (1.0 + e) }
+        };
+        let double = |x: f64| {
+            let (a, e) = (x.abs(), (-x.abs()).exp());
+            if e == 0.0 { 0.0 } else { e.ln_1p() + a * e / (1.0 + e) }
+        };
+        map(input, single, double)
+    } else {
+        composed_ln_one_plus_exp(input)? - (input * candle_nn::ops::sigmoid(input)?)?
+    }
+}
+
+/// States in {0, 1}: 1 with probability σ(input), drawn from `stream`.
+pub fn sample_binary(input: &Tensor, stream: Stream) -> Result<Tensor> {
+    let (rows, columns) = input.dims2()?;
+    if !on_host(input) {
+        let uniform = stream.uniform(rows, columns, input.dtype(), input.device())?;
+        return uniform.lt(&candle_nn::ops::sigmoid(input)?)?.to_dtype(input.dtype());
+    }
+    // u < σ(x) without a division.
+    match input.dtype() {
+        DType::F32 => {
+            let mut values = input.flatten_all()?.to_vec1::<f32>()?;
+            stream.fill_rows(&mut values, columns, |x, word| f32::from(unit_interval(word) * (1.0 + (-x).exp()) < 1.0));
+            Tensor::from_vec(values, (rows, columns), &Device::Cpu)
+        }
+        DType::F64 => {
+            let mut values = input.flatten_all()?.to_vec1::<f64>()?;
+            stream.fill_rows(&mut values, columns, |x, word| {
+                f64::from(u8::from(f64::from(unit_interval(word)) * (1.0 + (-x).exp()) < 1.0))
+            });
+            Tensor::from_vec(values, (rows, columns), &Device::Cpu)
+        }
+        other => bail!("states are f32 or f64, not {other:?}"),
+    }
+}
+
+fn composed_ln_one_plus_exp(input: &Tensor) -> Result<Tensor> {
+    input.relu()? + (input.abs()?.neg()?.exp()? + 1.0)?.log()?
+}
+
+fn on_host(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu()
+}
+
+fn map(tensor: &Tensor, single: impl Fn(f32) -> f32 + Sync, double: impl Fn(f64) -> f64 + Sync) -> Result<Tensor> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let range = layout.start_offset()..layout.start_offset() + layout.shape().elem_count();
+    match &*storage {
+        Storage::Cpu(CpuStorage::F32(values)) => {
+            Tensor::from_vec(map_slice(&values[range], single), tensor.shape(), &Device::Cpu)
+        }
+        Storage::Cpu(CpuStorage::F64(values)) => {
+            Tensor::from_vec(map_slice(&values[range], double), tensor.shape(), &Device::Cpu)
+        }
+        _ => bail!("element-wise functions take f32 or f64, not {:?}", tensor.dtype()),
+    }
+}
+
+fn map_slice<T: Copy + Send + Sync>(values: &[T], function: impl Fn(T) -> T + Sync) -> Vec<T> {
+    if values.len() < PARALLEL_FROM {
+        values.iter().map(|&x| function(x)).collect()
+    } else {
+        values.par_iter().with_min_len(PARALLEL_FROM / 4).map(|&x| function(x)).collect()
+    }
+}

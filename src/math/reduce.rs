@@ -1,0 +1,48 @@
+//! Reductions: per example on the device, over examples in `f64` on the host.
+
+use super::{DType, Result, Tensor};
+
+/// One value per example in nats, on the host.
+pub type Nats = Vec<f64>;
+
+/// A tensor of any shape as `f64` values on the host, row by row.
+pub fn host(tensor: &Tensor) -> Result<Vec<f64>> {
+    tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
+}
+
+/// Sum over the units of each example: `[examples, units]` to `[examples]`.
+pub fn sum_units(values: &Tensor) -> Result<Tensor> {
+    values.sum(1)
+}
+
+/// Inner product of each example's rows, `[examples, units]` twice (or one row for all) to `[examples]`.
+pub fn inner(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    left.broadcast_mul(right)?.sum(1)
+}
+
+/// Largest absolute difference of each example's rows, `[examples]`, on the host.
+pub fn largest_change(before: &Tensor, after: &Tensor) -> Result<Vec<f64>> {
+    if before.dim(1)? == 0 {
+        return Ok(vec![0.0; before.dim(0)?]);
+    }
+    host(&(after - before)?.abs()?.max(1)?)
+}
+
+/// ln Σ exp(x), without overflow; minus infinity for no terms.
+pub fn log_sum_exp(values: &[f64]) -> f64 {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !largest.is_finite() {
+        return largest;
+    }
+    largest + values.iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
+}
+
+/// ln of the mean of exp(x).
+pub fn log_mean_exp(values: &[f64]) -> f64 {
+    log_sum_exp(values) - (values.len() as f64).ln()
+}
+
+/// Arithmetic mean; NaN for no values.
+pub fn mean_of(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}

@@ -1,0 +1,1 @@
+//! Laws of the mathematics: every approximation against its exact twin.

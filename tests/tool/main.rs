@@ -1,0 +1,1 @@
+//! Laws of the program: files, logs, errors, commands.
