@@ -1,1 +1,16 @@
-//! Floor.
+//! Floor 2: families of approximate posteriors q(h | v), each of which knows its own entropy and no model.
+
+mod factorial;
+mod table;
+
+use crate::math::{Layers, Result, Tensor};
+pub use factorial::Factorial;
+pub use table::{FreeLayer, Table};
+
+/// One q per example.
+pub trait Posterior {
+    /// Expected states, one tensor `[examples, units]` per hidden layer, bottom first.
+    fn means(&self) -> Result<Layers>;
+    /// Entropy of each example's q, `[examples]`, nats.
+    fn entropy(&self) -> Result<Tensor>;
+}

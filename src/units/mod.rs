@@ -1,1 +1,48 @@
-//! Floor.
+//! Floor 1: one kind of unit, given the input it receives.
+//!
+//! p(state | input) ∝ exp(state · input + log_base(state)). A kind is known by its log-normaliser: the mean is its slope, the
+//! variance its curvature. Reading the mean gives mean field, a sample gives Gibbs sampling, the mode gives iterated
+//! conditional modes.
+
+mod binary;
+
+use crate::math::{Result, Stream, Tensor};
+pub use binary::Binary;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// What the units of one layer are; every argument and result is `[examples, units]`.
+pub trait Units: Debug + Send + Sync {
+    /// The word for this kind in files and tables.
+    fn name(&self) -> &'static str;
+    /// ln Σ_state exp(state · input + log_base(state)) of each unit, nats.
+    fn log_normalizer(&self, input: &Tensor) -> Result<Tensor>;
+    /// Expected state.
+    fn mean(&self, input: &Tensor) -> Result<Tensor>;
+    /// Variance of the state.
+    fn variance(&self, input: &Tensor) -> Result<Tensor>;
+    /// Most probable state.
+    fn mode(&self, input: &Tensor) -> Result<Tensor>;
+    /// One state drawn from `stream`.
+    fn sample(&self, input: &Tensor, stream: Stream) -> Result<Tensor>;
+    /// ln of the base measure at a state, nats.
+    fn log_base(&self, state: &Tensor) -> Result<Tensor>;
+    /// Expectation of `log_base` at the given input, nats.
+    fn expected_log_base(&self, input: &Tensor) -> Result<Tensor>;
+    /// Entropy of each unit, nats.
+    fn entropy(&self, input: &Tensor) -> Result<Tensor>;
+    /// The input at which the mean is `share` of the mean at `old` and the rest that at `new` (damping).
+    fn mix(&self, old: &Tensor, new: &Tensor, share: f64) -> Result<Tensor>;
+    /// The input at which a unit has this mean; finite for means at the edge of the range.
+    fn input_of_mean(&self, mean: &Tensor) -> Result<Tensor>;
+    /// Every state of one unit, if there are finitely many.
+    fn states(&self) -> Option<&'static [f64]>;
+}
+
+/// A shared kind of unit.
+pub type Kind = Arc<dyn Units>;
+
+/// Every kind there is; the unit laws run on each.
+pub fn all_kinds() -> Vec<Kind> {
+    vec![Arc::new(Binary)]
+}

@@ -1,0 +1,90 @@
+//! The inference network of a DBM (Salakhutdinov & Larochelle 2010): one bottom-up pass with weights of its own.
+//!
+//! ν_l = mean(g_l ν_{l-1} R_{l-1} + r_{l-1}), ν_0 = v, where g_l = 2 below the top layer, standing in for the missing top-down
+//! input, and g_L = 1. `weights[l]` is R_l, `biases[l]` is r_l.
+
+use super::{Inference, Inferred, Trace};
+use crate::math::{Layers, Result, Stream, Tensor, bail};
+use crate::models::Dbm;
+use crate::posterior::Factorial;
+use crate::units::Kind;
+
+/// Recognition weights `[n_l, n_{l+1}]` and biases `[n_{l+1}]` for l = 0 … L - 1.
+#[derive(Clone, Debug)]
+pub struct Network {
+    units: Vec<Kind>,
+    weights: Vec<Tensor>,
+    biases: Vec<Tensor>,
+}
+
+impl Network {
+    /// From parameters; `units` are the kinds of the hidden layers. Fails where the shapes do not chain.
+    pub fn new(units: Vec<Kind>, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+        if weights.is_empty() || weights.len() != biases.len() || weights.len() != units.len() {
+            bail!("{} weight and {} bias tensors do not make a network", weights.len(), biases.len());
+        }
+        for (l, (weight, bias)) in weights.iter().zip(&biases).enumerate() {
+            let below = if l == 0 { weight.dim(0)? } else { biases[l - 1].dims1()? };
+            if weight.dims2()? != (below, bias.dims1()?) {
+                bail!("recognition.{l}.weight is {:?}, not [{below}, {}]", weight.dims(), bias.dims1()?);
+            }
+        }
+        Ok(Self { units, weights, biases })
+    }
+
+    /// The untrained network: the machine's own weights and hidden biases.
+    pub fn from_dbm(dbm: &Dbm) -> Result<Self> {
+        Self::new(dbm.units()[1..].to_vec(), dbm.weights().to_vec(), dbm.biases()[1..].to_vec())
+    }
+
+    /// The same network with other parameters of the same shapes.
+    pub fn with_parameters(&self, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+        Self::new(self.units.clone(), weights, biases)
+    }
+
+    /// `weights()[l]` is `[n_l, n_{l+1}]`.
+    pub fn weights(&self) -> &[Tensor] {
+        &self.weights
+    }
+
+    /// `biases()[l]` is `[n_{l+1}]`.
+    pub fn biases(&self) -> &[Tensor] {
+        &self.biases
+    }
+
+    /// Kinds of the hidden layers.
+    pub fn units(&self) -> &[Kind] {
+        &self.units
+    }
+
+    /// The factor g of the weights into layer `l + 1`.
+    pub fn gain(&self, l: usize) -> f64 {
+        if l + 1 < self.weights.len() { 2.0 } else { 1.0 }
+    }
+
+    /// Inputs of every hidden layer, `[examples, units]`, bottom first.
+    pub fn inputs(&self, visible: &Tensor) -> Result<Layers> {
+        let mut inputs: Layers = Vec::with_capacity(self.weights.len());
+        let mut below = visible.clone();
+        for (l, (weight, bias)) in self.weights.iter().zip(&self.biases).enumerate() {
+            if l > 0 {
+                below = self.units[l - 1].mean(&inputs[l - 1])?;
+            }
+            inputs.push((below.matmul(weight)? * self.gain(l))?.broadcast_add(bias)?);
+        }
+        Ok(inputs)
+    }
+
+    /// The factorial q of each example.
+    pub fn posterior(&self, visible: &Tensor) -> Result<Factorial> {
+        Ok(Factorial::from_inputs(self.units.clone(), self.inputs(visible)?))
+    }
+}
+
+impl Inference<Dbm> for Network {
+    type Posterior = Factorial;
+
+    fn infer(&self, _: &Dbm, visible: &Tensor, _: Stream) -> Result<Inferred<Factorial>> {
+        Ok(Inferred { q: self.posterior(visible)?, trace: Trace::fixed(visible.dim(0)?, 0, false) })
+    }
+}

@@ -1,0 +1,118 @@
+//! The deep Boltzmann machine of any depth (Salakhutdinov & Hinton 2009); depth one is the restricted Boltzmann machine.
+//!
+//! ln p̃(x_0 … x_L) = Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}, with x_0 = v. `biases[l]` is b_l, `weights[l]` is W_l.
+
+use super::{LatentModel, Stack};
+use crate::math::{DType, Device, Result, Stream, Tensor, bail, inner};
+use crate::units::{Binary, Kind};
+use std::sync::Arc;
+
+/// Layers 0 (visible) to L; `weights[l]` joins layers l and l + 1.
+#[derive(Clone, Debug)]
+pub struct Dbm {
+    units: Vec<Kind>,
+    weights: Vec<Tensor>,
+    biases: Vec<Tensor>,
+}
+
+impl Dbm {
+    /// From weights `[n_l, n_{l+1}]` and biases `[n_l]`; fails where the shapes do not chain.
+    pub fn new(units: Vec<Kind>, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+        if weights.is_empty() || biases.len() != weights.len() + 1 || units.len() != biases.len() {
+            bail!("{} weight and {} bias tensors do not make a machine", weights.len(), biases.len());
+        }
+        for (l, weight) in weights.iter().enumerate() {
+            let (below, above) = (biases[l].dims1()?, biases[l + 1].dims1()?);
+            if weight.dims2()? != (below, above) {
+                bail!("layers.{l}.weight is {:?}; the biases beside it ask for [{below}, {above}]", weight.dims());
+            }
+        }
+        Ok(Self { units, weights, biases })
+    }
+
+    /// All units binary.
+    pub fn binary(weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+        Self::new(biases.iter().map(|_| Arc::new(Binary) as Kind).collect(), weights, biases)
+    }
+
+    /// Binary units, normal weights of standard deviation `weight_std`, zero biases; `sizes` starts with the visible layer.
+    pub fn random(sizes: &[usize], weight_std: f64, stream: Stream, dtype: DType, device: &Device) -> Result<Self> {
+        let weights = sizes
+            .windows(2)
+            .enumerate()
+            .map(|(l, pair)| stream.at(l as u64).normal(pair[0], pair[1], dtype, device)? * weight_std)
+            .collect::<Result<_>>()?;
+        let biases = sizes.iter().map(|&n| Tensor::zeros(n, dtype, device)).collect::<Result<_>>()?;
+        Self::binary(weights, biases)
+    }
+
+    /// The same machine with other parameters of the same shapes.
+    pub fn with_parameters(&self, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+        Self::new(self.units.clone(), weights, biases)
+    }
+
+    /// Kind of each layer, visible first.
+    pub fn units(&self) -> &[Kind] {
+        &self.units
+    }
+
+    /// `weights()[l]` is `[n_l, n_{l+1}]`.
+    pub fn weights(&self) -> &[Tensor] {
+        &self.weights
+    }
+
+    /// `biases()[l]` is `[n_l]`; 0 is the visible layer.
+    pub fn biases(&self) -> &[Tensor] {
+        &self.biases
+    }
+
+    /// Units per layer, visible first.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.biases.iter().map(|bias| bias.elem_count()).collect()
+    }
+
+    /// Number of hidden layers.
+    pub fn depth(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Type of all parameters.
+    pub fn dtype(&self) -> DType {
+        self.weights[0].dtype()
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> &Device {
+        self.weights[0].device()
+    }
+
+    /// All layers with nothing clamped, visible first.
+    pub fn free(&self) -> Result<Stack> {
+        Ok(Stack {
+            units: self.units.clone(),
+            biases: self.biases.iter().map(|bias| bias.unsqueeze(0)).collect::<Result<_>>()?,
+            weights: self.weights.clone(),
+            offset: Tensor::zeros(1, self.dtype(), self.device())?,
+        })
+    }
+}
+
+impl LatentModel for Dbm {
+    type Clamped = Stack;
+
+    fn clamp(&self, visible: &Tensor) -> Result<Stack> {
+        let (_, units) = visible.dims2()?;
+        if units != self.biases[0].elem_count() {
+            bail!("examples have {units} values, the machine has {} visible units", self.biases[0].elem_count());
+        }
+        let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
+        biases[0] = visible.matmul(&self.weights[0])?.broadcast_add(&biases[0])?;
+        let base = self.units[0].log_base(visible)?.sum(1)?;
+        Ok(Stack {
+            units: self.units[1..].to_vec(),
+            biases,
+            weights: self.weights[1..].to_vec(),
+            offset: (inner(visible, &self.biases[0].unsqueeze(0)?)? + base)?,
+        })
+    }
+}

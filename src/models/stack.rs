@@ -1,0 +1,107 @@
+//! A stack of layers, each coupled to the next: a DBM with nothing clamped, or its hidden layers with v clamped.
+//!
+//! ln p̃(x) = offset + Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}. Clamping v leaves the same form on h_1 … h_L with v W_0 added to the
+//! bias of h_1 and b_0 · v as the offset, so mean field, sampling, enumeration and annealing are each written once.
+
+use super::{Conditionals, Multilinear};
+use crate::math::{DType, Device, Result, Tensor, inner, sum_units};
+use crate::units::Kind;
+
+/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and an offset `[1 or examples]`.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    pub(super) units: Vec<Kind>,
+    pub(super) biases: Vec<Tensor>,
+    pub(super) weights: Vec<Tensor>,
+    pub(super) offset: Tensor,
+}
+
+impl Stack {
+    /// Number of layers.
+    pub fn depth(&self) -> usize {
+        self.biases.len()
+    }
+
+    /// Type of all values.
+    pub fn dtype(&self) -> DType {
+        self.offset.dtype()
+    }
+
+    /// Where all values are.
+    pub fn device(&self) -> &Device {
+        self.offset.device()
+    }
+
+    /// Bias of each layer, `[1 or examples, units]`.
+    pub fn biases(&self) -> &[Tensor] {
+        &self.biases
+    }
+
+    /// What the neighbours of a layer send it, without its bias, `[rows, units]`; none for a stack of one layer.
+    pub fn from_neighbours(&self, states: &[Tensor], layer: usize) -> Result<Option<Tensor>> {
+        let below = layer.checked_sub(1).map(|l| states[l].matmul(&self.weights[l])).transpose()?;
+        let above = self.weights.get(layer).map(|w| states[layer + 1].matmul(&w.t()?)).transpose()?;
+        match (below, above) {
+            (Some(below), Some(above)) => Ok(Some((below + above)?)),
+            (below, above) => Ok(below.or(above)),
+        }
+    }
+
+    /// Weights times `share`, biases that far on the way from `base` to this stack's (the path of annealed importance
+    /// sampling); `base` holds one `[1, units]` per layer.
+    pub fn anneal(&self, share: f64, base: &[Tensor]) -> Result<Self> {
+        let blend = |(from, to): (&Tensor, &Tensor)| (from * (1.0 - share))?.broadcast_add(&(to * share)?);
+        Ok(Self {
+            units: self.units.clone(),
+            biases: base.iter().zip(&self.biases).map(blend).collect::<Result<_>>()?,
+            weights: self.weights.iter().map(|w| w * share).collect::<Result<_>>()?,
+            offset: (&self.offset * share)?,
+        })
+    }
+}
+
+impl Conditionals for Stack {
+    fn units(&self) -> &[Kind] {
+        &self.units
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        self.biases.iter().map(|bias| bias.dims()[1]).collect()
+    }
+
+    fn examples(&self) -> Result<usize> {
+        self.biases[0].dim(0)
+    }
+
+    fn input(&self, states: &[Tensor], layer: usize) -> Result<Tensor> {
+        match self.from_neighbours(states, layer)? {
+            Some(sent) => sent.broadcast_add(&self.biases[layer]),
+            None => self.biases[layer].broadcast_as(states[layer].shape())?.contiguous(),
+        }
+    }
+
+    fn log_joint(&self, states: &[Tensor]) -> Result<Tensor> {
+        let mut total = self.offset.broadcast_add(&inner(&states[0], &self.biases[0])?)?;
+        for layer in 0..self.depth() {
+            total = (total + sum_units(&self.units[layer].log_base(&states[layer])?)?)?;
+            if layer > 0 {
+                let sent = states[layer - 1].matmul(&self.weights[layer - 1])?;
+                total = (total + inner(&states[layer], &sent.broadcast_add(&self.biases[layer])?)?)?;
+            }
+        }
+        Ok(total)
+    }
+
+    fn select(&self, rows: &Tensor) -> Result<Self> {
+        // One row serves all examples; only what belongs to single examples is picked.
+        let pick = |t: &Tensor| if t.dim(0)? == 1 { Ok(t.clone()) } else { t.index_select(rows, 0) };
+        Ok(Self {
+            units: self.units.clone(),
+            biases: self.biases.iter().map(pick).collect::<Result<_>>()?,
+            weights: self.weights.clone(),
+            offset: pick(&self.offset)?,
+        })
+    }
+}
+
+impl Multilinear for Stack {}

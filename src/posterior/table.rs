@@ -1,0 +1,111 @@
+//! A table over the states of some layers; the units of the others are independent once a state is given.
+
+use super::Posterior;
+use crate::math::{DType, Layers, Nats, Result, Tensor, host, log_sum_exp, sum_units};
+use crate::units::Kind;
+
+/// q(h | v) = q(tabulated layers | v) Π q(h_i | tabulated layers, v).
+///
+/// Alternate layers of a Boltzmann machine are independent given the ones between them, so the exact posterior has this form
+/// with a table over only the smaller half of the layers.
+#[derive(Clone, Debug)]
+pub struct Table {
+    units: Vec<Kind>,
+    tabulated: Vec<(usize, Tensor)>,
+    free: Vec<FreeLayer>,
+    log_probs: Tensor,
+}
+
+/// A layer outside the table: the input of its units is `own` plus what the tabulated state sends.
+#[derive(Clone, Debug)]
+pub struct FreeLayer {
+    /// Index among the hidden layers.
+    pub layer: usize,
+    /// `[examples, units]`, or one row for all examples.
+    pub own: Tensor,
+    /// `[states, units]`.
+    pub from_state: Tensor,
+}
+
+impl Table {
+    /// From unnormalised log weights `[examples, states]` (`f64`) of tabulated states `(layer, [states, units])`; also returns
+    /// each example's log normaliser, nats.
+    pub fn normalize(
+        units: Vec<Kind>,
+        tabulated: Vec<(usize, Tensor)>,
+        free: Vec<FreeLayer>,
+        log_weights: &Tensor,
+    ) -> Result<(Self, Nats)> {
+        let log_normalizers: Nats = log_weights.to_vec2::<f64>()?.iter().map(|row| log_sum_exp(row)).collect();
+        let column = Tensor::from_slice(&log_normalizers, (log_normalizers.len(), 1), log_weights.device())?;
+        Ok((Self { units, tabulated, free, log_probs: log_weights.broadcast_sub(&column)? }, log_normalizers))
+    }
+
+    /// Number of examples.
+    pub fn examples(&self) -> Result<usize> {
+        self.log_probs.dim(0)
+    }
+
+    /// ln q of each tabulated state, `[examples, states]`, `f64`.
+    pub fn log_probs(&self) -> &Tensor {
+        &self.log_probs
+    }
+
+    /// q of the tabulated states of one example, `[1, states]`, `f64`.
+    fn probs(&self, example: usize) -> Result<Tensor> {
+        self.log_probs.narrow(0, example, 1)?.exp()
+    }
+
+    /// Inputs of a free layer of one example in every tabulated state, `[states, units]`.
+    fn free_inputs(&self, free: &FreeLayer, example: usize) -> Result<Tensor> {
+        let row = if free.own.dim(0)? == 1 { 0 } else { example };
+        free.from_state.broadcast_add(&free.own.narrow(0, row, 1)?)
+    }
+
+    /// Every layer's state in every tabulated state of one example, `[states, units]`: the means where a layer is free.
+    pub fn states(&self, example: usize) -> Result<Layers> {
+        let mut layers: Vec<(usize, Tensor)> = self.tabulated.clone();
+        for free in &self.free {
+            layers.push((free.layer, self.units[free.layer].mean(&self.free_inputs(free, example)?)?));
+        }
+        layers.sort_by_key(|(layer, _)| *layer);
+        Ok(layers.into_iter().map(|(_, states)| states).collect())
+    }
+
+    /// Σ_state q(state) f(state) of one example, for values `[states, columns]`; `[1, columns]` in `f64`.
+    pub fn average(&self, example: usize, values: &Tensor) -> Result<Tensor> {
+        self.probs(example)?.matmul(&values.to_dtype(DType::F64)?)
+    }
+
+    /// Means and expected entropy of the free units come from the same loop over examples.
+    fn per_example<T>(&self, each: impl Fn(usize) -> Result<T>) -> Result<Vec<T>> {
+        (0..self.examples()?).map(each).collect()
+    }
+}
+
+impl Posterior for Table {
+    fn means(&self) -> Result<Layers> {
+        let parts = self.tabulated.iter().map(|(_, states)| states).chain(self.free.iter().map(|free| &free.own));
+        let dtype = parts.map(Tensor::dtype).next().unwrap_or(DType::F64);
+        let rows = self.per_example(|example| {
+            self.states(example)?.iter().map(|states| self.average(example, states)).collect::<Result<Layers>>()
+        })?;
+        (0..self.units.len())
+            .map(|layer| Tensor::cat(&rows.iter().map(|row| &row[layer]).collect::<Vec<_>>(), 0)?.to_dtype(dtype))
+            .collect()
+    }
+
+    fn entropy(&self) -> Result<Tensor> {
+        let entropies = self.per_example(|example| {
+            let log_probs = host(&self.log_probs.narrow(0, example, 1)?)?;
+            let mut entropy =
+                -log_probs.iter().map(|&l| if l == f64::NEG_INFINITY { 0.0 } else { l * l.exp() }).sum::<f64>();
+            for free in &self.free {
+                let given = sum_units(&self.units[free.layer].entropy(&self.free_inputs(free, example)?)?)?;
+                entropy += host(&self.average(example, &given.unsqueeze(1)?)?)?[0];
+            }
+            Ok(entropy)
+        })?;
+        Tensor::from_slice(&entropies, entropies.len(), self.log_probs.device())
+    }
+}
