@@ -1,0 +1,150 @@
+//! Checkpoints: everything a run needs to go on bit for bit, written whole or not at all.
+
+use super::model_file::{self, ModelFile};
+use super::{Error, Result};
+use crate::math::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const FORMAT: u32 = 1;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Index of the stage.
+    pub stage: usize,
+    /// Updates made in this stage.
+    pub stage_step: u64,
+    /// Updates made in all stages.
+    pub step: u64,
+    /// Best held-out score so far, nats, and the step it was reached at.
+    pub best: Option<(f64, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    position: Position,
+}
+
+/// A checkpoint that was read back.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// Where the run stood.
+    pub position: Position,
+    /// The model and the state of its trainer.
+    pub model: ModelFile,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// The folder `checkpoints` of a run.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    keep: usize,
+}
+
+impl Checkpoints {
+    /// Keeps the newest `keep` files, and the best apart.
+    pub fn new(run: &Path, keep: usize) -> Self {
+        Self { folder: run.join("checkpoints"), keep: keep.max(1) }
+    }
+
+    /// Saves a checkpoint and drops the oldest beyond the number kept.
+    pub fn save(&self, position: Position, tensors: &[(String, Tensor)]) -> Result<PathBuf> {
+        let path = self.folder.join(format!("step-{:010}.safetensors", position.step));
+        self.write(&path, position, tensors)?;
+        let files = self.files()?;
+        for old in files.iter().take(files.len().saturating_sub(self.keep)) {
+            std::fs::remove_file(old).map_err(Error::io("remove the old checkpoint", old))?;
+        }
+        Ok(path)
+    }
+
+    /// Saves the best model so far under its own name.
+    pub fn save_best(&self, position: Position, tensors: &[(String, Tensor)]) -> Result<PathBuf> {
+        let path = self.best();
+        self.write(&path, position, tensors)?;
+        Ok(path)
+    }
+
+    /// The file of the best model; it may not exist.
+    pub fn best(&self) -> PathBuf {
+        self.folder.join("best.safetensors")
+    }
+
+    fn write(&self, path: &Path, position: Position, tensors: &[(String, Tensor)]) -> Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(Error::io("create the folder", &self.folder))?;
+        let header = serde_json::to_string(&Header { format: FORMAT, position })
+            .map_err(|error| Error::Compute { problem: error.to_string() })?;
+        write_whole(path, &model_file::to_bytes(tensors, Some(&header))?)
+    }
+
+    /// Numbered checkpoints, oldest first.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::io("read the folder", &self.folder))?,
+        };
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| numbered(p)).collect();
+        files.sort();
+        Ok(files)
+    }
+
+    /// The newest checkpoint that is whole, and a warning for every newer one that is not.
+    pub fn newest(&self, device: &Device) -> Result<(Checkpoint, Vec<String>)> {
+        let mut warnings = Vec::new();
+        for path in self.files()?.iter().rev() {
+            match read(path, device) {
+                Ok(checkpoint) => return Ok((checkpoint, warnings)),
+                Err(error) => warnings.push(format!("{error}; falling back to the checkpoint before it")),
+            }
+        }
+        Err(Error::Model {
+            path: self.folder.clone(),
+            problem: match warnings.len() {
+                0 => "has no checkpoint".into(),
+                damaged => format!("none of the {damaged} checkpoints can be read: {}", warnings.join("; ")),
+            },
+            remedy: "start again with: dbm run CONFIG (the run's config.toml will do)".into(),
+        })
+    }
+}
+
+fn numbered(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with("step-") && name.ends_with(".safetensors")
+}
+
+/// Reads one checkpoint.
+pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
+    let model = model_file::read(path, None, device)?;
+    let header = model.header.as_deref().and_then(|text| serde_json::from_str::<Header>(text).ok());
+    match header {
+        Some(header) if header.format == FORMAT => {
+            Ok(Checkpoint { position: header.position, model, path: path.to_path_buf() })
+        }
+        _ => Err(Error::Model {
+            path: path.to_path_buf(),
+            problem: format!("is not a checkpoint of format {FORMAT}"),
+            remedy: "use the version of this program that wrote it, or start a new run".into(),
+        }),
+    }
+}
+
+/// Writes a file under a temporary name, forces it to disk and renames it, so that a crash leaves the old file or the new one.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = path.with_extension("partial");
+    let written = std::fs::File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // What is left of a file that could not be written is of no use; failing to remove it changes nothing.
+        let _ = std::fs::remove_file(&temporary);
+        return Err(Error::io("write", path)(error));
+    }
+    std::fs::rename(&temporary, path).map_err(Error::io("write", path))
+}
