@@ -1,0 +1,50 @@
+//! A choice is written as a table with one key, or as that key alone where it needs no settings.
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::marker::PhantomData;
+
+/// Reads `"word"` as `{ word = {} }`, and a table with one key as it stands.
+pub fn word_or_table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(Choice(PhantomData))
+}
+
+struct Choice<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Choice<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "a word, or a table with one key that names the choice")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+        let table = toml::Table::from_iter([(key(word), toml::Value::Table(toml::Table::new()))]);
+        T::deserialize(table.into_deserializer()).map_err(|error| E::custom(error.message()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        only(map, |map| T::deserialize(MapAccessDeserializer::new(map)))
+    }
+}
+
+/// Reads a table that must have exactly one key.
+pub fn only<'de, A: MapAccess<'de>, T>(
+    mut map: A,
+    read: impl FnOnce(&mut A) -> Result<T, A::Error>,
+) -> Result<T, A::Error> {
+    let value = read(&mut map)?;
+    match map.next_key::<String>()? {
+        None => Ok(value),
+        Some(second) => {
+            map.next_value::<IgnoredAny>()?;
+            Err(A::Error::custom(format!("a second choice `{second}`, expected exactly one")))
+        }
+    }
+}
+
+/// The key a word stands for: hyphens and underscores mean the same.
+pub fn key(word: &str) -> String {
+    word.trim().replace('-', "_")
+}

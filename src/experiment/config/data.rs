@@ -1,0 +1,184 @@
+//! The section `[data]`: where examples come from and how they are prepared.
+
+use super::choice;
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::path::PathBuf;
+
+/// What is learned from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Where the examples come from.
+    #[serde(deserialize_with = "choice::word_or_table")]
+    pub source: Source,
+    /// How grey values become binary.
+    #[serde(default)]
+    pub binarize: Binarize,
+    /// Which examples train, which validate, which test.
+    #[serde(default)]
+    pub split: Split,
+}
+
+/// Where the examples come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// The bundled 8x8 handwritten digits, with their own test set.
+    Digits {},
+    /// Pictures of full rows or full columns (MacKay 2003, section 43).
+    BarsAndStripes {
+        /// Pixels from top to bottom.
+        height: usize,
+        /// Pixels from left to right.
+        width: usize,
+        /// Random examples; left out = every pattern once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        examples: Option<usize>,
+    },
+    /// A random row of bits, its copy shifted by one, and the direction (Hinton and Sejnowski 1986).
+    Shifter {
+        /// Bits in the row.
+        bits: usize,
+        /// Random examples; left out = every pattern once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        examples: Option<usize>,
+    },
+    /// A bar of lit pixels anywhere on a ring.
+    ShiftingBar {
+        /// Pixels of the ring.
+        pixels: usize,
+        /// Lit pixels.
+        bar: usize,
+        /// Random examples; left out = every pattern once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        examples: Option<usize>,
+    },
+    /// Gibbs samples of a model, one independent chain per example.
+    Samples {
+        /// Run folder, checkpoint or safetensors file.
+        model: PathBuf,
+        /// How many.
+        examples: usize,
+        /// Gibbs sweeps from a random start to each sample.
+        #[serde(default = "sample_sweeps")]
+        sweeps: usize,
+    },
+    /// Your own files: IDX, .npy, .npz or .amat, gzipped or not.
+    Files {
+        /// Training examples.
+        train: PathBuf,
+        /// Test examples; left out = a part of the training file, see `split.test`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<PathBuf>,
+        /// Labels of the training examples.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<PathBuf>,
+        /// Labels of the test examples.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test_labels: Option<PathBuf>,
+        /// Name of the array inside an .npz file; left out = the only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        array: Option<String>,
+        /// Height and width of one picture in pixels; left out = as the file says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<[usize; 2]>,
+    },
+}
+
+fn sample_sweeps() -> usize {
+    1000
+}
+
+/// How grey values, scaled to [0, 1], become binary.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Binarize {
+    /// Left as they are, read as probabilities of the visible units.
+    None,
+    /// 1 where the value is greater than this.
+    Threshold(f64),
+    /// Drawn with the value as probability, once, before training.
+    StochasticOnce,
+    /// Drawn with the value as probability, anew at every presentation.
+    StochasticEachTime,
+}
+
+impl Default for Binarize {
+    fn default() -> Self {
+        Self::Threshold(0.5)
+    }
+}
+
+/// Which examples train, which validate, which test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Split {
+    /// At most so many training examples, after the validation examples are set aside; left out = all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Training examples set aside to judge while training; none = the test examples judge.
+    pub validation: Amount,
+    /// Examples set aside for the test, only where the source has no test set of its own.
+    pub test: Amount,
+    /// Whether the training examples are shuffled before they are split.
+    pub shuffle: bool,
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self { train: None, validation: Amount::Count(0), test: Amount::Fraction(0.2), shuffle: true }
+    }
+}
+
+/// A number of examples (a whole number), or a fraction of them (a number with a point, from 0.0 up to 1.0).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    /// So many examples.
+    Count(usize),
+    /// This share of the examples.
+    Fraction(f64),
+}
+
+impl Amount {
+    /// Examples taken out of `total`, rounded to the nearest.
+    pub fn of(self, total: usize) -> usize {
+        match self {
+            Self::Count(count) => count.min(total),
+            Self::Fraction(fraction) => ((total as f64 * fraction).round() as usize).min(total),
+        }
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Count(count) => count.serialize(serializer),
+            Self::Fraction(fraction) => fraction.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Amount;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                write!(f, "a number of examples such as 500, or a fraction such as 0.1")
+            }
+            fn visit_u64<E: serde::de::Error>(self, count: u64) -> Result<Amount, E> {
+                let count = usize::try_from(count);
+                count.map(Amount::Count).map_err(|_| E::custom("more examples than this machine can address"))
+            }
+            fn visit_i64<E: serde::de::Error>(self, count: i64) -> Result<Amount, E> {
+                let found = Unexpected::Signed(count);
+                u64::try_from(count).map_err(|_| E::invalid_value(found, &self)).and_then(|count| self.visit_u64(count))
+            }
+            fn visit_f64<E: serde::de::Error>(self, fraction: f64) -> Result<Amount, E> {
+                Ok(Amount::Fraction(fraction))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}

@@ -1,0 +1,228 @@
+//! What an experiment file holds, section by section.
+
+use super::{Binarize, Data, Pretrain, Scheme, Source, Split, Train, choice};
+use serde::{Deserialize, Serialize};
+
+/// One experiment: data, model, how to train it, how to judge it, what to write down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// What the run is called; part of the name of its folder.
+    pub name: String,
+    /// Master seed: every random number of the run follows from it.
+    #[serde(default)]
+    pub seed: u64,
+    /// Precision of all arithmetic.
+    #[serde(default)]
+    pub dtype: Dtype,
+    /// Where the arithmetic happens.
+    #[serde(default)]
+    pub device: Device,
+    /// What is learned from.
+    pub data: Data,
+    /// The deep Boltzmann machine.
+    pub model: Model,
+    /// Greedy layer-wise pre-training; left out = start from small random weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrain: Option<Pretrain>,
+    /// Joint training of all layers; left out = stop after pre-training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<Train>,
+    /// Judging on held-out examples, while training and at the end.
+    #[serde(default)]
+    pub evaluate: Evaluate,
+    /// What is written to the metrics archive and to TensorBoard.
+    #[serde(default)]
+    pub log: Log,
+    /// When the whole state is saved.
+    #[serde(default)]
+    pub checkpoint: Checkpoint,
+}
+
+impl Experiment {
+    /// The smallest experiment: every setting that has a default at its default.
+    pub fn new(name: impl Into<String>, source: Source, hidden: Vec<usize>) -> Self {
+        Self {
+            name: name.into(),
+            seed: 0,
+            dtype: Dtype::default(),
+            device: Device::default(),
+            data: Data { source, binarize: Binarize::default(), split: Split::default() },
+            model: Model { hidden, weight_std: weight_std(), visible_bias: VisibleBias::default() },
+            pretrain: None,
+            train: None,
+            evaluate: Evaluate::default(),
+            log: Log::default(),
+            checkpoint: Checkpoint::default(),
+        }
+    }
+}
+
+/// Precision of all arithmetic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+    /// 64-bit floating point.
+    F64,
+}
+
+/// Where the arithmetic happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU; needs a program built with the feature `cuda`.
+    Cuda,
+}
+
+/// The deep Boltzmann machine: binary units, every layer connected to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Units in each hidden layer, from the one above the data upwards; one layer = an RBM.
+    pub hidden: Vec<usize>,
+    /// Standard deviation of the initial weights.
+    #[serde(default = "weight_std")]
+    pub weight_std: f64,
+    /// Initial biases of the visible units.
+    #[serde(default)]
+    pub visible_bias: VisibleBias,
+}
+
+fn weight_std() -> f64 {
+    0.01
+}
+
+/// Initial biases of the visible units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisibleBias {
+    /// The log-odds of each pixel's mean over the training examples.
+    #[default]
+    Data,
+    /// Zero.
+    Zero,
+}
+
+/// Judging on held-out examples, while training and at the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Evaluate {
+    /// Epochs between two evaluations; 0 = only at the end.
+    pub every_epochs: usize,
+    /// At most so many held-out examples while training; the end uses all.
+    pub examples: usize,
+    /// The inference schemes that are compared on the same model.
+    pub schemes: Vec<Scheme>,
+    /// How log Z is found while training.
+    #[serde(deserialize_with = "choice::word_or_table")]
+    pub log_partition: LogPartition,
+    /// How log Z is found at the end.
+    #[serde(deserialize_with = "choice::word_or_table")]
+    pub final_log_partition: LogPartition,
+}
+
+impl Default for Evaluate {
+    fn default() -> Self {
+        Self {
+            every_epochs: 5,
+            examples: 1000,
+            schemes: vec![Scheme::network(0), Scheme::network(1), Scheme::mean_field()],
+            log_partition: LogPartition::default(),
+            final_log_partition: LogPartition::default(),
+        }
+    }
+}
+
+/// How log Z is found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LogPartition {
+    /// Exactly where that is feasible, else by annealed importance sampling; defaults of both.
+    Auto {},
+    /// Exactly, by summing out alternate layers.
+    Exact(ExactPartition),
+    /// Annealed importance sampling.
+    Ais(Ais),
+}
+
+impl Default for LogPartition {
+    fn default() -> Self {
+        Self::Auto {}
+    }
+}
+
+/// The exact partition function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExactPartition {
+    /// Refused for a model where more binary units than this have to be enumerated.
+    pub max_bits: usize,
+}
+
+impl Default for ExactPartition {
+    fn default() -> Self {
+        Self { max_bits: 24 }
+    }
+}
+
+/// Annealed importance sampling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ais {
+    /// Intermediate distributions between the base model and the model.
+    pub temperatures: usize,
+    /// Independent chains; the error shrinks with their square root.
+    pub chains: usize,
+}
+
+impl Default for Ais {
+    fn default() -> Self {
+        Self { temperatures: 1000, chains: 100 }
+    }
+}
+
+/// What is written to the metrics archive and to TensorBoard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Updates between two points of a training curve.
+    pub every_steps: usize,
+    /// Epochs between two sets of weight and activation histograms; 0 = never.
+    pub histograms_every_epochs: usize,
+    /// Epochs between two sets of pictures (filters, reconstructions, chains, means); 0 = never.
+    pub images_every_epochs: usize,
+    /// Whether TensorBoard event files are written.
+    pub tensorboard: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { every_steps: 10, histograms_every_epochs: 5, images_every_epochs: 5, tensorboard: true }
+    }
+}
+
+/// When the whole state is saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoint {
+    /// Epochs between two checkpoints; 0 = not by epochs.
+    pub every_epochs: usize,
+    /// Updates between two checkpoints; 0 = not by updates.
+    pub every_steps: usize,
+    /// The newest so many are kept.
+    pub keep: usize,
+    /// Whether the one with the best held-out ELBO is kept too.
+    pub best: bool,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { every_epochs: 1, every_steps: 0, keep: 3, best: true }
+    }
+}

@@ -1,0 +1,159 @@
+//! Inference schemes, written as a table or as the word the command line takes.
+
+use super::choice;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// How q(h | v) is found. As a word: `exact`, `mean-field`, `gibbs`, `network`, `network+1`, with options after a
+/// colon: `mean-field:schedule=parallel,sweeps=5`. As a table: `{ mean_field = { sweeps = 5 } }`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Scheme {
+    /// The true posterior, by enumeration of all hidden states.
+    Exact(Exact),
+    /// A factorial q, by coordinate ascent of the ELBO.
+    MeanField(MeanField),
+    /// A factorial q with the marginals of a block Gibbs chain.
+    Gibbs(Gibbs),
+    /// The inference network, optionally refined by mean-field sweeps.
+    Network(NetworkScheme),
+}
+
+/// The true posterior.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Exact {
+    /// Refused for models with more hidden units than this.
+    pub max_bits: usize,
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self { max_bits: 16 }
+    }
+}
+
+/// Iterative mean-field inference.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeanField {
+    /// Which layers move together.
+    pub schedule: Schedule,
+    /// The first q.
+    pub start: Start,
+    /// Exactly so many sweeps; left out = until the largest change of a mean is below `tolerance`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweeps: Option<usize>,
+    /// Largest change of a mean in one sweep that counts as converged; left out = 1e-6 in f32, 1e-10 in f64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// Never more sweeps than this.
+    pub max_sweeps: usize,
+    /// Share of the old mean that is kept in every update, from 0 up to but not 1.
+    pub damping: f64,
+}
+
+impl Default for MeanField {
+    fn default() -> Self {
+        Self {
+            schedule: Schedule::default(),
+            start: Start::Half,
+            sweeps: None,
+            tolerance: None,
+            max_sweeps: 500,
+            damping: 0.0,
+        }
+    }
+}
+
+/// Which layers move together in a mean-field sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// One layer after the other, from the data upwards.
+    #[default]
+    Ascending,
+    /// First all odd layers, then all even ones.
+    OddEven,
+    /// All at once, from the old means; the ELBO may fall.
+    Parallel,
+}
+
+/// The first q of an iterative scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Every mean 1/2.
+    Half,
+    /// One pass upwards with doubled weights.
+    BottomUp,
+    /// Means drawn uniformly.
+    Random,
+    /// The answer of the inference network.
+    Network,
+}
+
+/// Block Gibbs sampling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gibbs {
+    /// Sweeps that are averaged.
+    pub sweeps: usize,
+    /// Sweeps before those, thrown away.
+    pub burn_in: usize,
+    /// The first state is drawn from this q.
+    pub start: Start,
+}
+
+impl Default for Gibbs {
+    fn default() -> Self {
+        Self { sweeps: 200, burn_in: 50, start: Start::Random }
+    }
+}
+
+/// The inference network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkScheme {
+    /// Ascending mean-field sweeps after the network's answer: the K of `network+K`.
+    pub refine: usize,
+}
+
+impl Scheme {
+    /// Mean-field until it has converged.
+    pub fn mean_field() -> Self {
+        Self::MeanField(MeanField::default())
+    }
+
+    /// The network's answer, refined by so many mean-field sweeps.
+    pub fn network(refine: usize) -> Self {
+        Self::Network(NetworkScheme { refine })
+    }
+}
+
+impl Serialize for Scheme {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scheme {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Scheme;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                write!(f, "a scheme such as \"network+1\" or {{ mean_field = {{ sweeps = 5 }} }}")
+            }
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Scheme, E> {
+                word.parse().map_err(E::custom)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Scheme, A::Error> {
+                choice::only(map, |map| Scheme::deserialize(MapAccessDeserializer::new(map)))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}

@@ -1,0 +1,240 @@
+//! The sections `[pretrain]` and `[train]`: how the parameters move.
+
+use super::{Scheme, choice};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Greedy layer-wise pre-training: each layer an RBM, its inputs doubled as the DBM needs
+/// (Salakhutdinov and Hinton 2009).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pretrain {
+    /// Passes over the training examples, per layer.
+    pub epochs: usize,
+    /// Examples per update.
+    pub batch_size: usize,
+    /// Step size, over the updates of one layer.
+    pub learning_rate: LearningRate,
+    /// Share of the previous update that is repeated.
+    pub momentum: f64,
+    /// Pull of the weights towards zero, per unit of learning rate; biases are not decayed.
+    pub weight_decay: f64,
+    /// Gibbs sweeps per update: the k of CD-k.
+    pub gibbs_sweeps: usize,
+    /// Where the negative phase starts.
+    pub chains: Chains,
+}
+
+impl Default for Pretrain {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 100,
+            learning_rate: LearningRate::constant(0.05),
+            momentum: 0.5,
+            weight_decay: 0.0002,
+            gibbs_sweeps: 1,
+            chains: Chains::default(),
+        }
+    }
+}
+
+/// Where the negative phase starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chains {
+    /// At the data: contrastive divergence (Hinton 2002).
+    #[default]
+    Contrastive,
+    /// Where the last update left it: persistent contrastive divergence (Tieleman 2008).
+    Persistent,
+}
+
+/// Joint training of all layers, with the inference network beside the DBM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Train {
+    /// Passes over the training examples.
+    pub epochs: usize,
+    /// Examples per update.
+    pub batch_size: usize,
+    /// Step size of the DBM, over the updates of this stage.
+    pub learning_rate: LearningRate,
+    /// Share of the previous update that is repeated.
+    pub momentum: f64,
+    /// Pull of the weights towards zero, per unit of learning rate; biases are not decayed.
+    pub weight_decay: f64,
+    /// What one update does.
+    #[serde(deserialize_with = "choice::word_or_table")]
+    pub algorithm: Algorithm,
+    /// Training of the inference network.
+    pub network: Network,
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            epochs: 50,
+            batch_size: 100,
+            learning_rate: LearningRate::constant(0.005),
+            momentum: 0.5,
+            weight_decay: 0.0002,
+            algorithm: Algorithm::default(),
+            network: Network::default(),
+        }
+    }
+}
+
+/// What one update does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Algorithm {
+    /// Stochastic maximum likelihood: q from a scheme against persistent chains
+    /// (Salakhutdinov and Hinton 2009; the network as in Salakhutdinov and Larochelle 2010).
+    MaximumLikelihood(MaximumLikelihood),
+    /// Wake: infer with the network and update the DBM. Sleep: dream, and train the network on the dream.
+    WakeSleep(WakeSleep),
+}
+
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self::MaximumLikelihood(MaximumLikelihood::default())
+    }
+}
+
+/// Stochastic maximum likelihood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaximumLikelihood {
+    /// The inference scheme of the positive phase; the network is trained towards its answers.
+    pub positive: Scheme,
+    /// Persistent Gibbs chains of the negative phase.
+    pub chains: usize,
+    /// Gibbs sweeps of every chain per update.
+    pub gibbs_sweeps: usize,
+}
+
+impl Default for MaximumLikelihood {
+    fn default() -> Self {
+        Self { positive: Scheme::network(1), chains: 100, gibbs_sweeps: 5 }
+    }
+}
+
+/// Wake-sleep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WakeSleep {
+    /// Persistent Gibbs chains that dream.
+    pub chains: usize,
+    /// Gibbs sweeps of every chain between two dreams.
+    pub gibbs_sweeps: usize,
+}
+
+impl Default for WakeSleep {
+    fn default() -> Self {
+        Self { chains: 100, gibbs_sweeps: 5 }
+    }
+}
+
+/// Training of the inference network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// Step size of the network, over the updates of this stage.
+    pub learning_rate: LearningRate,
+    /// Share of the previous update that is repeated.
+    pub momentum: f64,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { learning_rate: LearningRate::constant(0.05), momentum: 0.5 }
+    }
+}
+
+/// A step size that may move from a start to an end over the updates of a stage; a plain number stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LearningRate {
+    /// Value at the first update.
+    pub start: f64,
+    /// Value at the last update.
+    pub end: f64,
+    /// The way from one to the other.
+    pub decay: Decay,
+}
+
+/// The way from the first learning rate to the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// By the same difference at every update.
+    #[default]
+    Linear,
+    /// By the same factor at every update.
+    Exponential,
+}
+
+impl LearningRate {
+    /// The same at every update.
+    pub fn constant(value: f64) -> Self {
+        Self { start: value, end: value, decay: Decay::Linear }
+    }
+
+    /// Value after the share `progress` of the stage's updates, from 0 (first) to 1 (last).
+    pub fn at(self, progress: f64) -> f64 {
+        let progress = progress.clamp(0.0, 1.0);
+        match self.decay {
+            _ if self.start == self.end => self.start,
+            Decay::Linear => self.start + (self.end - self.start) * progress,
+            Decay::Exponential => self.start * (self.end / self.start).powf(progress),
+        }
+    }
+}
+
+/// The table a learning rate can be written as.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Course {
+    start: f64,
+    end: f64,
+    #[serde(default)]
+    decay: Decay,
+}
+
+impl Serialize for LearningRate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { start, end, decay } = *self;
+        if self == &Self::constant(start) {
+            start.serialize(serializer)
+        } else {
+            Course { start, end, decay }.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for LearningRate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = LearningRate;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                write!(f, "a number such as 0.01, or {{ start = 0.01, end = 0.001, decay = \"linear\" }}")
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<LearningRate, E> {
+                Ok(LearningRate::constant(value))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<LearningRate, E> {
+                Ok(LearningRate::constant(value as f64))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<LearningRate, E> {
+                Ok(LearningRate::constant(value as f64))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LearningRate, A::Error> {
+                let Course { start, end, decay } = Course::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(LearningRate { start, end, decay })
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}

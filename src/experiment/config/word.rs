@@ -1,0 +1,100 @@
+//! The words for inference schemes: parsing, the shortest word, the name for folders and curves.
+
+use super::choice;
+use super::report::{plain, suggestion};
+use super::scheme::{Exact, Gibbs, MeanField, NetworkScheme, Scheme};
+use crate::experiment::Error;
+use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
+use toml::{Table, Value};
+
+/// The words that name a scheme.
+pub const WORDS: [&str; 5] = ["exact", "mean-field", "gibbs", "network", "network+K"];
+
+impl FromStr for Scheme {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self, Error> {
+        let refuse = |problem: String| Error::Experiment { report: format!("scheme `{word}`: {problem}") };
+        let table = table(word).map_err(refuse)?;
+        // The function the derive makes, which knows tables only.
+        Scheme::deserialize(table).map_err(|error| refuse(hyphens(&plain(error.message()).join("; "))))
+    }
+}
+
+/// The table a word stands for, not yet checked for unknown options.
+pub fn table(word: &str) -> Result<Table, String> {
+    let (head, options) = word.split_once(':').map_or((word, None), |(head, options)| (head, Some(options)));
+    let mut settings = Table::new();
+    let kind = match head.split_once('+') {
+        Some((network, refine)) if choice::key(network) == "network" => {
+            let refine: u32 = refine.trim().parse().map_err(|_| {
+                format!("`{refine}` after `network+` is not a number of mean-field sweeps; write network+1")
+            })?;
+            settings.insert("refine".into(), Value::Integer(refine.into()));
+            "network".to_string()
+        }
+        _ => choice::key(head),
+    };
+    if !WORDS.iter().any(|word| choice::key(word) == kind) {
+        let allowed = WORDS.map(|word| format!("`{word}`")).join(", ");
+        let near = suggestion(head, &WORDS).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(format!("unknown scheme; expected one of {allowed}{near}"));
+    }
+    for option in options.into_iter().flat_map(|options| options.split(',')) {
+        let Some((name, value)) = option.split_once('=') else {
+            return Err(format!("`{option}` is not an option; write name=value, for example sweeps=5"));
+        };
+        if settings.insert(choice::key(name), option_value(value)).is_some() {
+            return Err(format!("option `{}` is set twice", name.trim()));
+        }
+    }
+    Ok(Table::from_iter([(kind, Value::Table(settings))]))
+}
+
+/// A number where it is one, else a word.
+fn option_value(text: &str) -> Value {
+    let text = text.trim();
+    let number = text.parse().map(Value::Integer).or_else(|_| text.parse().map(Value::Float));
+    number.unwrap_or_else(|_| Value::String(choice::key(text)))
+}
+
+fn hyphens(message: &str) -> String {
+    message.replace("unknown key", "unknown option").replace('_', "-")
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Exact(exact) => write!(f, "exact{}", options(exact, &Exact::default())),
+            Self::MeanField(mean_field) => write!(f, "mean-field{}", options(mean_field, &MeanField::default())),
+            Self::Gibbs(gibbs) => write!(f, "gibbs{}", options(gibbs, &Gibbs::default())),
+            Self::Network(NetworkScheme { refine: 0 }) => write!(f, "network"),
+            Self::Network(NetworkScheme { refine }) => write!(f, "network+{refine}"),
+        }
+    }
+}
+
+/// `:name=value,…` for every setting that is not at its default.
+fn options<T: Serialize>(settings: &T, defaults: &T) -> String {
+    let fields = |settings: &T| Table::try_from(settings).unwrap_or_default();
+    let defaults = fields(defaults);
+    let changed: Vec<String> = fields(settings)
+        .into_iter()
+        .filter(|(name, value)| defaults.get(name) != Some(value))
+        .map(|(name, value)| match value {
+            Value::String(word) => format!("{name}={word}").replace('_', "-"),
+            Value::Float(number) => format!("{}={number:?}", name.replace('_', "-")),
+            other => format!("{}={other}", name.replace('_', "-")),
+        })
+        .collect();
+    if changed.is_empty() { String::new() } else { format!(":{}", changed.join(",")) }
+}
+
+impl Scheme {
+    /// A unique label of letters, digits, `+`, `-` and `.`, for folders and curves: `mean-field-sweeps-5`.
+    pub fn name(&self) -> String {
+        self.to_string().replace([':', ',', '='], "-")
+    }
+}
