@@ -90,7 +90,8 @@ impl Reader<'_> {
             DType::F64 => DType::F64,
             _ => DType::F32,
         });
-        let weights = (0..depth).map(|l| self.take(&format!("layers.{l}.weight"), 2, dtype)).collect::<Result<Vec<_>>>()?;
+        let weights =
+            (0..depth).map(|l| self.take(&format!("layers.{l}.weight"), 2, dtype)).collect::<Result<Vec<_>>>()?;
         let biases = (0..=depth).map(|l| self.take(&format!("bias.{l}"), 1, dtype)).collect::<Result<Vec<_>>>()?;
         let dbm = Dbm::binary(weights, biases).map_err(|error| self.problem(Error::from(error).to_string()))?;
         let network = self.network(&dbm, dtype)?;

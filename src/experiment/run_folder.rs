@@ -36,7 +36,11 @@ impl RunFolder {
         if folder.config().is_file() && folder.provenance_file().is_file() {
             return Ok(folder);
         }
-        let problem = if path.exists() { "is not the folder of a run (it has no config.toml and run.json)" } else { "does not exist" };
+        let problem = if path.exists() {
+            "is not the folder of a run (it has no config.toml and run.json)"
+        } else {
+            "does not exist"
+        };
         Err(Error::Model {
             path: path.to_path_buf(),
             problem: problem.into(),
@@ -90,7 +94,8 @@ impl RunFolder {
 
     /// Writes a value as readable JSON, whole or not at all.
     pub fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<()> {
-        let text = serde_json::to_string_pretty(value).map_err(|error| Error::Compute { problem: error.to_string() })?;
+        let text =
+            serde_json::to_string_pretty(value).map_err(|error| Error::Compute { problem: error.to_string() })?;
         write_whole(path, (text + "\n").as_bytes())
     }
 

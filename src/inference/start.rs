@@ -9,12 +9,9 @@ use crate::posterior::Factorial;
 #[derive(Clone, Copy, Debug)]
 pub struct Uninformed;
 
-/// Inputs drawn from a normal distribution.
+/// Inputs drawn from the logistic distribution: means of binary units uniform in (0, 1).
 #[derive(Clone, Copy, Debug)]
-pub struct Random {
-    /// Standard deviation of the inputs; at 1.8 the means of binary units are spread about evenly over (0, 1).
-    pub input_std: f64,
-}
+pub struct Random;
 
 /// One pass through the machine's own weights, doubled below the top (Salakhutdinov & Hinton 2009): the untrained inference
 /// network.
@@ -24,8 +21,8 @@ pub struct BottomUp;
 impl<M: LatentModel> Inference<M> for Uninformed {
     type Posterior = Factorial;
 
-    fn infer(&self, model: &M, visible: &Tensor, stream: Stream) -> Result<Inferred<Factorial>> {
-        Random { input_std: 0.0 }.infer(model, visible, stream)
+    fn infer(&self, model: &M, visible: &Tensor, _: Stream) -> Result<Inferred<Factorial>> {
+        start(model, visible, |_, units| Tensor::zeros((visible.dim(0)?, units), visible.dtype(), visible.device()))
     }
 }
 
@@ -33,20 +30,24 @@ impl<M: LatentModel> Inference<M> for Random {
     type Posterior = Factorial;
 
     fn infer(&self, model: &M, visible: &Tensor, stream: Stream) -> Result<Inferred<Factorial>> {
-        let (examples, _) = visible.dims2()?;
-        let conditionals = model.clamp(visible)?;
-        let inputs = conditionals
-            .sizes()
-            .iter()
-            .enumerate()
-            .map(|(layer, &units)| match self.input_std {
-                0.0 => Tensor::zeros((examples, units), visible.dtype(), visible.device()),
-                std => stream.at(layer as u64).normal(examples, units, visible.dtype(), visible.device())? * std,
-            })
-            .collect::<Result<_>>()?;
-        let q = Factorial::from_inputs(conditionals.units().to_vec(), inputs);
-        Ok(Inferred { q, trace: Trace::fixed(examples, 0, false) })
+        start(model, visible, |layer, units| {
+            let draws = stream.at(layer as u64).uniform(visible.dim(0)?, units, visible.dtype(), visible.device())?;
+            draws.log()? - (1.0 - draws)?.log()?
+        })
     }
+}
+
+/// A q whose inputs come from `inputs(layer, units)`.
+fn start<M: LatentModel>(
+    model: &M,
+    visible: &Tensor,
+    inputs: impl Fn(usize, usize) -> Result<Tensor>,
+) -> Result<Inferred<Factorial>> {
+    let conditionals = model.clamp(visible)?;
+    let sizes = conditionals.sizes().into_iter().enumerate();
+    let inputs = sizes.map(|(layer, units)| inputs(layer, units)).collect::<Result<_>>()?;
+    let q = Factorial::from_inputs(conditionals.units().to_vec(), inputs);
+    Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0, false) })
 }
 
 impl Inference<Dbm> for BottomUp {

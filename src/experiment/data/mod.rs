@@ -39,7 +39,7 @@ pub struct Dataset {
 }
 
 /// Identity of a file that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileSum {
     pub path: PathBuf,
     pub bytes: u64,

@@ -1,0 +1,86 @@
+//! From the scheme words of an experiment to inference: the only place that matches them.
+
+use super::config::{self, Scheme, Start};
+use super::{Error, Result};
+use crate::inference::{
+    AnyInference, BottomUp, Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop, Uninformed,
+};
+use crate::math::DType;
+use crate::models::{Dbm, Schedule, Stack};
+
+/// A scheme made ready for one machine, by the family of its q.
+pub enum Chosen {
+    /// Mean field, the network, Gibbs marginals.
+    Factorial(AnyInference<Dbm>),
+    /// The true posterior.
+    Exact(Exact),
+}
+
+impl Chosen {
+    /// Makes `scheme` ready; `network` is needed by the schemes that start from it.
+    pub fn new(scheme: &Scheme, network: Option<&Network>, dtype: DType) -> Result<Self> {
+        Ok(match scheme {
+            Scheme::Exact(exact) => Self::Exact(Exact { max_bits: exact.max_bits as f64 }),
+            Scheme::Network(settings) => {
+                let plain = settings.refine == 0;
+                let network = present(network)?;
+                Self::Factorial(match plain {
+                    true => Box::new(network),
+                    false => refined(network, MeanField::default(), Stop::after(settings.refine)),
+                })
+            }
+            Scheme::MeanField(settings) => {
+                let by = MeanField { schedule: schedule(settings.schedule), damping: settings.damping };
+                Self::Factorial(from(settings.start, network, by, stop(settings, dtype))?)
+            }
+            Scheme::Gibbs(settings) => {
+                let by = Gibbs { schedule: Schedule::OddEven, burn_in: settings.burn_in };
+                Self::Factorial(from(settings.start, network, by, Stop::after(settings.sweeps))?)
+            }
+        })
+    }
+}
+
+/// Until converged unless a number of sweeps is given; the tolerance follows the precision.
+fn stop(settings: &config::MeanField, dtype: DType) -> Stop {
+    let default = if dtype == DType::F64 { 1e-10 } else { 1e-6 };
+    match settings.sweeps {
+        Some(sweeps) => Stop::after(sweeps),
+        None => Stop::when_within(settings.tolerance.unwrap_or(default), settings.max_sweeps),
+    }
+}
+
+fn from<R>(start: Start, network: Option<&Network>, by: R, stop: Stop) -> Result<AnyInference<Dbm>>
+where
+    R: Refine<Stack> + Send + Sync + 'static,
+{
+    Ok(match start {
+        Start::Half => refined(Uninformed, by, stop),
+        Start::BottomUp => refined(BottomUp, by, stop),
+        Start::Random => refined(Random, by, stop),
+        Start::Network => refined(present(network)?, by, stop),
+    })
+}
+
+fn refined<S, R>(start: S, by: R, stop: Stop) -> AnyInference<Dbm>
+where
+    S: Inference<Dbm, Posterior = crate::posterior::Factorial> + Send + Sync + 'static,
+    R: Refine<Stack> + Send + Sync + 'static,
+{
+    Box::new(Refined { start, by, stop })
+}
+
+fn present(network: Option<&Network>) -> Result<Network> {
+    network.cloned().ok_or_else(|| Error::Refused {
+        problem: "this model has no inference network (no tensors recognition.{l}.weight)".into(),
+        remedy: "ask for mean-field:start=bottom_up, or train a network with the model".into(),
+    })
+}
+
+fn schedule(schedule: config::Schedule) -> Schedule {
+    match schedule {
+        config::Schedule::Ascending => Schedule::Ascending,
+        config::Schedule::OddEven => Schedule::OddEven,
+        config::Schedule::Parallel => Schedule::Parallel,
+    }
+}
