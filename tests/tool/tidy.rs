@@ -1,0 +1,150 @@
+//! The invariants of `src/ARCHITECTURE.md` that a reader of the source can check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FLOORS: [&[&str]; 8] = [
+    &["math"],
+    &["units"],
+    &["posterior"],
+    &["models"],
+    &["inference"],
+    &["evaluate", "learning"],
+    &["experiment"],
+    &["cli"],
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The module directly under the crate root that a file belongs to.
+fn module(file: &Path) -> String {
+    let inside = file.strip_prefix(root().join("src")).unwrap();
+    inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_string()
+}
+
+fn floor(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&module))
+}
+
+/// Names that follow `crate::` in a text, braces included.
+fn crate_paths(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let list = rest.strip_prefix('{').map_or(rest, |inner| &inner[..inner.find('}').unwrap_or(inner.len())]);
+        let items: Vec<&str> = if rest.starts_with('{') { list.split(',').collect() } else { vec![list] };
+        for item in items {
+            names.push(item.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    names
+}
+
+#[test]
+fn a_module_names_only_lower_floors() {
+    for file in rust_files(&root().join("src")) {
+        let own = module(&file);
+        let Some(here) = floor(&own) else { continue };
+        for name in crate_paths(&fs::read_to_string(&file).unwrap()) {
+            if let Some(there) = floor(&name) {
+                assert!(there < here || name == own, "{} (floor {here}) names {name} (floor {there})", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_of_the_library_stands_on_a_floor_in_order() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let listed: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("pub mod ")).map(|rest| rest.trim_end_matches(';')).collect();
+    assert_eq!(listed, FLOORS.concat());
+}
+
+#[test]
+fn the_mathematics_does_no_input_or_output() {
+    let forbidden =
+        ["std::fs", "std::io", "std::time", "std::env", "std::net", "println!", "eprintln!", "print!(", "jiff", "thread_rng"];
+    for file in rust_files(&root().join("src")) {
+        if floor(&module(&file)).is_some_and(|floor| floor <= 5) {
+            let text = fs::read_to_string(&file).unwrap();
+            for word in forbidden {
+                assert!(!text.contains(word), "{} contains {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_clock_is_read_in_one_place() {
+    for file in rust_files(&root().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let reads = ["Instant::now", "SystemTime::now", "Timestamp::now"].iter().any(|word| text.contains(word));
+        assert!(!reads || file.ends_with("experiment/clock.rs"), "{} reads the clock", file.display());
+    }
+}
+
+#[test]
+fn scheme_words_are_matched_in_two_places() {
+    for file in rust_files(&root().join("src")) {
+        let matches = fs::read_to_string(&file).unwrap().contains("Scheme::MeanField(");
+        let inside = file.strip_prefix(root().join("src")).unwrap();
+        let allowed = inside.starts_with("experiment/config") || inside.ends_with("experiment/schemes.rs");
+        assert!(!matches || allowed, "{} matches scheme words", file.display());
+    }
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    for folder in ["src", "tests"] {
+        for file in rust_files(&root().join(folder)) {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            assert!(lines <= 400, "{} has {lines} lines", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_program_cannot_panic_by_a_word_of_its_own() {
+    let forbidden = [".unwrap()", ".expect(\"", "panic!(", "todo!(", "unimplemented!(", "TODO", "FIXME", "#[allow("];
+    for file in rust_files(&root().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for word in forbidden {
+            assert!(!code.contains(word), "{} contains {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_with_a_sentence() {
+    for file in rust_files(&root().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! ") || first.starts_with("#![doc"), "{} opens with: {first}", file.display());
+    }
+}
+
+#[test]
+fn every_module_is_on_the_code_map() {
+    let map = fs::read_to_string(root().join("src/ARCHITECTURE.md")).unwrap();
+    for name in FLOORS.concat() {
+        assert!(map.contains(&format!("[`{name}`]")), "src/ARCHITECTURE.md does not show {name}");
+    }
+}
