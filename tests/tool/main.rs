@@ -1,1 +1,4 @@
 //! Laws of the program: files, logs, errors, commands.
+
+mod events;
+mod progress;

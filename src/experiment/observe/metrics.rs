@@ -1,0 +1,140 @@
+//! The archive of a run's numbers: `metrics.jsonl`, one line per scalar, in full precision.
+
+use super::{Ended, Observe, Record, Value};
+use crate::experiment::{Error, Result};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// One line of the archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub step: u64,
+    pub tag: String,
+    /// Written as a number, or as "NaN", "inf" or "-inf", which JSON has no numbers for.
+    #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
+    pub value: f64,
+}
+
+/// Appends scalars to the archive.
+pub struct Metrics<W: Write = BufWriter<File>> {
+    writer: W,
+    path: PathBuf,
+}
+
+impl Metrics {
+    /// Starts a new archive; refuses to overwrite one.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
+        Ok(Self::on(BufWriter::new(file), path))
+    }
+
+    /// Continues an archive after `step`: later lines and a torn last one are dropped, the others stay as they are. The old file
+    /// is replaced in one move.
+    pub fn resume(path: &Path, step: u64) -> Result<Self> {
+        let text = read(path)?;
+        let partial = path.with_extension("jsonl.partial");
+        let mut writer = BufWriter::new(File::create(&partial).map_err(Error::io("create", &partial))?);
+        for line in lines(path, &text)? {
+            if line.measured.step <= step {
+                writeln!(writer, "{}", line.text).map_err(Error::io("write", &partial))?;
+            }
+        }
+        writer.flush().map_err(Error::io("write", &partial))?;
+        writer.get_ref().sync_all().map_err(Error::io("write", &partial))?;
+        // The open file keeps its place at the end, under its new name.
+        std::fs::rename(&partial, path).map_err(Error::io("replace", path))?;
+        Ok(Self::on(writer, path))
+    }
+}
+
+impl<W: Write> Metrics<W> {
+    /// Writes to anything; `path` is what error messages name.
+    pub fn on(writer: W, path: &Path) -> Self {
+        Self { writer, path: path.to_path_buf() }
+    }
+}
+
+impl<W: Write> Observe for Metrics<W> {
+    fn record(&mut self, record: &Record) -> Result<()> {
+        for entry in &record.entries {
+            if let Value::Scalar(value) = entry.value {
+                let measured = Measured { step: record.step, tag: entry.tag.clone(), value };
+                serde_json::to_writer(&mut self.writer, &measured)
+                    .map_err(std::io::Error::from)
+                    .and_then(|()| self.writer.write_all(b"\n"))
+                    .map_err(Error::io("write", &self.path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.writer.flush().map_err(Error::io("write", &self.path))
+    }
+
+    fn finish(&mut self, _ended: Ended) -> Result<()> {
+        self.flush()
+    }
+}
+
+/// Reads an archive; a torn last line is left out.
+pub fn read_metrics(path: &Path) -> Result<Vec<Measured>> {
+    let text = read(path)?;
+    Ok(lines(path, &text)?.into_iter().map(|line| line.measured).collect())
+}
+
+struct Line<'a> {
+    text: &'a str,
+    measured: Measured,
+}
+
+fn read(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    // A tear can split a letter; the line it is in does not parse then.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn lines<'a>(path: &Path, text: &'a str) -> Result<Vec<Line<'a>>> {
+    let mut lines = Vec::new();
+    let mut numbered = text.lines().enumerate().peekable();
+    while let Some((number, text)) = numbered.next() {
+        match serde_json::from_str(text) {
+            Ok(measured) => lines.push(Line { text, measured }),
+            Err(_) if numbered.peek().is_none() => {}
+            Err(error) => {
+                return Err(Error::Model {
+                    path: path.to_path_buf(),
+                    problem: format!("line {} is not a measurement: {error}", number + 1),
+                    remedy: "delete that line".into(),
+                });
+            }
+        }
+    }
+    Ok(lines)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Finite(f64),
+    Named(String),
+}
+
+fn write_number<S: Serializer>(value: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    // Rust's own words for them: NaN, inf, -inf.
+    if value.is_finite() { Number::Finite(*value) } else { Number::Named(value.to_string()) }.serialize(serializer)
+}
+
+fn read_number<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
+    match Number::deserialize(deserializer)? {
+        Number::Finite(value) => Ok(value),
+        Number::Named(word) => match word.as_str() {
+            "NaN" => Ok(f64::NAN),
+            "inf" => Ok(f64::INFINITY),
+            "-inf" => Ok(f64::NEG_INFINITY),
+            _ => Err(serde::de::Error::custom(format!("expected a number, NaN, inf or -inf, found {word:?}"))),
+        },
+    }
+}
