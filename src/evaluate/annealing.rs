@@ -1,0 +1,197 @@
+//! Chains annealed from independent units to a machine (Salakhutdinov & Murray 2008), for any depth.
+//!
+//! p_β has weights β W and biases (1 - β) a + β b. The chains keep one half of alternate layers, x; the other half is summed out:
+//! f_β(x) = exp(bias_β · x) Π_{i summed out} Z_i(input_{β,i}(x)), and ln w = Σ_k ln f_{β_{k+1}}(x_k) - ln f_{β_k}(x_k), where x_0 is
+//! drawn from p_0 and x_k from x_{k-1} by a block Gibbs step of p_{β_k}.
+
+use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, inner, sum_units};
+use crate::models::{Conditionals, Dbm, Stack};
+
+/// Base-rate inputs stay within ±`LARGEST_BASE` (means of binary units in [0.01, 0.99]): a pixel that is never on in the data may
+/// be on in the model. Any base is valid; only the spread of the weights depends on it.
+const LARGEST_BASE: f64 = 4.595;
+
+/// How to anneal.
+#[derive(Clone, Debug)]
+pub struct Annealing {
+    /// Steps from β = 0 to β = 1; each costs two passes over the weights.
+    pub temperatures: usize,
+    /// Where the values of β lie.
+    pub spacing: Spacing,
+    /// Independent chains.
+    pub chains: usize,
+    /// The layers the chains keep; `None` keeps the half with fewer units, which sums out the larger.
+    pub kept: Option<Half>,
+    /// Means of the visible units in the data, `[visible]`, for the base rates; `None` starts from zero biases.
+    pub visible_means: Option<Tensor>,
+}
+
+/// Where the values of β lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spacing {
+    /// Evenly.
+    #[default]
+    Uniform,
+    /// As in Salakhutdinov & Murray 2008: 1/29 of the steps up to β = 0.5, 8/29 up to 0.9 and 20/29 up to 1.
+    Ladder,
+}
+
+/// One half of alternate layers; the visible layer is even.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// Layers 0, 2, …
+    Even,
+    /// Layers 1, 3, …
+    Odd,
+}
+
+impl Spacing {
+    /// β_0 = 0 to β_n = 1.
+    pub fn shares(self, temperatures: usize) -> Vec<f64> {
+        let place = |x: f64| match self {
+            Self::Uniform => x,
+            Self::Ladder => {
+                let (low, middle, high) = (29.0 * x, 29.0 * x - 1.0, 29.0 * x - 9.0);
+                if low <= 1.0 {
+                    0.5 * low
+                } else if middle <= 8.0 {
+                    0.5 + 0.4 * middle / 8.0
+                } else {
+                    0.9 + 0.1 * high / 20.0
+                }
+            }
+        };
+        let inside = (1..temperatures).map(|k| place(k as f64 / temperatures as f64));
+        std::iter::once(0.0).chain(inside).chain(std::iter::once(1.0)).collect()
+    }
+}
+
+/// The path from independent units to a machine.
+#[derive(Clone, Debug)]
+pub struct Path {
+    stack: Stack,
+    base: Layers,
+    /// b - a of each layer.
+    difference: Layers,
+    kept: Vec<usize>,
+    summed_out: Vec<usize>,
+    shares: Vec<f64>,
+}
+
+/// Chains part of the way along a path.
+#[derive(Clone, Debug)]
+pub struct Chains {
+    /// States of all layers, `[chains, units]`; those of the summed-out half are auxiliary.
+    states: Layers,
+    /// ln w so far, one per chain, nats.
+    pub log_weights: Nats,
+    /// Steps taken.
+    pub steps: usize,
+    stream: Stream,
+}
+
+impl Path {
+    /// From the base rates that `settings` asks for to `dbm`.
+    pub fn new(dbm: &Dbm, settings: &Annealing) -> Result<Self> {
+        if settings.temperatures == 0 || settings.chains == 0 {
+            bail!("annealing takes at least one temperature and one chain");
+        }
+        let stack = dbm.free()?;
+        let mut base = stack.biases().iter().map(Tensor::zeros_like).collect::<Result<Layers>>()?;
+        if let Some(means) = &settings.visible_means {
+            let inputs = stack.units()[0].input_of_mean(&means.to_dtype(stack.dtype())?.unsqueeze(0)?)?;
+            if inputs.dims() != base[0].dims() {
+                bail!("{} visible means were given for {} visible units", inputs.dim(1)?, base[0].dim(1)?);
+            }
+            base[0] = inputs.clamp(-LARGEST_BASE, LARGEST_BASE)?;
+        }
+        let difference = stack.biases().iter().zip(&base).map(|(bias, base)| bias - base).collect::<Result<_>>()?;
+        let (even, odd): (Vec<usize>, Vec<usize>) = (0..stack.depth()).partition(|layer| layer % 2 == 0);
+        let units = |layers: &[usize]| layers.iter().map(|&layer| stack.sizes()[layer]).sum::<usize>();
+        let smaller = if units(&even) < units(&odd) { Half::Even } else { Half::Odd };
+        let (kept, summed_out) = match settings.kept.unwrap_or(smaller) {
+            Half::Even => (even, odd),
+            Half::Odd => (odd, even),
+        };
+        Ok(Self { stack, base, difference, kept, summed_out, shares: settings.spacing.shares(settings.temperatures) })
+    }
+
+    /// Number of steps.
+    pub fn temperatures(&self) -> usize {
+        self.shares.len() - 1
+    }
+
+    /// ln Z_0 = Σ over the units of all layers, summed out or not, of their log-normaliser at the base rate, nats.
+    pub fn log_base_partition(&self) -> Result<f64> {
+        self.stack.units().iter().zip(&self.base).try_fold(0.0, |total, (kind, base)| {
+            Ok(total + host(&kind.log_normalizer(base)?)?.iter().sum::<f64>())
+        })
+    }
+
+    /// `count` chains drawn from p_0. Chain i is row i of `stream`, so chains may be split over calls by `stream.from_row`.
+    pub fn start(&self, count: usize, stream: Stream) -> Result<Chains> {
+        let first = stream.named("base");
+        let states = (0..self.stack.depth())
+            .map(|layer| {
+                let base = self.base[layer].broadcast_as((count, self.base[layer].dim(1)?))?.contiguous()?;
+                self.stack.units()[layer].sample(&base, first.at(layer as u64))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Chains { states, log_weights: vec![0.0; count], steps: 0, stream: stream.named("anneal") })
+    }
+
+    /// At most `count` further steps; a chain that has arrived stays.
+    pub fn advance(&self, chains: Chains, count: usize) -> Result<Chains> {
+        let steps = count.min(self.temperatures() - chains.steps);
+        (0..steps).try_fold(chains, |chains, _| self.step(chains))
+    }
+
+    /// Weighs the chains by one step of β, then moves them at the new β.
+    fn step(&self, mut chains: Chains) -> Result<Chains> {
+        let (from, to) = (self.shares[chains.steps], self.shares[chains.steps + 1]);
+        let draws = chains.stream.at(chains.steps as u64);
+        let mut gains = self.bias_gains(&chains.states, to - from)?;
+        for &layer in &self.summed_out {
+            // One product serves both values of β and the draw.
+            let kind = &self.stack.units()[layer];
+            let sent = self.sent(&chains.states, layer)?;
+            let (before, after) = (self.input(&sent, layer, from)?, self.input(&sent, layer, to)?);
+            // The difference is taken unit by unit: a difference of sums would lose digits in single precision.
+            let gain = (kind.log_normalizer(&after)? - kind.log_normalizer(&before)?)?;
+            gains.iter_mut().zip(host(&sum_units(&gain)?)?).for_each(|(total, gain)| *total += gain);
+            chains.states[layer] = kind.sample(&after, draws.at(layer as u64))?;
+        }
+        chains.log_weights.iter_mut().zip(gains).for_each(|(total, gain)| *total += gain);
+        chains.steps += 1;
+        if chains.steps < self.temperatures() {
+            for &layer in &self.kept {
+                let input = self.input(&self.sent(&chains.states, layer)?, layer, to)?;
+                chains.states[layer] = self.stack.units()[layer].sample(&input, draws.at(layer as u64))?;
+            }
+        }
+        Ok(chains)
+    }
+
+    /// What the biases of the kept layers add to ln f when β grows by `share`.
+    fn bias_gains(&self, states: &[Tensor], share: f64) -> Result<Nats> {
+        let mut gains = vec![0.0; states[0].dim(0)?];
+        for &layer in &self.kept {
+            let along = host(&inner(&states[layer], &self.difference[layer])?)?;
+            gains.iter_mut().zip(along).for_each(|(total, along)| *total += share * along);
+        }
+        Ok(gains)
+    }
+
+    /// What its neighbours send to a layer at β = 1.
+    fn sent(&self, states: &[Tensor], layer: usize) -> Result<Tensor> {
+        match self.stack.from_neighbours(states, layer)? {
+            Some(sent) => Ok(sent),
+            None => states[layer].zeros_like(),
+        }
+    }
+
+    /// Input of a layer at β = `share`.
+    fn input(&self, sent: &Tensor, layer: usize, share: f64) -> Result<Tensor> {
+        (sent * share)?.broadcast_add(&(&self.base[layer] + (&self.difference[layer] * share)?)?)
+    }
+}
