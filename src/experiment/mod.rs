@@ -5,9 +5,11 @@ pub mod clock;
 pub mod config;
 pub mod data;
 mod error;
+pub mod judge;
 pub mod model_file;
 pub mod observe;
 mod provenance;
+pub mod results;
 mod run_folder;
 mod schemes;
 

@@ -1,6 +1,6 @@
 //! The comparison of inference schemes on one model: what `results.json`, `dbm eval` and the table at the end of a run hold.
 
-use crate::evaluate::{Bounded, Guarantee};
+use crate::evaluate::Guarantee;
 use serde::{Deserialize, Serialize};
 
 /// One model judged on one set of examples.
@@ -52,7 +52,7 @@ pub struct SchemeResult {
     /// Mean ELBO over the examples, nats.
     pub elbo_nats_mean: f64,
     /// Standard error of that mean over the examples; the error of ln Z is not in it.
-    pub elbo_nats_error: f64,
+    pub elbo_nats_error: Option<f64>,
     /// What the ELBO promises: a bound minus an estimate of ln Z is an estimate.
     pub elbo_guarantee: Guarantee,
     /// Mean of E_q[ln p̃] + H(q), which needs no ln Z, nats.

@@ -1,0 +1,206 @@
+//! Judges inference schemes on one model: log Z once, exact answers where feasible, then each scheme on the same examples.
+
+use super::config::{Exact as ExactScheme, LogPartition as Wanted, Scheme};
+use super::results::{LogPartitionResult, PerExample, Results, SchemeResult};
+use super::{Chosen, Error, Result, clock};
+use crate::evaluate::{
+    self, Annealing, Assess, Assessment, Bounded, Guarantee, LogPartition, Method, Reference, Spacing, Yardstick,
+};
+use crate::inference::Network;
+use crate::math::{Device, Stream, Tensor, mean_of};
+use crate::models::{Conditionals, Dbm, LatentModel};
+
+/// Exact sums this small are taken without being asked for.
+const AUTO_BITS: f64 = 20.0;
+/// log2 of the most table entries, over all examples, that exact reference answers may take.
+const REFERENCE_BITS: f64 = 26.0;
+
+/// What to judge, and how.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The name of the data in the results.
+    pub data: &'a str,
+    /// Schemes with the names they are shown under.
+    pub schemes: Vec<(String, Scheme)>,
+    /// How ln Z is found.
+    pub log_partition: Wanted,
+    /// Mean of each visible unit in the data, for AIS base rates; without it AIS starts from zero biases.
+    pub visible_means: Option<Vec<f64>>,
+    /// Keep the values of single examples.
+    pub per_example: bool,
+}
+
+/// Judges every scheme on `visible` `[examples, visible]`.
+pub fn judge(
+    dbm: &Dbm,
+    network: Option<&Network>,
+    visible: &Tensor,
+    request: &Request,
+    stream: Stream,
+) -> Result<Results> {
+    let chosen = request
+        .schemes
+        .iter()
+        .map(|(name, scheme)| ready(name, scheme, dbm, network, visible))
+        .collect::<Result<Vec<_>>>()?;
+    let log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream)?;
+    let reference = Reference::tabulate(dbm, visible, reference_bits(request, visible.dim(0)?))?;
+    let assessments = chosen
+        .iter()
+        .map(|(name, scheme)| assess(scheme, dbm, visible, reference.as_ref(), stream.named("infer").named(name)))
+        .collect::<Result<Vec<_>>>()?;
+    let best = assessments.iter().map(|a| a.elbo_unnormalized().mean).fold(f64::NEG_INFINITY, f64::max);
+    let schemes = chosen
+        .iter()
+        .zip(&assessments)
+        .map(|((name, _), assessment)| row(name, assessment, log_partition.value, best, request.per_example))
+        .collect();
+    let evidence = reference.map(|reference| reference.log_evidence_unnormalized);
+    let likelihood = evidence.as_ref().map(|evidence| Bounded::exact(mean_of(evidence)) - log_partition.value);
+    let each = |evidence: Vec<f64>| evidence.iter().map(|nats| nats - log_partition.value.nats).collect();
+    Ok(Results {
+        sizes: dbm.sizes(),
+        data: request.data.to_string(),
+        examples: visible.dim(0)?,
+        log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
+        log_likelihood_guarantee: likelihood.map(|likelihood| likelihood.guarantee),
+        log_likelihood_nats: evidence.filter(|_| request.per_example).map(each),
+        warnings: log_partition.ais.iter().filter_map(|report| report.unreliable.clone()).collect(),
+        log_partition: summary(&log_partition),
+        schemes,
+    })
+}
+
+/// ln Z of a machine in the way asked for.
+pub fn log_partition(
+    dbm: &Dbm,
+    wanted: &Wanted,
+    visible_means: Option<&[f64]>,
+    stream: Stream,
+) -> Result<LogPartition> {
+    let bits = evaluate::bits(dbm)?;
+    let annealing = |temperatures, chains| {
+        let visible_means = visible_means.map(|means| Tensor::new(means, &Device::Cpu)).transpose()?;
+        let visible_means =
+            visible_means.map(|means| means.to_dtype(dbm.dtype())?.to_device(dbm.device())).transpose()?;
+        let settings = Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, visible_means };
+        Ok::<_, Error>(evaluate::ais(dbm, &settings, stream.named("ais"))?)
+    };
+    match wanted {
+        Wanted::Auto {} if bits <= AUTO_BITS => Ok(evaluate::exact(dbm, AUTO_BITS)?),
+        Wanted::Auto {} => {
+            let default = super::config::Ais::default();
+            annealing(default.temperatures, default.chains)
+        }
+        Wanted::Ais(settings) => annealing(settings.temperatures, settings.chains),
+        Wanted::Exact(limit) if bits <= limit.max_bits as f64 => Ok(evaluate::exact(dbm, limit.max_bits as f64)?),
+        Wanted::Exact(limit) => Err(Error::Refused {
+            problem: format!(
+                "an exact log Z of this machine runs through 2^{bits:.0} states; the limit is 2^{}",
+                limit.max_bits
+            ),
+            remedy: "use ais, or raise max_bits if you can wait".into(),
+        }),
+    }
+}
+
+/// A scheme made ready, refused where its tables would be too large.
+fn ready(
+    name: &str,
+    scheme: &Scheme,
+    dbm: &Dbm,
+    network: Option<&Network>,
+    visible: &Tensor,
+) -> Result<(String, Chosen)> {
+    if let Scheme::Exact(ExactScheme { max_bits }) = scheme {
+        let bits = dbm.clamp(&visible.narrow(0, 0, 1)?)?.enumeration_bits()?;
+        if bits > *max_bits as f64 {
+            return Err(Error::Refused {
+                problem: format!(
+                    "exact inference in this machine enumerates 2^{bits:.0} states per example; the limit is 2^{max_bits}"
+                ),
+                remedy: "leave the scheme `exact` out, or raise it: exact:max_bits=…".into(),
+            });
+        }
+    }
+    Ok((name.to_string(), Chosen::new(scheme, network, dbm.dtype())?))
+}
+
+/// Reference answers are taken where they are cheap, and as far as an exact scheme was asked for.
+fn reference_bits(request: &Request, examples: usize) -> f64 {
+    let cheap = (REFERENCE_BITS - (examples.max(1) as f64).log2()).min(16.0);
+    let asked = request.schemes.iter().map(|(_, scheme)| match scheme {
+        Scheme::Exact(exact) => exact.max_bits as f64,
+        _ => 0.0,
+    });
+    asked.fold(cheap, f64::max)
+}
+
+fn assess(
+    scheme: &Chosen,
+    dbm: &Dbm,
+    visible: &Tensor,
+    reference: Option<&Reference>,
+    stream: Stream,
+) -> Result<Assessment> {
+    let watch = clock::Stopwatch::start();
+    let seconds = || watch.seconds();
+    let yardstick = Yardstick { reference, ..Yardstick::default() };
+    Ok(match scheme {
+        Chosen::Factorial(scheme) => scheme.assess(dbm, visible, yardstick, stream, &seconds)?,
+        Chosen::Exact(exact) => {
+            let bits = dbm.clamp(&visible.narrow(0, 0, 1)?)?.enumeration_bits()?;
+            let yardstick = Yardstick { block: Yardstick::block_for_tables(bits), ..yardstick };
+            exact.assess(dbm, visible, yardstick, stream, &seconds)?
+        }
+    })
+}
+
+fn summary(log_partition: &LogPartition) -> LogPartitionResult {
+    LogPartitionResult {
+        nats: log_partition.value.nats,
+        error: log_partition.value.error,
+        guarantee: log_partition.value.guarantee,
+        method: match log_partition.method {
+            Method::Exact => "exact".into(),
+            Method::Ais => "ais".into(),
+        },
+        effective_chains: log_partition.ais.as_ref().map(|report| report.effective_sample_size),
+    }
+}
+
+fn row(name: &str, assessment: &Assessment, log_partition: Bounded, best: f64, per_example: bool) -> SchemeResult {
+    let unnormalized = assessment.elbo_unnormalized();
+    let elbo = assessment.elbo(log_partition);
+    let normalized = |nats: &f64| nats - log_partition.nats;
+    SchemeResult {
+        name: name.to_string(),
+        elbo_nats_mean: elbo.nats,
+        elbo_nats_error: unnormalized.standard_error,
+        elbo_guarantee: elbo.guarantee,
+        elbo_unnormalized_nats_mean: unnormalized.mean,
+        gap_nats_mean: best - unnormalized.mean,
+        kl_nats_mean: assessment.kl().map(|kl| kl.mean),
+        marginal_error_mean: assessment.marginal_error().map(|error| error.mean),
+        reconstruction_error_mean: assessment.reconstruction_error().mean,
+        sweeps_mean: assessment.sweeps().mean,
+        converged_fraction: assessment.converged_fraction(),
+        time_us_per_example: assessment.time_us_per_example(),
+        per_example: per_example.then(|| PerExample {
+            elbo_nats: assessment.elbos_unnormalized.iter().map(normalized).collect(),
+            elbo_unnormalized_nats: assessment.elbos_unnormalized.clone(),
+            kl_nats: assessment.kl.clone(),
+            marginal_error: assessment.marginal_errors.clone(),
+            reconstruction_error: assessment.reconstruction_errors.clone(),
+            sweeps: assessment.sweeps.clone(),
+            converged: assessment.converged.clone(),
+        }),
+    }
+}
+
+impl Results {
+    /// What the ELBOs of all rows promise.
+    pub fn elbo_guarantee(&self) -> Guarantee {
+        self.schemes.first().map_or(Guarantee::Approximation, |scheme| scheme.elbo_guarantee)
+    }
+}
