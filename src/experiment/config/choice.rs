@@ -2,11 +2,20 @@
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::marker::PhantomData;
 
+/// Writes `{ word = {} }` as `"word"`, and a choice with settings as a table.
+pub fn serialize<S: Serializer, T: Serialize>(choice: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    let table = toml::Value::try_from(choice).ok().and_then(|value| value.try_into::<toml::Table>().ok());
+    match table.as_ref().and_then(|table| table.iter().next()) {
+        Some((word, toml::Value::Table(settings))) if settings.is_empty() => serializer.serialize_str(word),
+        _ => choice.serialize(serializer),
+    }
+}
+
 /// Reads `"word"` as `{ word = {} }`, and a table with one key as it stands.
-pub fn word_or_table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_any(Choice(PhantomData))
 }
 

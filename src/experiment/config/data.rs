@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Where the examples come from.
-    #[serde(deserialize_with = "choice::word_or_table")]
+    #[serde(with = "choice")]
     pub source: Source,
     /// How grey values become binary.
     #[serde(default)]

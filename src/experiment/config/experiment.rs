@@ -120,10 +120,10 @@ pub struct Evaluate {
     /// The inference schemes that are compared on the same model.
     pub schemes: Vec<Scheme>,
     /// How log Z is found while training.
-    #[serde(deserialize_with = "choice::word_or_table")]
+    #[serde(with = "choice")]
     pub log_partition: LogPartition,
     /// How log Z is found at the end.
-    #[serde(deserialize_with = "choice::word_or_table")]
+    #[serde(with = "choice")]
     pub final_log_partition: LogPartition,
 }
 

@@ -1,17 +1,26 @@
 //! Experiment files: TOML in, a checked experiment out.
 
+mod check;
+mod check_data;
 mod choice;
 mod data;
 mod experiment;
+mod load;
+mod overrides;
 mod report;
+mod resolved;
 mod scheme;
 mod training;
 mod word;
 
+pub use check::{Problem, check};
 pub use data::{Amount, Binarize, Data, Source, Split};
 pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
 };
+pub use load::{Loaded, load, parse};
+pub use report::suggestion;
+pub use resolved::{changed, hash, marked, resolved, summary};
 pub use scheme::{Exact, Gibbs, MeanField, NetworkScheme, Schedule, Scheme, Start};
 pub use training::{Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Train, WakeSleep};
 pub use word::WORDS;

@@ -110,6 +110,7 @@ fn everyday(kind: &str) -> String {
             break;
         }
     }
+    let text = text.trim_end_matches(" as i128").trim_end_matches(" as u128").to_string();
     match text.strip_prefix("struct ").or(text.strip_prefix("struct variant ")) {
         Some(_) => "a table of settings".into(),
         None => text,

@@ -66,7 +66,7 @@ pub struct Train {
     /// Pull of the weights towards zero, per unit of learning rate; biases are not decayed.
     pub weight_decay: f64,
     /// What one update does.
-    #[serde(deserialize_with = "choice::word_or_table")]
+    #[serde(with = "choice")]
     pub algorithm: Algorithm,
     /// Training of the inference network.
     pub network: Network,

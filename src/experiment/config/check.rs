@@ -1,0 +1,256 @@
+//! What types cannot say: sizes, ranges and settings that do not go together.
+
+use super::{
+    Ais, Algorithm, Decay, Device, Dtype, Evaluate, Experiment, LearningRate, LogPartition, MeanField, Pretrain,
+    Scheme, Train,
+};
+
+/// One thing wrong with an experiment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted path of the setting; empty = the experiment as a whole.
+    pub path: String,
+    /// What is wrong, as the end of a sentence that begins with the path.
+    pub message: String,
+    /// One action that helps.
+    pub remedy: String,
+}
+
+/// No count is larger: far beyond any machine, and every product of two still fits 64 bits.
+const MOST: usize = 1_000_000_000;
+
+/// Every problem of an experiment; none = it can be run.
+pub fn check(experiment: &Experiment) -> Vec<Problem> {
+    let mut problems = Problems(Vec::new());
+    whole(experiment, &mut problems);
+    super::check_data::data(&experiment.data, &mut problems);
+    model(experiment, &mut problems);
+    if let Some(pretrain) = &experiment.pretrain {
+        self::pretrain(pretrain, &mut problems);
+    }
+    if let Some(train) = &experiment.train {
+        self::train(train, experiment, &mut problems);
+    }
+    evaluate(&experiment.evaluate, experiment, &mut problems);
+    problems.count("log.every_steps", experiment.log.every_steps);
+    problems.limit("log.histograms_every_epochs", experiment.log.histograms_every_epochs);
+    problems.limit("log.images_every_epochs", experiment.log.images_every_epochs);
+    problems.limit("checkpoint.every_epochs", experiment.checkpoint.every_epochs);
+    problems.limit("checkpoint.every_steps", experiment.checkpoint.every_steps);
+    problems.count("checkpoint.keep", experiment.checkpoint.keep);
+    problems.0
+}
+
+/// The problems found so far.
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Notes a problem.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(Problem { path: path.into(), message: message.into(), remedy: remedy.into() });
+    }
+
+    /// Notes a problem unless the condition holds.
+    pub fn require(&mut self, holds: bool, path: impl Into<String>, message: impl Into<String>, remedy: &str) {
+        if !holds {
+            self.add(path, message, remedy);
+        }
+    }
+
+    /// A count that must be at least 1.
+    pub fn count(&mut self, path: impl Into<String>, count: usize) {
+        let path = path.into();
+        self.require(count > 0, path.clone(), "is 0", "set it to 1 or more");
+        self.limit(path, count);
+    }
+
+    /// A count that may be 0.
+    pub fn limit(&mut self, path: impl Into<String>, count: usize) {
+        let remedy = "set it to a thousand million at most";
+        self.require(count <= MOST, path, format!("is {count}, which no machine can do"), remedy);
+    }
+
+    /// A number in [0, 1).
+    pub fn share(&mut self, path: impl Into<String>, value: f64) {
+        let remedy = "set it to a number from 0 up to, but not including, 1";
+        self.require((0.0..1.0).contains(&value), path, format!("is {value:?}"), remedy);
+    }
+
+    /// A finite number that is not negative.
+    pub fn not_negative(&mut self, path: impl Into<String>, value: f64) {
+        let holds = value.is_finite() && value >= 0.0;
+        self.require(holds, path, format!("is {value:?}"), "set it to 0 or a positive number");
+    }
+
+    fn learning_rate(&mut self, path: &str, rate: &LearningRate) {
+        let constant = rate.start.to_bits() == rate.end.to_bits();
+        let ends: &[(&str, f64)] =
+            if constant { &[("", rate.start)] } else { &[(".start", rate.start), (".end", rate.end)] };
+        for (end, value) in ends {
+            self.not_negative(format!("{path}{end}"), *value);
+        }
+        let reachable = rate.decay == Decay::Linear || constant || (rate.start > 0.0 && rate.end > 0.0);
+        self.require(
+            reachable,
+            path,
+            "decays exponentially from or to 0, which no factor does",
+            "set start and end above 0, or decay = \"linear\"",
+        );
+    }
+}
+
+fn whole(experiment: &Experiment, problems: &mut Problems) {
+    let name = &experiment.name;
+    let fits = name.chars().all(|c| c.is_alphanumeric() || "-_.+=".contains(c)) && !name.starts_with(['.', '-']);
+    let remedy = "use letters, digits, - and _, at most 100, not beginning with . or -";
+    problems.require(
+        fits && !name.is_empty() && name.chars().count() <= 100,
+        "name",
+        format!("is {name:?}, which cannot be part of a folder's name"),
+        remedy,
+    );
+    let largest = i64::MAX as u64;
+    problems.require(
+        experiment.seed <= largest,
+        "seed",
+        "is larger than a TOML number can be",
+        "set it to 9223372036854775807 at most",
+    );
+    problems.require(
+        experiment.device == Device::Cpu || cfg!(feature = "cuda"),
+        "device",
+        "is cuda, but this program was built without it",
+        "set device = \"cpu\", or build with: cargo build --release --features cuda",
+    );
+    problems.require(
+        experiment.pretrain.is_some() || experiment.train.is_some(),
+        "",
+        "neither [pretrain] nor [train] is there, so nothing would be learned",
+        "add [train], or [pretrain], or both; every setting in them has a default",
+    );
+}
+
+fn model(experiment: &Experiment, problems: &mut Problems) {
+    let hidden = &experiment.model.hidden;
+    let remedy = "name at least one layer, such as hidden = [128, 64]";
+    problems.require(!hidden.is_empty(), "model.hidden", "is empty", remedy);
+    for (layer, &units) in hidden.iter().enumerate() {
+        let path = format!("model.hidden.{layer}");
+        problems.require(units <= 1_000_000, path.clone(), format!("is {units} units"), "use a million at most");
+        problems.require(units > 0, path, "is a layer of 0 units", "set it to 1 or more, or leave the layer out");
+    }
+    problems.not_negative("model.weight_std", experiment.model.weight_std);
+}
+
+fn pretrain(pretrain: &Pretrain, problems: &mut Problems) {
+    problems.count("pretrain.epochs", pretrain.epochs);
+    problems.count("pretrain.batch_size", pretrain.batch_size);
+    problems.learning_rate("pretrain.learning_rate", &pretrain.learning_rate);
+    problems.share("pretrain.momentum", pretrain.momentum);
+    problems.not_negative("pretrain.weight_decay", pretrain.weight_decay);
+    problems.count("pretrain.gibbs_sweeps", pretrain.gibbs_sweeps);
+}
+
+fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
+    problems.count("train.epochs", train.epochs);
+    problems.count("train.batch_size", train.batch_size);
+    problems.learning_rate("train.learning_rate", &train.learning_rate);
+    problems.share("train.momentum", train.momentum);
+    problems.not_negative("train.weight_decay", train.weight_decay);
+    let (word, chains, gibbs_sweeps) = match &train.algorithm {
+        Algorithm::MaximumLikelihood(likelihood) => {
+            let path = "train.algorithm.maximum_likelihood.positive";
+            scheme(path, &likelihood.positive, experiment, problems);
+            ("maximum_likelihood", likelihood.chains, likelihood.gibbs_sweeps)
+        }
+        Algorithm::WakeSleep(wake_sleep) => ("wake_sleep", wake_sleep.chains, wake_sleep.gibbs_sweeps),
+    };
+    problems.count(format!("train.algorithm.{word}.chains"), chains);
+    problems.count(format!("train.algorithm.{word}.gibbs_sweeps"), gibbs_sweeps);
+    problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
+    problems.share("train.network.momentum", train.network.momentum);
+}
+
+fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problems) {
+    problems.limit("evaluate.every_epochs", evaluate.every_epochs);
+    problems.count("evaluate.examples", evaluate.examples);
+    let remedy = "name at least one, such as schemes = [\"network\", \"mean-field\"]";
+    problems.require(!evaluate.schemes.is_empty(), "evaluate.schemes", "is empty", remedy);
+    for (i, one) in evaluate.schemes.iter().enumerate() {
+        let path = format!("evaluate.schemes.{i}");
+        let twice = evaluate.schemes.iter().take(i).any(|earlier| earlier.name() == one.name());
+        problems.require(!twice, path.clone(), format!("names `{one}` a second time"), "leave one of them out");
+        scheme(&path, one, experiment, problems);
+    }
+    let visible = super::check_data::visible_units(&experiment.data.source);
+    log_partition("evaluate.log_partition", &evaluate.log_partition, visible, &experiment.model.hidden, problems);
+    let last = &evaluate.final_log_partition;
+    log_partition("evaluate.final_log_partition", last, visible, &experiment.model.hidden, problems);
+}
+
+fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
+    match scheme {
+        Scheme::Exact(exact) => {
+            let bits = experiment.model.hidden.iter().fold(0, |sum: usize, units| sum.saturating_add(*units));
+            enumerable(path, bits, exact.max_bits, "hidden units", problems);
+        }
+        Scheme::MeanField(settings) => mean_field(&format!("{path}.mean_field"), settings, experiment.dtype, problems),
+        Scheme::Gibbs(gibbs) => {
+            problems.count(format!("{path}.gibbs.sweeps"), gibbs.sweeps);
+            problems.limit(format!("{path}.gibbs.burn_in"), gibbs.burn_in);
+        }
+        Scheme::Network(network) => problems.limit(format!("{path}.network.refine"), network.refine),
+    }
+}
+
+fn mean_field(path: &str, settings: &MeanField, dtype: Dtype, problems: &mut Problems) {
+    problems.count(format!("{path}.max_sweeps"), settings.max_sweeps);
+    problems.limit(format!("{path}.sweeps"), settings.sweeps.unwrap_or(0));
+    problems.share(format!("{path}.damping"), settings.damping);
+    let Some(tolerance) = settings.tolerance else { return };
+    let path = format!("{path}.tolerance");
+    let remedy = "set it to a small positive number, such as 1e-5";
+    let positive = tolerance > 0.0 && tolerance.is_finite();
+    problems.require(positive, path.clone(), format!("is {tolerance:?}"), remedy);
+    problems.require(
+        !positive || dtype == Dtype::F64 || tolerance >= 1e-7,
+        path.clone(),
+        format!("is {tolerance:?}, finer than f32 can resolve"),
+        "set it to 1e-7 or more, or set dtype = \"f64\"",
+    );
+    let remedy = "keep sweeps (exactly so many) or tolerance (until converged)";
+    problems.require(settings.sweeps.is_none(), path, "cannot go with a fixed number of sweeps", remedy);
+}
+
+fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden: &[usize], problems: &mut Problems) {
+    match how {
+        LogPartition::Auto {} => {}
+        LogPartition::Exact(exact) => {
+            let layers = visible.into_iter().chain(hidden.iter().copied());
+            let (even, odd) = layers.enumerate().fold((0, 0), |(even, odd): (usize, usize), (layer, units)| {
+                if layer % 2 == 0 { (even.saturating_add(units), odd) } else { (even, odd.saturating_add(units)) }
+            });
+            // Unknown before the data are read for some sources; then the run refuses.
+            let bits = visible.map_or(0, |_| even.min(odd));
+            enumerable(&format!("{path}.exact"), bits, exact.max_bits, "units in alternate layers", problems);
+        }
+        LogPartition::Ais(Ais { temperatures, chains }) => {
+            problems.count(format!("{path}.ais.temperatures"), *temperatures);
+            problems.count(format!("{path}.ais.chains"), *chains);
+            let remedy = "set it to 2 or more, better 100";
+            problems.require(*chains != 1, format!("{path}.ais.chains"), "is 1, which gives no error bar", remedy);
+        }
+    }
+}
+
+/// Enumeration of 2^bits states must be within the file's own limit, and that limit within reason.
+fn enumerable(path: &str, bits: usize, max_bits: usize, what: &str, problems: &mut Problems) {
+    let limit = format!("{path}.max_bits");
+    problems.require(max_bits <= 30, limit, format!("is {max_bits}: 2^{max_bits} states"), "set it to 30 at most");
+    problems.require(
+        bits <= max_bits,
+        path,
+        format!("enumerates at most {max_bits} bits, and this model has {bits} {what}"),
+        "choose another way, or a smaller model; each bit more of max_bits doubles the work",
+    );
+}

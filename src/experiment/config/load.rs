@@ -1,0 +1,103 @@
+//! From a path and overrides to a checked experiment, or to a report of everything that is wrong.
+
+use super::overrides::{Override, merge};
+use super::report::{plain, point};
+use super::{Experiment, Problem, check};
+use crate::experiment::{Error, Result};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// An experiment file that was read, changed by overrides, and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// What to run.
+    pub experiment: Experiment,
+    /// The file as it was written.
+    pub text: String,
+    /// The overrides as they were typed.
+    pub overrides: Vec<String>,
+    /// Where the file is.
+    pub path: PathBuf,
+}
+
+/// Reads an experiment file; relative paths inside it are taken from the current directory.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let file = path.display();
+        Error::Experiment { report: format!("{file}: byte {offset} is not UTF-8 text; is this an experiment file?") }
+    })?;
+    let experiment = parse(&path.display().to_string(), &text, overrides)?;
+    Ok(Loaded { experiment, text, overrides: overrides.to_vec(), path: path.to_path_buf() })
+}
+
+/// Reads and checks the text of an experiment file; `file` is how messages call it.
+pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Experiment> {
+    let refuse = |report: String| Error::Experiment { report };
+    let located = |error: toml::de::Error| refuse(point(file, text, place(text, &error), &plain(error.message())));
+    let alone: Experiment = toml::from_str(text).map_err(located)?;
+    let (changes, faults): (Vec<_>, Vec<_>) =
+        overrides.iter().map(|typed| Override::parse(typed)).partition(|o| o.is_ok());
+    let faults: Vec<Vec<String>> = faults.into_iter().filter_map(|fault| fault.err()).collect();
+    let changes: Vec<Override> = changes.into_iter().flatten().collect();
+    if !faults.is_empty() {
+        return Err(refuse(list(&faults)));
+    }
+    let experiment = match changes.as_slice() {
+        [] => alone,
+        changes => {
+            merge(&toml::from_str(text).map_err(located)?, changes).map_err(|problems| refuse(list(&problems)))?
+        }
+    };
+    let problems = check(&experiment);
+    if problems.is_empty() {
+        return Ok(experiment);
+    }
+    let reports: Vec<String> = problems.iter().map(|problem| report(file, text, &changes, problem)).collect();
+    let count = if reports.len() > 1 { format!("{} problems\n\n", reports.len()) } else { String::new() };
+    Err(refuse(count + &reports.join("\n\n")))
+}
+
+/// Messages without a place in the file.
+fn list(problems: &[Vec<String>]) -> String {
+    problems.iter().map(|messages| messages.join("\n  = ")).collect::<Vec<_>>().join("\n\n")
+}
+
+/// One problem of meaning, at the override or the line it comes from.
+fn report(file: &str, text: &str, changes: &[Override], problem: &Problem) -> String {
+    let Problem { path, message, remedy } = problem;
+    let headline = if path.is_empty() { message.clone() } else { format!("{path} {message}") };
+    match changes.iter().rev().find(|change| change.touches(path)) {
+        Some(change) => list(&[vec![format!("override `{}`: {headline}", change.typed), remedy.clone()]]),
+        None => point(file, text, find(text, path), &[headline, remedy.clone()]),
+    }
+}
+
+/// The span of an error, unless it is the whole file.
+fn place(text: &str, error: &toml::de::Error) -> Option<Range<usize>> {
+    error.span().filter(|span| *span != (0..text.len()))
+}
+
+/// The span of the setting at a dotted path, or of the nearest section around it that the file names.
+fn find(text: &str, path: &str) -> Option<Range<usize>> {
+    let (root, _) = DeTable::parse_recoverable(text);
+    let mut keys = path.split('.');
+    let first = keys.next()?;
+    let (key, mut value) = root.get_ref().get_key_value(first)?;
+    let mut span = if value.get_ref().is_table() { key.span() } else { value.span() };
+    for name in keys {
+        let inner = match value.get_ref() {
+            DeValue::Table(table) => table.get_key_value(name).map(|(key, inner)| (key.span(), inner)),
+            DeValue::Array(array) => {
+                name.parse().ok().and_then(|i: usize| array.get(i)).map(|inner| (inner.span(), inner))
+            }
+            _ => None,
+        };
+        let Some((key, inner)) = inner else { break };
+        value = inner;
+        span = if value.get_ref().is_table() { key } else { value.span() };
+    }
+    Some(span)
+}

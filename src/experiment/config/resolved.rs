@@ -1,0 +1,129 @@
+//! An experiment written back: as a complete file, as a flat list of settings, as a hash.
+
+use super::Experiment;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// The experiment as a file with every default filled in; reading it gives an equal experiment.
+pub fn resolved(experiment: &Experiment) -> String {
+    // Cannot fail for an experiment that passed `check`, which bounds every number to what TOML can hold.
+    let text = toml::to_string_pretty(experiment);
+    let text = text.unwrap_or_else(|error| format!("# cannot be written as TOML: {error}\n"));
+    let mut written = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        written.push_str(line);
+        let is_item = |line: &&str| line.starts_with("    ") && !line.contains('"');
+        // A list of numbers fits on its line.
+        if line.ends_with(" = [") && lines.peek().is_some_and(is_item) {
+            let items: Vec<&str> = std::iter::from_fn(|| lines.next_if(is_item)).map(str::trim).collect();
+            written.push_str(items.join(" ").trim_end_matches(','));
+            written.push_str(lines.next().unwrap_or_default());
+        }
+        written.push('\n');
+    }
+    written
+}
+
+/// The resolved file, with a comment at every setting that is not at its default.
+pub fn marked(experiment: &Experiment) -> String {
+    let mut defaults = differing_from_defaults(experiment);
+    let mut section = String::new();
+    let mut text = String::new();
+    for line in resolved(experiment).lines() {
+        let header = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Some(header) = header {
+            section = format!("{header}.");
+        }
+        let key = line.split_once(" = ").map(|(key, _)| format!("{section}{key}."));
+        let place = key.or(header.map(|_| section.clone()));
+        text.push_str(line);
+        let mark = place.and_then(|place| defaults.keys().find(|path| place.starts_with(&format!("{path}."))).cloned());
+        if let Some(default) = mark.and_then(|path| defaults.remove(&path)) {
+            text.push_str(&format!("  # default: {default}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Path and default of every setting that has a default and is not at it.
+fn differing_from_defaults(experiment: &Experiment) -> BTreeMap<String, Value> {
+    let root = table(experiment);
+    let mut differing = BTreeMap::new();
+    let mut pending: Vec<(String, Value, Option<Value>)> = children("", &root, None);
+    while let Some((path, value, default)) = pending.pop() {
+        match (value, default.or_else(|| without(&root, &path))) {
+            (value, Some(default)) if value == default => {}
+            (Value::Table(settings), Some(Value::Table(defaults)))
+                if settings.keys().any(|k| defaults.contains_key(k)) =>
+            {
+                pending.extend(children(&path, &settings, Some(&defaults)));
+            }
+            (_, Some(default)) => {
+                differing.insert(path, default);
+            }
+            (Value::Table(settings), None) => pending.extend(children(&path, &settings, None)),
+            (_, None) => {}
+        }
+    }
+    differing
+}
+
+fn children(path: &str, settings: &Table, defaults: Option<&Table>) -> Vec<(String, Value, Option<Value>)> {
+    let join = |key: &String| if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+    let default = |key: &String| defaults.and_then(|defaults| defaults.get(key)).cloned();
+    settings.iter().map(|(key, value)| (join(key), value.clone(), default(key))).collect()
+}
+
+/// The value a setting takes when the file does not name it; none if it must.
+fn without(root: &Table, path: &str) -> Option<Value> {
+    let mut reduced = root.clone();
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let keys = || section.split('.').filter(|key| !key.is_empty());
+    keys().try_fold(&mut reduced, |table, key| table.get_mut(key)?.as_table_mut())?.remove(key)?;
+    let default = table(&Experiment::deserialize(Value::Table(reduced)).ok()?);
+    keys().try_fold(&default, |table, key| table.get(key)?.as_table())?.get(key).cloned()
+}
+
+fn table(experiment: &Experiment) -> Table {
+    Table::try_from(experiment).unwrap_or_default()
+}
+
+/// Every setting by its dotted path, defaults filled in; lists are one value.
+pub fn summary(experiment: &Experiment) -> Vec<(String, Value)> {
+    let mut settings = Vec::new();
+    flatten("", Value::Table(table(experiment)), &mut settings);
+    settings
+}
+
+fn flatten(path: &str, value: Value, settings: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Table(table) => {
+            for (key, value) in table {
+                let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+                flatten(&path, value, settings);
+            }
+        }
+        leaf => settings.push((path.into(), leaf)),
+    }
+}
+
+/// Settings in which two experiments differ: path, value in the first, value in the second.
+pub fn changed(first: &Experiment, second: &Experiment) -> Vec<(String, Option<Value>, Option<Value>)> {
+    let mut paths: BTreeMap<String, (Option<Value>, Option<Value>)> = BTreeMap::new();
+    for (path, value) in summary(first) {
+        paths.entry(path).or_default().0 = Some(value);
+    }
+    for (path, value) in summary(second) {
+        paths.entry(path).or_default().1 = Some(value);
+    }
+    paths.into_iter().filter(|(_, (a, b))| a != b).map(|(path, (a, b))| (path, a, b)).collect()
+}
+
+/// Twelve hexadecimal digits that differ between experiments: SHA-256 of the resolved file.
+pub fn hash(experiment: &Experiment) -> String {
+    Sha256::digest(resolved(experiment)).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

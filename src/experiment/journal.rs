@@ -1,0 +1,155 @@
+//! Everything a run writes about itself while it goes on: metrics archive, TensorBoard, the progress line.
+
+use super::config::{Experiment, resolved, summary};
+use super::observe::{
+    Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Progress, Record, Section, TensorBoard,
+};
+use super::results::{Results, SchemeResult};
+use super::{Result, RunFolder};
+use std::collections::BTreeMap;
+
+/// The observers of one run.
+pub struct Journal {
+    observers: Observers,
+    /// One TensorBoard run per inference scheme; the same tags in each, so that their curves overlay.
+    schemes: BTreeMap<String, TensorBoard>,
+    /// The line on the terminal.
+    pub progress: Progress,
+    folder: RunFolder,
+    tensorboard: bool,
+    start_step: u64,
+}
+
+impl Journal {
+    /// Opens the logs of a run: new ones, or those of a run that goes on after `resumed` steps.
+    pub fn open(folder: &RunFolder, experiment: &Experiment, resumed: Option<u64>, progress: Progress) -> Result<Self> {
+        let start_step = resumed.map_or(0, |step| step + 1);
+        let metrics = match resumed {
+            None => Metrics::create(&folder.metrics())?,
+            Some(step) => Metrics::resume(&folder.metrics(), step)?,
+        };
+        let mut observers = Observers(vec![Box::new(metrics)]);
+        if experiment.log.tensorboard {
+            let mut board = TensorBoard::create(folder.path(), start_step)?;
+            board.describe(&hyperparameters(experiment), &format!("```toml\n{}```\n", resolved(experiment)))?;
+            board.lay_out(&layout())?;
+            observers.0.push(Box::new(board));
+        }
+        Ok(Self {
+            observers,
+            schemes: BTreeMap::new(),
+            progress,
+            folder: folder.clone(),
+            tensorboard: experiment.log.tensorboard,
+            start_step,
+        })
+    }
+
+    /// Writes one step's measurements.
+    pub fn record(&mut self, record: &Record) -> Result<()> {
+        self.observers.record(record)
+    }
+
+    /// Writes a comparison of schemes: each scheme into its own TensorBoard run, all of them into the archive.
+    pub fn compare(&mut self, step: u64, results: &Results) -> Result<()> {
+        let mut shared = Record::new(step);
+        let log_partition = &results.log_partition;
+        shared.scalar("eval/log_partition_nats", log_partition.nats);
+        let error = log_partition.error.unwrap_or(0.0);
+        shared.scalar("eval/log_partition_error_nats", error);
+        shared.scalar("eval/log_partition_lower_nats", log_partition.nats - 3.0 * error);
+        shared.scalar("eval/log_partition_upper_nats", log_partition.nats + 3.0 * error);
+        if let Some(nats) = results.log_likelihood_nats_mean {
+            shared.scalar("eval/log_likelihood_nats_mean", nats);
+        }
+        self.observers.record(&shared)?;
+        for scheme in &results.schemes {
+            let measured = measurements(scheme);
+            let mut archive = Record::new(step);
+            let mut board = Record::new(step);
+            for (name, value) in measured {
+                archive.scalar(format!("eval/{}/{name}", scheme.name), value);
+                board.scalar(format!("eval/{name}"), value);
+            }
+            // The archive alone gets the names with the scheme in them; TensorBoard has a run for each scheme.
+            if let Some(metrics) = self.observers.0.first_mut() {
+                metrics.record(&archive)?;
+            }
+            if self.tensorboard {
+                self.scheme(&scheme.name)?.record(&board)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scheme(&mut self, name: &str) -> Result<&mut TensorBoard> {
+        if !self.schemes.contains_key(name) {
+            let board = TensorBoard::create(&self.folder.scheme_events(&file_name(name)), self.start_step)?;
+            self.schemes.insert(name.to_string(), board);
+        }
+        self.schemes.get_mut(name).ok_or_else(|| super::Error::Compute { problem: "a log vanished".into() })
+    }
+
+    /// Hands everything to the operating system.
+    pub fn flush(&mut self) -> Result<()> {
+        self.observers.flush()?;
+        self.schemes.values_mut().try_for_each(TensorBoard::flush)
+    }
+
+    /// Last words; a failure to write them must not hide how the run ended.
+    pub fn finish(&mut self, ended: Ended) -> Result<()> {
+        self.progress.finish();
+        self.observers.finish(ended)?;
+        self.schemes.values_mut().try_for_each(|board| board.finish(ended))
+    }
+}
+
+/// What is logged of a scheme, by the same names everywhere.
+fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
+    let mut measured = vec![
+        ("elbo_nats_mean", scheme.elbo_nats_mean),
+        ("elbo_unnormalized_nats_mean", scheme.elbo_unnormalized_nats_mean),
+        ("gap_nats_mean", scheme.gap_nats_mean),
+        ("reconstruction_error_mean", scheme.reconstruction_error_mean),
+        ("sweeps_mean", scheme.sweeps_mean),
+        ("converged_fraction", scheme.converged_fraction),
+        ("time_us_per_example", scheme.time_us_per_example),
+    ];
+    measured.extend(scheme.kl_nats_mean.map(|kl| ("kl_nats_mean", kl)));
+    measured.extend(scheme.marginal_error_mean.map(|error| ("marginal_error_mean", error)));
+    measured
+}
+
+/// A scheme's word as the name of a folder.
+pub fn file_name(word: &str) -> String {
+    word.chars().map(|c| if c.is_alphanumeric() || "+-_.=,".contains(c) { c } else { '_' }).collect()
+}
+
+/// Every setting of the experiment, for the HParams page.
+fn hyperparameters(experiment: &Experiment) -> BTreeMap<String, Hyperparameter> {
+    let kind = |value: toml::Value| match value {
+        toml::Value::Integer(number) => Hyperparameter::Number(number as f64),
+        toml::Value::Float(number) => Hyperparameter::Number(number),
+        toml::Value::Boolean(on) => Hyperparameter::Switch(on),
+        toml::Value::String(text) => Hyperparameter::Word(text),
+        other => Hyperparameter::Word(other.to_string()),
+    };
+    summary(experiment).into_iter().map(|(path, value)| (path, kind(value))).collect()
+}
+
+/// The combined charts every run offers.
+fn layout() -> Vec<Section> {
+    vec![Section {
+        title: "comparison".into(),
+        charts: vec![
+            Chart::lines("ELBO of all schemes (nats)", &["eval/elbo_nats_mean"]),
+            Chart::lines("gap to the best scheme (nats)", &["eval/gap_nats_mean"]),
+            Chart::band(
+                "log Z with 3 standard errors (nats)",
+                "eval/log_partition_nats",
+                "eval/log_partition_lower_nats",
+                "eval/log_partition_upper_nats",
+            ),
+        ],
+    }]
+}
