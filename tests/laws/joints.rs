@@ -260,10 +260,11 @@ fn table_of_a_free_machine_is_the_joint() {
         let free = dbm.free().unwrap();
         let (table, log_z) = free.tabulate(20.0).unwrap();
         let log_joints: Vec<f64> = all_states(units).iter().map(|state| machine.log_joint(state)).collect();
-        let probabilities: Vec<f64> = log_joints.iter().map(|joint| (joint - machine.log_z()).exp()).collect();
+        let expected_log_z = machine.log_z();
+        let probabilities: Vec<f64> = log_joints.iter().map(|joint| (joint - expected_log_z).exp()).collect();
         let by_hand = summed(&probabilities, &log_joints, units);
         let means: Vec<f64> = table.means().unwrap().iter().flat_map(|mean| host(mean).unwrap()).collect();
-        assert_close(&format!("{name}, log Z"), log_z[0], machine.log_z(), 1e-10);
+        assert_close(&format!("{name}, log Z"), log_z[0], expected_log_z, 1e-10);
         assert_all_close(&format!("{name}, means"), &means, &by_hand.means, 1e-11);
         let total: f64 = host(table.log_probs()).unwrap().iter().map(|l| l.exp()).sum();
         assert_close(&format!("{name}, probabilities"), total, 1.0, 1e-12);
@@ -367,7 +368,7 @@ fn enumeration_visits_every_state_once_in_the_stated_order() {
 
 #[test]
 fn log_sums_keep_infinities_and_never_hide_a_number_that_is_none() {
-    use dbm::math::log_sum_exp;
+    use dbm::math::{largest_change, log_sum_exp};
     assert_close("two", log_sum_exp(&[1.0, 2.0]), (1_f64.exp() + 2_f64.exp()).ln(), 1e-15);
     assert_close("large", log_sum_exp(&[1e4, 1e4]), 1e4 + 2_f64.ln(), 1e-11);
     assert_close("one", log_mean_exp(&[-3.0]), -3.0, 0.0);
@@ -385,5 +386,14 @@ fn log_sums_keep_infinities_and_never_hide_a_number_that_is_none() {
     {
         assert!(log_sum_exp(values).is_nan(), "{values:?} gives {}", log_sum_exp(values));
     }
+    for (before, after) in
+        [([0.1, 0.2, f64::NAN], [0.1; 3]), ([f64::NAN, 0.2, 0.3], [0.1; 3]), ([0.1; 3], [0.1, f64::NAN, 0.9])]
+    {
+        let change = largest_change(&tensor(&[before.to_vec()]), &tensor(&[after.to_vec()])).unwrap();
+        assert!(change[0].is_nan(), "from {before:?} to {after:?}: {change:?}");
+    }
+    let change =
+        largest_change(&tensor(&[vec![0.5, 0.25], vec![0.0, 1.0]]), &tensor(&[vec![0.75, 0.25], vec![0.0, 0.0]]));
+    assert_eq!(change.unwrap(), [0.25, 1.0]);
     assert_close("mean of three", mean_of(&[1.0, 2.0, 6.0]), 3.0, 1e-15);
 }
