@@ -20,17 +20,20 @@ pub fn inner(left: &Tensor, right: &Tensor) -> Result<Tensor> {
     left.broadcast_mul(right)?.sum(1)
 }
 
-/// Largest absolute difference of each example's rows, `[examples]`, on the host.
+/// Largest absolute difference of each example's rows, `[examples]`, on the host; not a number if a difference is none.
 pub fn largest_change(before: &Tensor, after: &Tensor) -> Result<Vec<f64>> {
     if before.dim(1)? == 0 {
         return Ok(vec![0.0; before.dim(0)?]);
     }
-    host(&(after - before)?.abs()?.max(1)?)
+    let changes = (after - before)?.abs()?;
+    // The maximum alone may pass over a value that is not a number; the sum never does.
+    host(&(changes.max(1)? + (changes.sum(1)? * 0.0)?)?)
 }
 
-/// ln Σ exp(x), without overflow; minus infinity for no terms.
+/// ln Σ exp(x), without overflow; minus infinity for no terms, not a number if a term is none.
 pub fn log_sum_exp(values: &[f64]) -> f64 {
-    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let larger = |a: f64, b: f64| if a >= b || a.is_nan() { a } else { b };
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, larger);
     if !largest.is_finite() {
         return largest;
     }

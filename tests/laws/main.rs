@@ -1,1 +1,4 @@
 //! Laws of the mathematics: every approximation against its exact twin.
+
+mod joints;
+mod support;
