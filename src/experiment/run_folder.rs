@@ -99,6 +99,11 @@ impl RunFolder {
         write_whole(path, (text + "\n").as_bytes())
     }
 
+    /// Writes a text, whole or not at all.
+    pub fn write_text(&self, path: &Path, text: &str) -> Result<()> {
+        write_whole(path, text.as_bytes())
+    }
+
     /// Reads what `write_json` wrote.
     pub fn read_json<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;

@@ -1,5 +1,6 @@
 //! Laws of the program: files, logs, errors, commands.
 
 mod events;
+mod tidy;
 mod progress;
 mod config;
