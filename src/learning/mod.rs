@@ -1,1 +1,71 @@
-//! Floor.
+//! Floor 5: how parameters move. A trainer takes a state and gives back the next one; what people want to see comes apart.
+//!
+//! An update is a function of (state, batch, stream) and of nothing else, so stopping, restoring and going on gives the bits
+//! of the uninterrupted run.
+
+mod chains;
+mod joint;
+mod maximum_likelihood;
+mod measurements;
+mod optimizer;
+mod parameters;
+mod pretraining;
+mod recognition;
+mod statistics;
+mod wake_sleep;
+
+use crate::inference::Network;
+use crate::math::{Result, Stream, Tensor};
+use crate::models::Dbm;
+pub use chains::Chains;
+pub use joint::{Joint, NegativePhase};
+pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
+pub use measurements::Measurements;
+pub use optimizer::Sgd;
+pub use parameters::{Gradient, Parameters, SavedTensors, Statistics};
+pub use pretraining::{NegativeStart, Pretraining, RbmStack};
+pub use recognition::{cross_entropy, recognition_gradient};
+pub use statistics::ExpectedStatistics;
+pub use wake_sleep::WakeSleep;
+
+/// A learning algorithm.
+pub trait Trainer {
+    /// What it moves.
+    type State: State;
+
+    /// The state before the first update, from the parameters training begins with.
+    fn init(&self, dbm: Dbm, network: Network, stream: Stream) -> Result<Self::State>;
+
+    /// One update on `batch` `[examples, visible]`: the next state, and the measurements if the update is measured.
+    fn step(&self, state: Self::State, batch: &Tensor, update: Update) -> Result<(Self::State, Measurements)>;
+}
+
+/// All a trainer carries from one update to the next, saved as tensors with stable names.
+///
+/// The parameters of `dbm` and `network` are saved beside `tensors` by whoever writes the checkpoint.
+pub trait State: Clone + Sized {
+    /// The machine so far.
+    fn dbm(&self) -> Result<Dbm>;
+
+    /// The inference network so far.
+    fn network(&self) -> Result<Network>;
+
+    /// What `dbm` and `network` do not hold: momenta, chains, and so on.
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
+
+    /// The state that gave this `dbm`, this `network` and these `tensors`, bit for bit; more tensors may be there.
+    fn restore(dbm: Dbm, network: Network, tensors: &SavedTensors) -> Result<Self>;
+}
+
+/// What one update is given beside the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Update {
+    /// Draws of this update: a stream of its own for every step.
+    pub stream: Stream,
+    /// Step size of the machine.
+    pub learning_rate: f64,
+    /// Step size of the inference network.
+    pub network_learning_rate: f64,
+    /// Whether to take measurements; they cost time and never change the state.
+    pub measured: bool,
+}

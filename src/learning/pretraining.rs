@@ -1,0 +1,247 @@
+//! Greedy layer-wise pre-training of a DBM: a stack of restricted Boltzmann machines, one trained after the other on the means
+//! of the one below (Salakhutdinov & Hinton 2009, 2012).
+//!
+//! A layer inside a DBM gets input from both sides, in a single RBM from one. So the bottom RBM sees two tied copies of its
+//! visible layer, the top one two tied copies of its hidden layer, and one in the middle is trained plain and its weights are
+//! halved in the DBM. Layer l of the DBM has one bias and two RBMs with an opinion; it gets their average: then its conditional
+//! is the geometric mean of the conditionals of the two RBMs.
+//!
+//! Choices where published code differs: the layers above get means, not samples; copies are drawn independently, so that each
+//! RBM is a proper model; its gradient is taken per copy, so that a learning rate means the same in every layer; the visible
+//! bias of a new RBM is the hidden bias of the one below.
+
+use super::parameters::saved;
+use super::{Measurements, Parameters, SavedTensors, Sgd, State, Statistics, Trainer, Update};
+use crate::inference::Network;
+use crate::math::{Result, Stream, Tensor, bail};
+use crate::models::Dbm;
+use crate::units::Kind;
+
+/// Trains the RBM the state is at; `next_layer` goes one up.
+#[derive(Clone, Copy, Debug)]
+pub struct Pretraining {
+    /// Where the negative phase starts.
+    pub negative: NegativeStart,
+    /// Gibbs sweeps of the negative phase per update: the k of CD-k; at least 1.
+    pub sweeps: usize,
+    /// How an RBM moves.
+    pub sgd: Sgd,
+}
+
+/// Where the negative phase of an RBM starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NegativeStart {
+    /// At the data: contrastive divergence (Hinton 2002).
+    Data,
+    /// Where this many chains were left by the last update (Tieleman 2008).
+    Chains(usize),
+}
+
+/// Layer sizes and kinds of a DBM, each neighbouring pair an RBM, some of them trained.
+#[derive(Clone, Debug)]
+pub struct RbmStack {
+    like: Dbm,
+    rbms: Vec<Rbm>,
+    layer: usize,
+    momentum: Parameters,
+    /// Hidden states of the persistent chains, `[chains, hidden]`, means over copies.
+    chains: Option<Tensor>,
+}
+
+/// One RBM; the copies are how often its visible and its hidden layer are there.
+#[derive(Clone, Debug)]
+struct Rbm {
+    kinds: [Kind; 2],
+    copies: [usize; 2],
+    weight: Tensor,
+    biases: [Tensor; 2],
+}
+
+impl Rbm {
+    /// The RBM of layers l and l + 1 of a DBM, with the DBM's parameters.
+    fn of(dbm: &Dbm, l: usize) -> Result<Self> {
+        let copies = |inside: bool| if inside && !is_middle(dbm, l) { 2 } else { 1 };
+        Ok(Self {
+            kinds: [dbm.units()[l].clone(), dbm.units()[l + 1].clone()],
+            copies: [copies(l + 1 < dbm.depth()), copies(l > 0)],
+            weight: (&dbm.weights()[l] / share_in_dbm(dbm, l))?,
+            biases: [dbm.biases()[l].clone(), dbm.biases()[l + 1].clone()],
+        })
+    }
+
+    fn parameters(&self) -> Parameters {
+        Parameters { weights: vec![self.weight.clone()], biases: self.biases.to_vec() }
+    }
+
+    fn with_parameters(&self, mut to: Parameters) -> Result<Self> {
+        let (Some(weight), Some(hidden), Some(visible)) = (to.weights.pop(), to.biases.pop(), to.biases.pop()) else {
+            bail!("an RBM has one weight matrix and two bias vectors")
+        };
+        Ok(Self { kinds: self.kinds.clone(), copies: self.copies, weight, biases: [visible, hidden] })
+    }
+
+    /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`.
+    fn up(&self, visible: &Tensor) -> Result<Tensor> {
+        (visible.matmul(&self.weight)? * self.copies[0] as f64)?.broadcast_add(&self.biases[1])
+    }
+
+    /// Input of the visible units from the mean over the hidden copies, `[rows, hidden]`.
+    fn down(&self, hidden: &Tensor) -> Result<Tensor> {
+        (hidden.matmul(&self.weight.t()?)? * self.copies[1] as f64)?.broadcast_add(&self.biases[0])
+    }
+
+    /// Mean over the copies of layer 0 (visible) or 1 (hidden), each drawn from the same input.
+    fn draw(&self, layer: usize, input: &Tensor, stream: Stream) -> Result<Tensor> {
+        let copies = self.copies[layer];
+        let mut sum = self.kinds[layer].sample(input, stream.at(0))?;
+        for copy in 1..copies {
+            sum = (sum + self.kinds[layer].sample(input, stream.at(copy as u64))?)?;
+        }
+        if copies == 1 { Ok(sum) } else { sum / copies as f64 }
+    }
+
+    /// `sweeps` times (at least once) visible given hidden and hidden given visible; the last states, means over copies.
+    fn sweeps(&self, hidden: &Tensor, sweeps: usize, stream: Stream) -> Result<(Tensor, Tensor)> {
+        let sweep = |hidden: &Tensor, stream: Stream| {
+            let visible = self.draw(0, &self.down(hidden)?, stream.named("visible"))?;
+            let hidden = self.draw(1, &self.up(&visible)?, stream.named("hidden"))?;
+            Ok((visible, hidden))
+        };
+        let first = sweep(hidden, stream.at(0))?;
+        (1..sweeps as u64).try_fold(first, |(_, hidden), index| sweep(&hidden, stream.at(index)))
+    }
+}
+
+/// Neither at the bottom nor at the top.
+fn is_middle(dbm: &Dbm, l: usize) -> bool {
+    l > 0 && l + 1 < dbm.depth()
+}
+
+/// Weight in the DBM over weight of the RBM.
+fn share_in_dbm(dbm: &Dbm, l: usize) -> f64 {
+    if is_middle(dbm, l) { 0.5 } else { 1.0 }
+}
+
+impl Pretraining {
+    /// Goes one RBM up; fails at the top.
+    pub fn next_layer(&self, state: RbmStack, stream: Stream) -> Result<RbmStack> {
+        let layer = state.layer + 1;
+        if layer >= state.rbms.len() {
+            bail!("there is no layer to train above layer {}", state.layer);
+        }
+        let mut rbms = state.rbms;
+        rbms[layer].biases[0] = rbms[layer - 1].biases[1].clone();
+        self.begin(RbmStack { rbms, layer, ..state }, stream)
+    }
+
+    /// No momentum yet, chains drawn from the hidden biases.
+    fn begin(&self, state: RbmStack, stream: Stream) -> Result<RbmStack> {
+        let rbm = &state.rbms[state.layer];
+        let chains = match self.negative {
+            NegativeStart::Data => None,
+            NegativeStart::Chains(count) => {
+                let shape = (count, rbm.biases[1].elem_count());
+                let input = rbm.biases[1].unsqueeze(0)?.broadcast_as(shape)?.contiguous()?;
+                Some(rbm.draw(1, &input, stream.named("chains").at(state.layer as u64))?)
+            }
+        };
+        Ok(RbmStack { momentum: rbm.parameters().zeros_like()?, chains, ..state })
+    }
+}
+
+impl Trainer for Pretraining {
+    type State = RbmStack;
+
+    fn init(&self, dbm: Dbm, _: Network, stream: Stream) -> Result<RbmStack> {
+        let rbms = (0..dbm.depth()).map(|l| Rbm::of(&dbm, l)).collect::<Result<Vec<_>>>()?;
+        let momentum = rbms[0].parameters().zeros_like()?;
+        self.begin(RbmStack { like: dbm, rbms, layer: 0, momentum, chains: None }, stream)
+    }
+
+    fn step(&self, state: RbmStack, batch: &Tensor, update: Update) -> Result<(RbmStack, Measurements)> {
+        let visible = state.inputs(batch)?;
+        let rbm = &state.rbms[state.layer];
+        let input = rbm.up(&visible)?;
+        let mean = rbm.kinds[1].mean(&input)?;
+        let start = match &state.chains {
+            Some(chains) => chains.clone(),
+            None => rbm.draw(1, &input, update.stream.named("data"))?,
+        };
+        let (dreamed, hidden) = rbm.sweeps(&start, self.sweeps, update.stream.named("chains"))?;
+        let dreamed_mean = rbm.kinds[1].mean(&rbm.up(&dreamed)?)?;
+        let positive = Statistics::of(&[visible.clone(), mean.clone()])?;
+        let negative = Statistics::of(&[dreamed, dreamed_mean])?;
+        let uphill = positive.minus(&negative)?;
+
+        let mut measurements = Measurements::default();
+        if update.measured {
+            measurements.add_reconstruction(&visible, &rbm.kinds[0].mean(&rbm.down(&mean)?)?)?;
+            measurements.add_phases(&positive, &negative, state.layer)?;
+            measurements.add_norms("", &rbm.parameters(), &uphill, state.layer)?;
+        }
+        let (to, momentum) = self.sgd.step(&rbm.parameters(), &state.momentum, &uphill, update.learning_rate)?;
+        let trained = rbm.with_parameters(to)?;
+        let chains = state.chains.as_ref().map(|_| hidden);
+        let RbmStack { like, mut rbms, layer, .. } = state;
+        rbms[layer] = trained;
+        Ok((RbmStack { like, rbms, layer, momentum, chains }, measurements))
+    }
+}
+
+impl RbmStack {
+    /// The RBM in training: it joins layers `layer` and `layer + 1` of the DBM.
+    pub fn layer(&self) -> usize {
+        self.layer
+    }
+
+    /// What the RBM in training sees: the means of the layer below it, `[examples, units]`.
+    pub fn inputs(&self, visible: &Tensor) -> Result<Tensor> {
+        self.rbms[..self.layer].iter().try_fold(visible.clone(), |below, rbm| rbm.kinds[1].mean(&rbm.up(&below)?))
+    }
+
+    /// Weights and biases of every RBM, bottom first, as trained.
+    pub fn rbms(&self) -> Vec<Parameters> {
+        self.rbms.iter().map(Rbm::parameters).collect()
+    }
+}
+
+impl State for RbmStack {
+    /// Layers above the one in training have the parameters they began with.
+    fn dbm(&self) -> Result<Dbm> {
+        let weight = |(l, rbm): (usize, &Rbm)| &rbm.weight * share_in_dbm(&self.like, l);
+        let mut biases = vec![self.rbms[0].biases[0].clone()];
+        for (l, rbm) in self.rbms.iter().enumerate() {
+            biases.push(match self.rbms.get(l + 1) {
+                Some(above) if l < self.layer => ((&rbm.biases[1] + &above.biases[0])? / 2.0)?,
+                _ => rbm.biases[1].clone(),
+            });
+        }
+        self.like.with_parameters(self.rbms.iter().enumerate().map(weight).collect::<Result<_>>()?, biases)
+    }
+
+    fn network(&self) -> Result<Network> {
+        Network::from_dbm(&self.dbm()?)
+    }
+
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = vec![("pretraining.layer".into(), Tensor::new(&[self.layer as u32], self.like.device())?)];
+        for (l, rbm) in self.rbms.iter().enumerate() {
+            tensors.extend(rbm.parameters().named(&format!("pretraining.{l}")));
+        }
+        tensors.extend(self.momentum.named("momentum.pretraining"));
+        tensors.extend(self.chains.iter().map(|chains| ("pretraining.chains".to_string(), chains.clone())));
+        Ok(tensors)
+    }
+
+    fn restore(dbm: Dbm, _: Network, tensors: &SavedTensors) -> Result<Self> {
+        let layer = saved(tensors, "pretraining.layer", &[1])?.to_vec1::<u32>()?[0] as usize;
+        let restore = |l: usize| {
+            let rbm = Rbm::of(&dbm, l)?;
+            rbm.with_parameters(rbm.parameters().restore(&format!("pretraining.{l}"), tensors)?)
+        };
+        let rbms = (0..dbm.depth()).map(restore).collect::<Result<Vec<_>>>()?;
+        let Some(rbm) = rbms.get(layer) else { bail!("pretraining.layer is {layer}; there are {} layers", rbms.len()) };
+        let momentum = rbm.parameters().restore("momentum.pretraining", tensors)?;
+        Ok(Self { momentum, chains: tensors.get("pretraining.chains").cloned(), like: dbm, rbms, layer })
+    }
+}

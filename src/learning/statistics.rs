@@ -1,0 +1,73 @@
+//! Expected sufficient statistics of a DBM: ln p̃ is linear in its parameters, and these are the coefficients.
+//!
+//! Statistics of the data minus statistics of the model are the gradient of the mean ln p(v) (book equation 18.4), if q is
+//! the posterior; else of the ELBO with q held constant.
+
+use super::{Parameters, Statistics};
+use crate::inference::Network;
+use crate::math::{DType, Layers, Result, Tensor, bail};
+use crate::models::Dbm;
+use crate::posterior::{Factorial, Posterior, Table};
+
+impl Statistics {
+    /// Means over examples of x_lᵀ x_{l+1} and x_l, from the states or independent means of all layers `[examples, n_l]`.
+    pub fn of(layers: &[Tensor]) -> Result<Self> {
+        let Some(first) = layers.first() else { bail!("statistics of no layer") };
+        let share = 1.0 / first.dim(0)? as f64;
+        // Summing rows by a product is many times faster than a reduction over the first axis.
+        let row = (Tensor::ones((1, first.dim(0)?), first.dtype(), first.device())? * share)?;
+        let pair = |pair: &[Tensor]| pair[0].t()?.matmul(&pair[1])? * share;
+        Ok(Self {
+            weights: layers.windows(2).map(pair).collect::<Result<_>>()?,
+            biases: layers.iter().map(|layer| row.matmul(layer)?.squeeze(0)).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Families of q whose expected statistics have a closed form.
+pub trait ExpectedStatistics: Posterior {
+    /// E_q of the statistics, mean over examples; `means` are those of `self`.
+    fn statistics(&self, visible: &Tensor, means: &[Tensor]) -> Result<Statistics>;
+}
+
+impl ExpectedStatistics for Factorial {
+    fn statistics(&self, visible: &Tensor, means: &[Tensor]) -> Result<Statistics> {
+        Statistics::of(&with_visible(visible, means))
+    }
+}
+
+impl ExpectedStatistics for Table {
+    /// Pairs of hidden units are correlated here, so their statistics are sums over the table.
+    fn statistics(&self, visible: &Tensor, means: &[Tensor]) -> Result<Statistics> {
+        let mut statistics = Statistics::of(&with_visible(visible, means))?;
+        let examples = self.examples()?;
+        for l in 1..means.len() {
+            let mut total = statistics.weights[l].zeros_like()?.to_dtype(DType::F64)?;
+            for example in 0..examples {
+                let states = self.states(example)?;
+                let probs = self.log_probs().narrow(0, example, 1)?.exp()?.t()?;
+                let weighted = states[l - 1].to_dtype(DType::F64)?.broadcast_mul(&probs)?;
+                total = (total + weighted.t()?.matmul(&states[l].to_dtype(DType::F64)?)?)?;
+            }
+            statistics.weights[l] = (total / examples as f64)?.to_dtype(visible.dtype())?;
+        }
+        Ok(statistics)
+    }
+}
+
+/// The visible layer below the hidden ones.
+pub(super) fn with_visible(visible: &Tensor, hidden: &[Tensor]) -> Layers {
+    std::iter::once(visible).chain(hidden).cloned().collect()
+}
+
+impl Parameters {
+    /// The parameters of a machine.
+    pub fn of_dbm(dbm: &Dbm) -> Self {
+        Self::new(dbm.weights(), dbm.biases())
+    }
+
+    /// The parameters of an inference network.
+    pub fn of_network(network: &Network) -> Self {
+        Self::new(network.weights(), network.biases())
+    }
+}

@@ -1,0 +1,62 @@
+//! Wake-sleep for a deep Boltzmann machine (after Hinton, Dayan, Frey & Neal 1995, whose generative model is directed).
+//!
+//! Wake: the network infers h from data and the machine learns from it. Sleep: the machine dreams (v, h) and the network
+//! learns to tell the dreamed h from the dreamed v. The network never learns from data, and the sleep objective is
+//! KL(p ‖ q) on dreams, not the ELBO's KL(q ‖ p) on data: nothing guarantees that one bound rises.
+
+use super::statistics::with_visible;
+use super::{
+    Joint, Measurements, NegativePhase, Parameters, Sgd, Statistics, Trainer, Update, cross_entropy,
+    recognition_gradient,
+};
+use crate::inference::Network;
+use crate::math::{Result, Stream, Tensor, mean_of};
+use crate::models::Dbm;
+use crate::posterior::Posterior;
+
+/// The two phases, made once each at every update.
+#[derive(Clone, Copy, Debug)]
+pub struct WakeSleep {
+    /// The chains that dream, and are the negative phase of wake.
+    pub negative: NegativePhase,
+    /// How the machine moves.
+    pub dbm: Sgd,
+    /// How the network moves.
+    pub network: Sgd,
+}
+
+impl Trainer for WakeSleep {
+    type State = Joint;
+
+    fn init(&self, dbm: Dbm, network: Network, stream: Stream) -> Result<Joint> {
+        Joint::new(dbm, network, self.negative.chains, stream)
+    }
+
+    /// Wake uses the network's means where the original samples: q is factorial, so they give the expectation of the
+    /// statistics over those samples. Dreams are the states of the chains (odd layers by their means given the even ones).
+    fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {
+        let (chains, dream) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
+        let awake = state.network.posterior(batch)?.means()?;
+        let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(&dream)?);
+        let uphill = positive.minus(&negative)?;
+        let inputs = state.network.inputs(&dream[0])?;
+        let network_uphill = recognition_gradient(&state.network, &dream[0], &inputs, &dream[1..])?;
+
+        let mut measurements = Measurements::default();
+        if update.measured {
+            measurements.add_reconstruction(batch, &state.reconstruct(&awake[0])?)?;
+            let cross_entropies = cross_entropy(&state.network, &inputs, &dream[1..])?;
+            measurements.add("dream_cross_entropy_nats_mean", mean_of(&cross_entropies));
+            measurements.add("chain_flip_rate", state.chains.flip_rate(&chains)?);
+            measurements.add_phases(&positive, &negative, 0)?;
+            measurements.add_norms("", &Parameters::of_dbm(&state.dbm), &uphill, 0)?;
+            measurements.add_norms("network_", &Parameters::of_network(&state.network), &network_uphill, 0)?;
+        }
+        let state = state.move_dbm(&self.dbm, &uphill, update.learning_rate)?.move_network(
+            &self.network,
+            &network_uphill,
+            update.network_learning_rate,
+        )?;
+        Ok((Joint { chains, ..state }, measurements))
+    }
+}
