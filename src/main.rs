@@ -1,3 +1,7 @@
 //! The command `dbm`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dbm::cli::main()
+}

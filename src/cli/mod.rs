@@ -1,1 +1,131 @@
 //! Floor 7: words and flags in, tables out.
+
+mod compare;
+mod config;
+mod data;
+mod eval;
+mod run;
+mod runs;
+mod sample;
+mod table;
+mod tensorboard;
+
+use crate::experiment::{Error, Result};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Deep Boltzmann machine research workbench: train, infer, compare and evaluate from one experiment file.
+///
+/// Exit codes: 0 fine, 1 a fault of the program, 2 a bad experiment, command line or request, 3 bad data, 4 a bad run folder,
+/// checkpoint or model file, 5 training diverged, 6 a file could not be read or written, 130 interrupted (and saved).
+#[derive(Debug, Parser)]
+#[command(name = "dbm", version, max_term_width = 120)]
+struct Cli {
+    /// Threads to use; the default is one per physical core. Results do not depend on it.
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an experiment file in a run folder of its own.
+    Run(run::Run),
+    /// Continue a run that was interrupted or killed.
+    Resume(run::Resume),
+    /// Judge inference schemes on a model: a run folder, a checkpoint, or any safetensors file with the public names.
+    Eval(eval::Eval),
+    /// Set finished runs side by side: what differs in their settings, and their results.
+    Compare(compare::Compare),
+    /// List the runs.
+    Runs(runs::Runs),
+    /// Draw samples from a model.
+    Sample(sample::Sample),
+    /// Show or check an experiment file.
+    #[command(subcommand)]
+    Config(config::Config),
+    /// What data there is.
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Start TensorBoard on the runs, or say how to install it.
+    Tensorboard(tensorboard::Tensorboard),
+}
+
+/// Where run folders are, unless told otherwise.
+#[derive(Clone, Debug, clap::Args)]
+struct RunsFolder {
+    /// Folder of the run folders.
+    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    runs: PathBuf,
+}
+
+/// Parses the command line, does what it says, and reports errors.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match with_threads(cli.threads, || dispatch(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Run(command) => command.execute(),
+        Command::Resume(command) => command.execute(),
+        Command::Eval(command) => command.execute(),
+        Command::Compare(command) => command.execute(),
+        Command::Runs(command) => command.execute(),
+        Command::Sample(command) => command.execute(),
+        Command::Config(command) => command.execute(),
+        Command::Data(command) => command.execute(),
+        Command::Tensorboard(command) => command.execute(),
+    }
+}
+
+/// Everything runs inside one pool of that many threads.
+fn with_threads(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    if threads == Some(0) {
+        return Err(Error::Refused {
+            problem: "--threads 0 leaves nobody to work".into(),
+            remedy: "give 1 or more".into(),
+        });
+    }
+    let threads = threads.unwrap_or_else(candle_core::utils::get_num_threads);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Error::Refused {
+        problem: format!("{threads} threads could not be started: {error}"),
+        remedy: "ask for fewer: --threads 1".into(),
+    })?;
+    pool.install(work)
+}
+
+/// `error:` in one sentence, `help:` with one action; a closed terminal is not worth an error of its own.
+fn report(error: &Error) {
+    use std::io::Write;
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "error: {error}");
+    if let Some(remedy) = error.remedy() {
+        let _ = writeln!(out, " help: {remedy}");
+    }
+}
+
+/// Prints to standard output; a closed pipe ends the program quietly.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(Error::io("write to", std::path::Path::new("standard output"))),
+    }
+}
+
+/// Prints a value as JSON.
+fn print_json<T: serde::Serialize>(value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Compute { problem: error.to_string() })?;
+    print(&text)
+}

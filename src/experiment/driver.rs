@@ -2,14 +2,14 @@
 
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
-use super::data::{Dataset, Examples};
+use super::data::Dataset;
 use super::judge::{Request, judge};
 use super::model_file::public_tensors;
 use super::observe::Record;
 use super::pictures::View;
 use super::results::Results;
 use super::stages::Stage;
-use super::{Error, Journal, Result};
+use super::{Error, Journal, Result, setup};
 use crate::learning::{Measurements, State, Trainer, Update};
 use crate::math::{Layers, Stream, Tensor, host};
 use rand::seq::SliceRandom;
@@ -206,14 +206,8 @@ impl Driver<'_> {
     /// The first held-out examples: validation where there is one, else test.
     fn held_out(&self, most: usize) -> Result<Tensor> {
         let examples = self.dataset.validation.as_ref().unwrap_or(&self.dataset.test);
-        first(examples, most, self.root)
+        setup::first(examples, most, self.root)
     }
-}
-
-/// The first `most` examples of a split.
-pub fn first(examples: &Examples, most: usize, root: Stream) -> Result<Tensor> {
-    let rows: Vec<usize> = (0..examples.len().min(most)).collect();
-    examples.batch(&rows, root.named("held out"))
 }
 
 /// Model and trainer state under the names of a checkpoint.

@@ -98,7 +98,7 @@ fn pictures(rows: &Tensor, most: usize) -> Result<Vec<Vec<f64>>> {
 }
 
 /// The most square height and width with this product.
-fn rectangle(units: usize) -> [usize; 2] {
+pub fn rectangle(units: usize) -> [usize; 2] {
     let height = (1..=units).take_while(|h| h * h <= units).filter(|h| units.is_multiple_of(*h)).last().unwrap_or(1);
     [height, units / height]
 }

@@ -3,7 +3,7 @@
 use super::checkpoint::{Checkpoint, Checkpoints, Position};
 use super::config::{Experiment, Loaded, VisibleBias, load, resolved};
 use super::data::Dataset;
-use super::driver::{Driver, TRAINER_PREFIX, first};
+use super::driver::{Driver, TRAINER_PREFIX};
 use super::judge::judge;
 use super::observe::{Ended, Progress, Verbosity};
 use super::results::Results;
@@ -208,7 +208,7 @@ impl Work<'_> {
     fn conclude<S: State>(&self, driver: &mut Driver, state: &S) -> Result<Results> {
         driver.journal.progress.note("comparing inference schemes on the test examples");
         driver.draw(state, true, true)?;
-        let visible = first(&self.dataset.test, usize::MAX, driver.root)?;
+        let visible = setup::first(&self.dataset.test, usize::MAX, driver.root)?;
         let request = driver.request(&self.experiment.evaluate.final_log_partition);
         let stream = driver.root.named("final evaluation");
         let results = judge(&state.dbm()?, Some(&state.network()?), &visible, &request, stream)?;

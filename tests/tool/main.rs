@@ -1,6 +1,6 @@
 //! Laws of the program: files, logs, errors, commands.
 
-mod events;
-mod tidy;
-mod progress;
 mod config;
+mod events;
+mod progress;
+mod tidy;

@@ -79,8 +79,18 @@ fn every_module_of_the_library_stands_on_a_floor_in_order() {
 
 #[test]
 fn the_mathematics_does_no_input_or_output() {
-    let forbidden =
-        ["std::fs", "std::io", "std::time", "std::env", "std::net", "println!", "eprintln!", "print!(", "jiff", "thread_rng"];
+    let forbidden = [
+        "std::fs",
+        "std::io",
+        "std::time",
+        "std::env",
+        "std::net",
+        "println!",
+        "eprintln!",
+        "print!(",
+        "jiff",
+        "thread_rng",
+    ];
     for file in rust_files(&root().join("src")) {
         if floor(&module(&file)).is_some_and(|floor| floor <= 5) {
             let text = fs::read_to_string(&file).unwrap();

@@ -1,7 +1,7 @@
 //! What can be named in an experiment without a file.
 
 /// A data set that needs no file, or a kind of file, for a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Entry {
     /// The word an experiment uses.
     pub name: &'static str,

@@ -1,0 +1,166 @@
+//! `dbm eval`.
+
+use super::{print, print_json, table};
+use crate::experiment::config::{Ais, Binarize, ExactPartition, LogPartition, Scheme, load};
+use crate::experiment::data::{FileOptions, load_examples};
+use crate::experiment::judge::{Request, judge};
+use crate::experiment::model_file::{self, ModelFile};
+use crate::experiment::{Error, Result, RunFolder, setup};
+use crate::math::{DType, Device, Stream, Tensor};
+use std::path::{Path, PathBuf};
+
+/// Judge inference schemes on a model.
+///
+/// The model is a run folder (its newest checkpoint), a checkpoint, or any safetensors file with the tensors
+/// layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer) and, for the schemes
+/// that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)].
+#[derive(Debug, clap::Args)]
+pub struct Eval {
+    /// Run folder, checkpoint or safetensors file.
+    model: PathBuf,
+    /// Examples: IDX, .npy, .npz or .amat, gzipped or not; without it, the test examples of the run the model belongs to.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Name of the array inside an .npz file.
+    #[arg(long, value_name = "NAME", requires = "data")]
+    array: Option<String>,
+    /// A scheme: exact, mean-field, gibbs, network, network+K, with options after a colon, as in
+    /// mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
+    #[arg(long = "scheme", value_name = "WORD")]
+    schemes: Vec<String>,
+    /// How log Z is found; the default is exact where that is cheap, else ais.
+    #[arg(long, value_name = "METHOD", value_parser = ["exact", "ais"])]
+    log_partition: Option<String>,
+    /// Temperatures of annealed importance sampling.
+    #[arg(long, value_name = "N", default_value_t = Ais::default().temperatures)]
+    temperatures: usize,
+    /// Chains of annealed importance sampling.
+    #[arg(long, value_name = "N", default_value_t = Ais::default().chains)]
+    chains: usize,
+    /// Most bits an exact log Z may enumerate.
+    #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits)]
+    max_bits: usize,
+    /// How grey values of FILE become binary: none, threshold (at 0.5) or stochastic (drawn once).
+    #[arg(long, value_name = "HOW", default_value = "none", value_parser = ["none", "threshold", "stochastic"])]
+    binarize: String,
+    /// Only the first N examples.
+    #[arg(long, value_name = "N")]
+    examples: Option<usize>,
+    /// Precision; the default is that of the file.
+    #[arg(long, value_parser = ["f32", "f64"])]
+    dtype: Option<String>,
+    /// Seed of all random draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Give the values of every example too (with --json).
+    #[arg(long)]
+    per_example: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Examples to judge on.
+struct Examples {
+    name: String,
+    visible: Tensor,
+    means: Vec<f64>,
+}
+
+impl Eval {
+    pub fn execute(self) -> Result<()> {
+        let schemes = self.schemes()?;
+        let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
+        let file = model_file::locate(&self.model)?;
+        let model = model_file::read(&file, dtype, &Device::Cpu)?;
+        let examples = self.examples(&model, &file)?;
+        let request = Request {
+            data: &examples.name,
+            schemes: schemes.unwrap_or_else(|| defaults(&model)),
+            log_partition: self.wanted(),
+            visible_means: Some(examples.means),
+            per_example: self.per_example,
+        };
+        let stream = Stream::new(self.seed).named("eval");
+        let results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream)?;
+        if self.json { print_json(&results) } else { print(&table::results(&results)) }
+    }
+
+    /// The schemes asked for, under the very words that asked for them.
+    fn schemes(&self) -> Result<Option<Vec<(String, Scheme)>>> {
+        let parse = |word: &String| match word.parse::<Scheme>() {
+            Ok(scheme) => Ok((word.clone(), scheme)),
+            Err(problem) => Err(Error::Experiment { report: format!("--scheme {word}: {problem}") }),
+        };
+        let schemes = self.schemes.iter().map(parse).collect::<Result<Vec<_>>>()?;
+        Ok((!schemes.is_empty()).then_some(schemes))
+    }
+
+    fn wanted(&self) -> LogPartition {
+        match self.log_partition.as_deref() {
+            Some("exact") => LogPartition::Exact(ExactPartition { max_bits: self.max_bits }),
+            Some(_) => LogPartition::Ais(Ais { temperatures: self.temperatures, chains: self.chains }),
+            None => LogPartition::Auto {},
+        }
+    }
+
+    fn examples(&self, model: &ModelFile, file: &Path) -> Result<Examples> {
+        let (name, all, means) = match &self.data {
+            Some(path) => self.from_file(path, model)?,
+            None => self.from_run(model, file)?,
+        };
+        let (count, units) = all.dims2()?;
+        let expected = model.dbm.sizes()[0];
+        if units != expected {
+            return Err(Error::Data {
+                file: self.data.clone().unwrap_or_else(|| file.to_path_buf()),
+                problem: format!("its examples have {units} values; the model has {expected} visible units"),
+                remedy: "give the data the model was trained on".into(),
+            });
+        }
+        let visible = all.narrow(0, 0, self.examples.unwrap_or(count).clamp(1, count))?;
+        Ok(Examples { name, visible, means })
+    }
+
+    fn from_file(&self, path: &Path, model: &ModelFile) -> Result<(String, Tensor, Vec<f64>)> {
+        let options = FileOptions {
+            array: self.array.clone(),
+            binarization: setup::binarization(match self.binarize.as_str() {
+                "threshold" => Binarize::Threshold(0.5),
+                "stochastic" => Binarize::StochasticOnce,
+                _ => Binarize::None,
+            }),
+            dtype: model.dbm.dtype(),
+            ..FileOptions::default()
+        };
+        let stream = Stream::new(self.seed).named("data");
+        let loaded = load_examples(path, &options, stream)?;
+        Ok((path.display().to_string(), loaded.examples.all(stream)?, loaded.examples.mean()))
+    }
+
+    /// The test examples of the run that the model file lies in.
+    fn from_run(&self, model: &ModelFile, file: &Path) -> Result<(String, Tensor, Vec<f64>)> {
+        let run = file.parent().and_then(Path::parent).map(RunFolder::open);
+        let Some(Ok(run)) = run else {
+            return Err(Error::Model {
+                path: self.model.clone(),
+                problem: "lies in no run folder, so there is no telling what to judge it on".into(),
+                remedy: "name the examples: --data FILE".into(),
+            });
+        };
+        let mut experiment = load(&run.config(), &[])?.experiment;
+        experiment.dtype = setup::dtype_word(model.dbm.dtype());
+        let dataset = setup::dataset(&experiment)?;
+        let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
+        Ok((dataset.name, visible, dataset.train.mean()))
+    }
+}
+
+/// Without a word from the user: mean field, and the network where there is one.
+fn defaults(model: &ModelFile) -> Vec<(String, Scheme)> {
+    let mut schemes = vec![Scheme::mean_field()];
+    if model.network.is_some() {
+        schemes.splice(0..0, [Scheme::network(0), Scheme::network(1)]);
+    }
+    schemes.into_iter().map(|scheme| (scheme.to_string(), scheme)).collect()
+}

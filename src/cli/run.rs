@@ -1,0 +1,98 @@
+//! `dbm run` and `dbm resume`.
+
+use super::{RunsFolder, print, print_json, table, tensorboard};
+use crate::experiment::config::{load, marked};
+use crate::experiment::observe::Verbosity;
+use crate::experiment::run::{Finished, Options, resume, run};
+use crate::experiment::{Error, Result};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set by the first Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Run an experiment file.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The experiment file; a run folder's config.toml repeats that run.
+    experiment: PathBuf,
+    /// Settings that replace those of the file, such as train.learning_rate=0.01
+    #[arg(value_name = "SETTING=VALUE")]
+    overrides: Vec<String>,
+    #[command(flatten)]
+    folder: RunsFolder,
+    /// Print the resolved experiment, marking what differs from the defaults, and do nothing else.
+    #[arg(long)]
+    print_config: bool,
+    #[command(flatten)]
+    show: Show,
+}
+
+/// Continue a run.
+#[derive(Debug, clap::Args)]
+pub struct Resume {
+    /// The run folder.
+    run: PathBuf,
+    #[command(flatten)]
+    show: Show,
+}
+
+/// What the user sees.
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// Show nothing but the results.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the results as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Run {
+    pub fn execute(self) -> Result<()> {
+        let loaded = load(&self.experiment, &self.overrides)?;
+        if self.print_config {
+            return print(&marked(&loaded.experiment));
+        }
+        let finished = run(&loaded, &self.show.options(self.folder.runs)?)?;
+        self.show.finish(&finished)
+    }
+}
+
+impl Resume {
+    pub fn execute(self) -> Result<()> {
+        let finished = resume(&self.run, &self.show.options(PathBuf::new())?)?;
+        self.show.finish(&finished)
+    }
+}
+
+impl Show {
+    fn options(&self, runs: PathBuf) -> Result<Options<'static>> {
+        listen_for_ctrl_c()?;
+        let verbosity = if self.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+        Ok(Options { runs, verbosity, interrupted: &INTERRUPTED })
+    }
+
+    fn finish(&self, finished: &Finished) -> Result<()> {
+        if self.json {
+            return print_json(&finished.results);
+        }
+        print(&table::results(&finished.results))?;
+        if self.quiet {
+            return Ok(());
+        }
+        let path = finished.folder.path();
+        let command = tensorboard::command(path).join(" ");
+        print(&format!("\nrun folder: {}\nlook at it:  {command}", path.display()))
+    }
+}
+
+/// The first Ctrl-C asks the run to finish its update, save and stop; the second ends the program at once.
+fn listen_for_ctrl_c() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Error::Compute { problem: format!("listening for Ctrl-C: {error}") })
+}

@@ -1,0 +1,103 @@
+//! `dbm sample`.
+
+use super::{print, print_json};
+use crate::experiment::checkpoint::write_whole;
+use crate::experiment::observe::{Image, Range};
+use crate::experiment::{Error, Result, model_file, setup};
+use crate::math::{DType, Device, Stream, Tensor, host};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Draw samples from a model: independent Gibbs chains from starts drawn from the biases.
+#[derive(Debug, clap::Args)]
+pub struct Sample {
+    /// Run folder, checkpoint or safetensors file.
+    model: PathBuf,
+    /// How many samples, one chain each.
+    #[arg(long, default_value_t = 100)]
+    count: usize,
+    /// Gibbs sweeps of each chain.
+    #[arg(long, default_value_t = 1000)]
+    sweeps: usize,
+    /// Where to: a picture of all samples (.png) or their values [count, visible] (.npy).
+    #[arg(long, default_value = "samples.png")]
+    out: PathBuf,
+    /// Write the states (0 and 1) instead of the probabilities of the visible units.
+    #[arg(long)]
+    states: bool,
+    /// Height and width of one sample in the picture, such as 8x8; the default is that of the run's data, or a square.
+    #[arg(long, value_name = "HxW", value_parser = shape)]
+    shape: Option<[usize; 2]>,
+    /// Seed of all random draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Written {
+    out: PathBuf,
+    count: usize,
+    sweeps: usize,
+    mean: f64,
+}
+
+fn shape(text: &str) -> std::result::Result<[usize; 2], String> {
+    let sides = text.split_once('x').and_then(|(h, w)| Some([h.parse().ok()?, w.parse().ok()?]));
+    sides.filter(|[h, w]| h * w > 0).ok_or_else(|| "expected height x width in pixels, such as 8x8".to_string())
+}
+
+impl Sample {
+    pub fn execute(self) -> Result<()> {
+        if self.count == 0 {
+            return Err(Error::Refused {
+                problem: "--count 0 asks for nothing".into(),
+                remedy: "give 1 or more".into(),
+            });
+        }
+        let file = model_file::locate(&self.model)?;
+        let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
+        let (states, probabilities) = setup::sample(&dbm, self.count, self.sweeps, Stream::new(self.seed))?;
+        let values = if self.states { states } else { probabilities };
+        match self.out.extension().and_then(|ending| ending.to_str()) {
+            Some("npy") => self.write_npy(&values)?,
+            Some("png") => write_whole(&self.out, &self.picture(&values, &file)?)?,
+            _ => {
+                return Err(Error::Refused {
+                    problem: format!("--out {} is neither a .png nor a .npy file", self.out.display()),
+                    remedy: "end the name in .png or .npy".into(),
+                });
+            }
+        }
+        let values = host(&values)?;
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let written = Written { out: self.out, count: self.count, sweeps: self.sweeps, mean };
+        match self.json {
+            true => print_json(&written),
+            false => {
+                print(&format!("{} samples after {} sweeps: {}", written.count, written.sweeps, written.out.display()))
+            }
+        }
+    }
+
+    fn write_npy(&self, values: &Tensor) -> Result<()> {
+        std::fs::File::create(&self.out).map_err(Error::io("write", &self.out))?;
+        Ok(values.to_dtype(DType::F32)?.write_npy(&self.out)?)
+    }
+
+    fn picture(&self, values: &Tensor, file: &Path) -> Result<Vec<u8>> {
+        let units = values.dim(1)?;
+        let shape = self.shape.unwrap_or_else(|| setup::shape_of(file, units));
+        if shape[0].checked_mul(shape[1]) != Some(units) {
+            return Err(Error::Refused {
+                problem: format!("{} x {} pixels do not show {units} visible units", shape[0], shape[1]),
+                remedy: "give another --shape HxW".into(),
+            });
+        }
+        let pictures: Vec<Vec<f64>> = host(values)?.chunks(units).map(<[f64]>::to_vec).collect();
+        let columns = (self.count as f64).sqrt().ceil() as usize;
+        Image::grid(&pictures, shape, columns, Range::Unit)?.png()
+    }
+}

@@ -1,0 +1,53 @@
+//! `dbm tensorboard`.
+
+use super::{RunsFolder, print};
+use crate::experiment::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Start TensorBoard on all runs or on one.
+#[derive(Debug, clap::Args)]
+pub struct Tensorboard {
+    /// A run folder; without it, all runs.
+    run: Option<PathBuf>,
+    #[command(flatten)]
+    folder: RunsFolder,
+    /// Only print the command.
+    #[arg(long)]
+    print: bool,
+}
+
+/// The command line that shows every picture and histogram of a folder, not only a sample of them.
+pub fn command(folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let folder = if folder.contains(' ') { format!("'{folder}'") } else { folder };
+    ["tensorboard", "--logdir", &folder, "--samples_per_plugin", "scalars=100000,images=1000,histograms=1000"]
+        .map(str::to_string)
+        .to_vec()
+}
+
+impl Tensorboard {
+    pub fn execute(self) -> Result<()> {
+        let folder = self.run.unwrap_or(self.folder.runs);
+        if !folder.is_dir() {
+            return Err(Error::Model {
+                path: folder,
+                problem: "does not exist".into(),
+                remedy: "make a run first: dbm run experiments/quickstart.toml".into(),
+            });
+        }
+        let words = command(&folder);
+        if self.print {
+            return print(&words.join(" "));
+        }
+        let mut child = std::process::Command::new(&words[0]);
+        child.arg("--logdir").arg(&folder).args(&words[3..]);
+        match child.status() {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => print(&format!(
+                "TensorBoard is not installed here. Install it with:\n    python3 -m pip install tensorboard\nand then type:\n    {}",
+                words.join(" ")
+            )),
+            Err(error) => Err(Error::io("start", Path::new(&words[0]))(error)),
+        }
+    }
+}
