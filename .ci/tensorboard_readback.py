@@ -8,7 +8,7 @@ HTTP interface. Always required: at least one scalar, image, histogram and text 
 every picture is a whole PNG of its width and height; no curve has a repeated or decreasing step.
 
 EXPECT asks for more, as PLUGIN:RUN[:TAG], with shell wildcards in RUN and TAG and PLUGIN one of scalars, images, histograms, text,
-hparams, custom_scalars, for example  scalars:*/mean-field:eval/elbo_nats_mean
+hparams, custom_scalars, for example  scalars:*/mean-field:eval/elbo_nats_mean  or  hparams:*:STATUS_SUCCESS
 """
 
 import contextlib
@@ -101,7 +101,7 @@ class Board:
         tags = {name: self.ask(f"data/plugin/{name}/tags") for name in ["scalars", "images", "histograms", "text"]}
         # The text plugin lists names, the others map names to descriptions.
         tags = {name: {run: sorted(found) for run, found in by_run.items()} for name, by_run in tags.items()}
-        tags["hparams"] = {run: list(settings) for run, settings in self.sessions().items()}
+        tags["hparams"] = {run: sorted([*settings, status]) for run, (settings, status) in self.sessions().items()}
         return runs, tags, self.lengths(tags["scalars"])
 
     def lengths(self, scalars):
@@ -112,13 +112,13 @@ class Board:
         }
 
     def sessions(self):
-        """Hyper-parameters by session."""
+        """Hyper-parameters and status by session."""
         try:
             body = {"experimentName": "", "allowedStatuses": STATUSES, "colParams": [], "startIndex": 0, "sliceSize": 1000}
             groups = self.ask("data/plugin/hparams/session_groups", body=body)["sessionGroups"]
         except (urllib.error.HTTPError, KeyError):
             return {}
-        return {session["name"]: group["hparams"] for group in groups for session in group["sessions"]}
+        return {each["name"]: (group["hparams"], each["status"]) for group in groups for each in group["sessions"]}
 
 
 STATUSES = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
@@ -213,7 +213,7 @@ def read_back(logdir, flags, expectations):
                 for tag in found:
                     print(f"    {plugin:<11} {run}: {tag}: {check(board, run, tag)}")
         for session, settings in sorted(tags["hparams"].items()):
-            print(f"    hparams     {session}: {len(settings)} settings")
+            print(f"    hparams     {session}: {', '.join(settings)}")
         for plugin in REQUIRED:
             if not any(tags[plugin].values()):
                 raise Missing(f"no {plugin} at all")

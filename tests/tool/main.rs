@@ -1,4 +1,5 @@
 //! Laws of the program: files, logs, errors, commands.
 
 mod events;
+mod metrics;
 mod progress;
