@@ -2,5 +2,6 @@
 
 mod config;
 mod events;
+mod metrics;
 mod progress;
 mod tidy;

@@ -30,7 +30,7 @@ type Clock = Box<dyn Fn() -> Duration + Send>;
 
 enum Display {
     Nothing,
-    Line(ProgressBar),
+    Line { bar: ProgressBar, writer: Box<dyn Write + Send> },
     Lines { writer: Box<dyn Write + Send>, last: Duration },
 }
 
@@ -55,7 +55,8 @@ impl Progress {
         }
         // Hidden when it is no terminal, or one that cannot move its cursor.
         let target = ProgressDrawTarget::stderr_with_hz(REDRAWS);
-        if target.is_hidden() { Self::plain(Box::new(std::io::stderr()), clock) } else { Self::drawn(target, clock) }
+        let writer = Box::new(std::io::stderr());
+        if target.is_hidden() { Self::plain(writer, clock) } else { Self::drawn(target, writer, clock) }
     }
 
     /// Plain lines to any writer, by any clock (time since some moment).
@@ -63,16 +64,16 @@ impl Progress {
         Self { display: Display::Lines { writer, last: Duration::ZERO }, stage: None, clock }
     }
 
-    /// One line that redraws itself on any terminal.
-    pub fn on_terminal(terminal: Box<dyn TermLike>, clock: Clock) -> Self {
-        Self::drawn(ProgressDrawTarget::term_like(terminal), clock)
+    /// One line that redraws itself on any terminal; lines that stay go through `writer`, to the same place.
+    pub fn on_terminal(terminal: Box<dyn TermLike>, writer: Box<dyn Write + Send>, clock: Clock) -> Self {
+        Self::drawn(ProgressDrawTarget::term_like(terminal), writer, clock)
     }
 
-    fn drawn(target: ProgressDrawTarget, clock: Clock) -> Self {
+    fn drawn(target: ProgressDrawTarget, writer: Box<dyn Write + Send>, clock: Clock) -> Self {
         let bar = ProgressBar::with_draw_target(None, target).with_style(style());
         // Nothing to show before the first stage.
         bar.finish_and_clear();
-        Self { display: Display::Line(bar), stage: None, clock }
+        Self { display: Display::Line { bar, writer }, stage: None, clock }
     }
 
     /// Begins a stretch of `total_steps`, of which `done_steps` are done already; ends the one before.
@@ -81,7 +82,7 @@ impl Progress {
         let began = (self.clock)();
         match &mut self.display {
             Display::Nothing => {}
-            Display::Line(bar) => {
+            Display::Line { bar, .. } => {
                 // The line is hidden until it is reset, so that it is never drawn half renewed.
                 bar.set_prefix(name.to_string());
                 bar.set_message("");
@@ -112,7 +113,7 @@ impl Progress {
         }
         match &mut self.display {
             Display::Nothing => {}
-            Display::Line(bar) => {
+            Display::Line { bar, .. } => {
                 if headline.is_some() {
                     bar.set_message(stage.headline.clone());
                 }
@@ -132,7 +133,7 @@ impl Progress {
     pub fn note(&mut self, line: &str) {
         match &mut self.display {
             Display::Nothing => {}
-            Display::Line(bar) => bar.println(line),
+            Display::Line { bar, writer } => bar.suspend(|| print(writer, line)),
             Display::Lines { writer, .. } => print(writer, line),
         }
     }
@@ -144,7 +145,7 @@ impl Progress {
 
     fn end_stage(&mut self) {
         if let Some(stage) = self.stage.take() {
-            if let Display::Line(bar) = &self.display {
+            if let Display::Line { bar, .. } = &self.display {
                 bar.finish_and_clear();
             }
             let line = stage.ended((self.clock)());
