@@ -5,3 +5,4 @@ mod events;
 mod metrics;
 mod progress;
 mod tidy;
+mod config_messages;

@@ -2,6 +2,7 @@
 
 use super::check::Problems;
 use super::{Amount, Binarize, Data, Source, Split};
+use std::path::Path;
 
 /// Largest number of bits whose patterns are all made.
 const PATTERN_BITS: usize = 20;
@@ -38,12 +39,17 @@ fn source(source: &Source, problems: &mut Problems) {
             problems.require(bar < pixels, format!("{path}.bar"), message, remedy);
             patterns(path, 0, *examples, problems);
         }
-        Source::Samples { examples, sweeps, .. } => {
+        Source::Samples { model, examples, sweeps } => {
+            file("data.source.samples.model", Some(model), problems);
             problems.count("data.source.samples.examples", *examples);
             problems.count("data.source.samples.sweeps", *sweeps);
         }
-        Source::Files { test, test_labels, shape, .. } => {
+        Source::Files { train, test, labels, test_labels, array: _, shape } => {
             let path = "data.source.files";
+            file(&format!("{path}.train"), Some(train), problems);
+            file(&format!("{path}.test"), test.as_deref(), problems);
+            file(&format!("{path}.labels"), labels.as_deref(), problems);
+            file(&format!("{path}.test_labels"), test_labels.as_deref(), problems);
             for (axis, size) in shape.iter().flatten().enumerate() {
                 self::size(&format!("{path}.shape.{axis}"), *size, problems);
             }
@@ -52,6 +58,11 @@ fn source(source: &Source, problems: &mut Problems) {
             problems.require(!missing, format!("{path}.test_labels"), "is given without a test file", remedy);
         }
     }
+}
+
+fn file(path: &str, file: Option<&Path>, problems: &mut Problems) {
+    let odd = file.is_some_and(|file| file.as_os_str().is_empty() || file.to_string_lossy().contains(char::is_control));
+    problems.require(!odd, path, "is not the name of a file", "name a file, relative to the current directory");
 }
 
 /// A side of a picture.

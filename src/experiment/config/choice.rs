@@ -25,7 +25,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Choice<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "a word, or a table with one key that names the choice")
+        write!(f, "one of {}, as a word or as the key of a table with its settings", words::<T>())
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
@@ -38,17 +38,27 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Choice<T> {
     }
 }
 
+/// The words of a choice, as the refusal of an impossible one lists them.
+fn words<'de, T: Deserialize<'de>>() -> String {
+    let none = toml::Table::from_iter([(String::new(), toml::Value::Table(toml::Table::new()))]);
+    let refusal = T::deserialize(none.into_deserializer()).err().map(|error| error.message().to_string());
+    refusal.unwrap_or_default().split('`').skip(3).step_by(2).collect::<Vec<_>>().join(", ")
+}
+
 /// Reads a table that must have exactly one key.
 pub fn only<'de, A: MapAccess<'de>, T>(
     mut map: A,
     read: impl FnOnce(&mut A) -> Result<T, A::Error>,
 ) -> Result<T, A::Error> {
+    if map.size_hint() == Some(0) {
+        return Err(A::Error::custom("expected one key that names the choice, found an empty table"));
+    }
     let value = read(&mut map)?;
     match map.next_key::<String>()? {
         None => Ok(value),
         Some(second) => {
             map.next_value::<IgnoredAny>()?;
-            Err(A::Error::custom(format!("a second choice `{second}`, expected exactly one")))
+            Err(A::Error::custom(format!("expected exactly one choice, found `{second}` as well")))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The section `[data]`: where examples come from and how they are prepared.
 
 use super::choice;
-use serde::de::{Unexpected, Visitor};
+use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -81,13 +81,21 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         array: Option<String>,
         /// Height and width of one picture in pixels; left out = as the file says.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "height_and_width", skip_serializing_if = "Option::is_none")]
         shape: Option<[usize; 2]>,
     },
 }
 
 fn sample_sweeps() -> usize {
     1000
+}
+
+/// Exactly two numbers: TOML's own reader takes the first two of any longer list.
+fn height_and_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[usize; 2]>, D::Error> {
+    let sizes = Vec::<usize>::deserialize(deserializer)?;
+    let count = sizes.len();
+    let wrong = |_| D::Error::custom(format!("expected a list of two numbers, [height, width], found {count} numbers"));
+    sizes.try_into().map(Some).map_err(wrong)
 }
 
 /// How grey values, scaled to [0, 1], become binary.

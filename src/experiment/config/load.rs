@@ -1,7 +1,7 @@
 //! From a path and overrides to a checked experiment, or to a report of everything that is wrong.
 
 use super::overrides::{Override, merge};
-use super::report::{plain, point};
+use super::report::{NOTE, plain, point};
 use super::{Experiment, Problem, check};
 use crate::experiment::{Error, Result};
 use std::ops::Range;
@@ -51,10 +51,11 @@ pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Experiment>
             merge(&toml::from_str(text).map_err(located)?, changes).map_err(|problems| refuse(list(&problems)))?
         }
     };
-    let problems = check(&experiment);
+    let mut problems = check(&experiment);
     if problems.is_empty() {
         return Ok(experiment);
     }
+    problems.sort_by_key(|problem| find(text, &problem.path).map(|span| span.start));
     let reports: Vec<String> = problems.iter().map(|problem| report(file, text, &changes, problem)).collect();
     let count = if reports.len() > 1 { format!("{} problems\n\n", reports.len()) } else { String::new() };
     Err(refuse(count + &reports.join("\n\n")))
@@ -62,22 +63,29 @@ pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Experiment>
 
 /// Messages without a place in the file.
 fn list(problems: &[Vec<String>]) -> String {
-    problems.iter().map(|messages| messages.join("\n  = ")).collect::<Vec<_>>().join("\n\n")
+    problems.iter().map(|messages| messages.join(NOTE)).collect::<Vec<_>>().join("\n\n")
 }
 
 /// One problem of meaning, at the override or the line it comes from.
 fn report(file: &str, text: &str, changes: &[Override], problem: &Problem) -> String {
     let Problem { path, message, remedy } = problem;
-    let headline = if path.is_empty() { message.clone() } else { format!("{path} {message}") };
+    let place: String =
+        path.split('.').map(|key| if is_index(key) { format!("[{key}]") } else { format!(".{key}") }).collect();
+    let headline = format!("{} {message}", place.trim_start_matches('.')).trim_start().to_string();
     match changes.iter().rev().find(|change| change.touches(path)) {
         Some(change) => list(&[vec![format!("override `{}`: {headline}", change.typed), remedy.clone()]]),
         None => point(file, text, find(text, path), &[headline, remedy.clone()]),
     }
 }
 
+fn is_index(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// The span of an error, unless it is the whole file.
 fn place(text: &str, error: &toml::de::Error) -> Option<Range<usize>> {
-    error.span().filter(|span| *span != (0..text.len()))
+    let (root, _) = DeTable::parse_recoverable(text);
+    error.span().filter(|span| *span != root.span())
 }
 
 /// The span of the setting at a dotted path, or of the nearest section around it that the file names.

@@ -56,7 +56,10 @@ impl Override {
             let entry = table.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
             expand(entry, &path);
             let Value::Table(inner) = entry else {
-                return Err(format!("{path} is {}, which has no `{next}` inside", kind(entry)));
+                return Err(match entry {
+                    Value::Array(_) => format!("{path} is a list, which is set as a whole"),
+                    other => format!("{path} is {}, which has no `{next}` inside", kind(other)),
+                });
             };
             if CHOICES.contains(&path.as_str()) {
                 inner.retain(|choice, _| choice == next);
@@ -99,7 +102,6 @@ fn expand(value: &mut Value, path: &str) {
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "text",
-        Value::Array(_) => "a list (set the whole list)",
         Value::Boolean(_) => "true or false",
         _ => "a number",
     }
@@ -131,7 +133,8 @@ fn blame(message: &str, path: &str, overrides: &[Override]) -> Vec<String> {
         guilty = overrides.iter().map(|o| o.typed.as_str()).collect();
     }
     let mut messages = plain(message);
-    let place = if path.is_empty() { String::new() } else { format!(" (at {path})") };
+    let known = path.is_empty() || overrides.iter().any(|o| guilty == [o.typed.as_str()] && o.path.join(".") == path);
+    let place = if known { String::new() } else { format!(" (at {path})") };
     if let Some(headline) = messages.first_mut() {
         *headline = format!("override `{}`: {headline}{place}", guilty.join("` `"));
     }

@@ -1,7 +1,12 @@
 //! Messages that point: file, line, column, the line itself with carets, what is allowed, what was probably meant.
 
+use super::resolved::summary;
+use super::{Experiment, Pretrain, Source, Train};
 use std::fmt::Write;
 use std::ops::Range;
+
+/// Joins a headline and its notes where there is no line to show.
+pub const NOTE: &str = "\n  = ";
 
 /// `file:line:column: headline`, the line with carets under the span, then the notes.
 pub fn point(file: &str, text: &str, span: Option<Range<usize>>, messages: &[String]) -> String {
@@ -14,7 +19,10 @@ pub fn point(file: &str, text: &str, span: Option<Range<usize>>, messages: &[Str
             margin = number.len();
             let _ = writeln!(report, "{file}:{line}:{column}: {headline}");
             let _ = writeln!(report, "{:margin$} |\n{number} | {content}", "");
-            let _ = writeln!(report, "{:margin$} | {:indent$}{}", "", "", "^".repeat(width), indent = column - 1);
+            // A tab stays a tab, so that the carets stand under what they mean.
+            let indent = content.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' });
+            let carets = indent.chain(std::iter::repeat_n('^', width)).collect::<String>();
+            let _ = writeln!(report, "{:margin$} | {carets}", "");
         }
         None => {
             let _ = writeln!(report, "{file}: {headline}");
@@ -49,38 +57,70 @@ impl<'t> Place<'t> {
     }
 }
 
-/// A deserialisation message in plain words: the headline, the allowed words, what was probably meant.
+/// A deserialisation message in plain words: the headline, then notes: what is allowed, what was probably meant.
 pub fn plain(message: &str) -> Vec<String> {
     let message = message.trim();
-    let unknown = [("unknown field ", "unknown key "), ("unknown variant ", "unknown choice ")];
-    for (technical, headline) in unknown {
-        if let Some((found, expected)) = message
-            .strip_prefix(technical)
-            .and_then(|rest| rest.split_once(", expected ").or(rest.split_once(", there")))
-        {
-            let allowed: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-            let mut messages = vec![format!("{headline}{found}")];
-            match allowed.as_slice() {
-                [] => messages.push("no settings are allowed here".into()),
-                words => messages.push(format!("allowed: {}", words.join(", "))),
-            }
-            messages
-                .extend(suggestion(found.trim_matches('`'), &allowed).map(|near| format!("did you mean `{near}`?")));
-            return messages;
-        }
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return unknown("unknown key", rest);
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        return unknown("unknown choice", rest);
     }
     if let Some(key) = message.strip_prefix("missing field ") {
-        return vec![format!("{key} is missing here"), format!("add: {} = …", key.trim_matches('`'))];
+        return vec![format!("{key} is missing"), format!("add {}", example(key.trim_matches('`')))];
     }
-    if let Some((found, expected)) = message
-        .strip_prefix("invalid type: ")
-        .or(message.strip_prefix("invalid value: "))
-        .and_then(|rest| rest.split_once(", expected "))
-    {
+    let mismatch = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
+    if mismatch == Some("unit variant, expected newtype variant") {
+        return vec!["this choice needs a value".into(), "write it as a table: { word = value }".into()];
+    }
+    if let Some((found, expected)) = mismatch.and_then(|rest| rest.split_once(", expected ")) {
         return vec![format!("expected {}, found {}", everyday(expected), everyday(found))];
     }
-    let mut lines = message.lines().map(String::from);
-    lines.next().into_iter().chain(lines).collect()
+    if ["string values must be quoted", "invalid float", "invalid integer"].iter().any(|bare| message.starts_with(bare))
+    {
+        let note = "numbers stand as they are, text in \"quotes\", lists in [ ]";
+        return vec!["expected a value".into(), note.into()];
+    }
+    message.split(NOTE).map(String::from).collect()
+}
+
+/// The report of a word that is not among the allowed ones: ``found`, expected one of `a`, `b``.
+fn unknown(headline: &str, rest: &str) -> Vec<String> {
+    let mut words = rest.split('`').skip(1).step_by(2);
+    let found = words.next().unwrap_or_default();
+    let allowed: Vec<&str> = words.collect();
+    let mut messages = vec![format!("{headline} `{found}`")];
+    messages.push(match allowed.as_slice() {
+        [] => "no settings are allowed here".into(),
+        words => format!("allowed: {}", words.join(", ")),
+    });
+    match suggestion(found, &allowed) {
+        Some(near) => messages.push(format!("did you mean `{near}`?")),
+        None => messages.extend(elsewhere(found).map(|paths| format!("did you mean {paths}?"))),
+    }
+    messages
+}
+
+/// The settings of this name in other sections.
+fn elsewhere(key: &str) -> Option<String> {
+    let mut experiment = Experiment::new("", Source::Digits {}, Vec::new());
+    experiment.pretrain = Some(Pretrain::default());
+    experiment.train = Some(Train::default());
+    let settings = summary(&experiment).into_iter().map(|(path, _)| path);
+    let paths = settings.filter(|path| path.rsplit('.').next() == Some(key) && path != key);
+    Some(paths.map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" or ")).filter(|paths| !paths.is_empty())
+}
+
+/// A line that supplies a missing key.
+fn example(key: &str) -> String {
+    match key {
+        "name" => "name = \"my-experiment\"".into(),
+        "data" => "a section [data] with source = \"digits\", or another source".into(),
+        "source" => "source = \"digits\", or another source".into(),
+        "model" => "a section [model] with hidden = [128, 64]".into(),
+        "hidden" => "hidden = [128, 64]: the units of each hidden layer, from the data upwards".into(),
+        other => format!("it with its value: {other} = …"),
+    }
 }
 
 /// A type of the program, or a kind of value, in everyday words.
@@ -91,7 +131,6 @@ fn everyday(kind: &str) -> String {
         "a boolean" => "true or false".into(),
         "a string" | "path string" => "text in quotes".into(),
         "a sequence" => "a list in [ ]".into(),
-        "unit variant" => "a word without settings".into(),
         other => other.to_string(),
     };
     let words = [
@@ -101,7 +140,6 @@ fn everyday(kind: &str) -> String {
         ("boolean `", "`"),
         ("sequence", "a list"),
         ("map", "a table"),
-        ("an array of length 2", "a list of two numbers"),
     ];
     let mut text = replaced;
     for (technical, plain) in words {

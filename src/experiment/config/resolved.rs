@@ -42,11 +42,19 @@ pub fn marked(experiment: &Experiment) -> String {
         text.push_str(line);
         let mark = place.and_then(|place| defaults.keys().find(|path| place.starts_with(&format!("{path}."))).cloned());
         if let Some(default) = mark.and_then(|path| defaults.remove(&path)) {
-            text.push_str(&format!("  # default: {default}"));
+            text.push_str(&format!("  # default: {}", short(&default)));
         }
         text.push('\n');
     }
     text
+}
+
+/// A value on one line; of a choice with many settings only its word.
+fn short(value: &Value) -> String {
+    match value.as_table().and_then(|table| table.iter().next()) {
+        Some((word, Value::Table(_))) => word.clone(),
+        _ => value.to_string(),
+    }
 }
 
 /// Path and default of every setting that has a default and is not at it.

@@ -1,7 +1,7 @@
 //! The words for inference schemes: parsing, the shortest word, the name for folders and curves.
 
 use super::choice;
-use super::report::{plain, suggestion};
+use super::report::{self, plain, suggestion};
 use super::scheme::{Exact, Gibbs, MeanField, NetworkScheme, Scheme};
 use crate::experiment::Error;
 use serde::Serialize;
@@ -16,38 +16,42 @@ impl FromStr for Scheme {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self, Error> {
-        let refuse = |problem: String| Error::Experiment { report: format!("scheme `{word}`: {problem}") };
+        let refuse = |messages: Vec<String>| Error::Experiment {
+            report: format!("scheme `{word}`: {}", messages.join(report::NOTE)),
+        };
         let table = table(word).map_err(refuse)?;
         // The function the derive makes, which knows tables only.
-        Scheme::deserialize(table).map_err(|error| refuse(hyphens(&plain(error.message()).join("; "))))
+        Scheme::deserialize(table)
+            .map_err(|error| refuse(plain(error.message()).iter().map(|line| hyphens(line)).collect()))
     }
 }
 
-/// The table a word stands for, not yet checked for unknown options.
-pub fn table(word: &str) -> Result<Table, String> {
+/// The table a word stands for, not yet checked for unknown options; or messages, headline first.
+pub fn table(word: &str) -> Result<Table, Vec<String>> {
     let (head, options) = word.split_once(':').map_or((word, None), |(head, options)| (head, Some(options)));
     let mut settings = Table::new();
     let kind = match head.split_once('+') {
         Some((network, refine)) if choice::key(network) == "network" => {
-            let refine: u32 = refine.trim().parse().map_err(|_| {
-                format!("`{refine}` after `network+` is not a number of mean-field sweeps; write network+1")
-            })?;
+            let wrong =
+                |_| vec!["expected network+K with a whole number K of mean-field sweeps, such as network+1".into()];
+            let refine: u32 = refine.trim().parse().map_err(wrong)?;
             settings.insert("refine".into(), Value::Integer(refine.into()));
             "network".to_string()
         }
         _ => choice::key(head),
     };
     if !WORDS.iter().any(|word| choice::key(word) == kind) {
-        let allowed = WORDS.map(|word| format!("`{word}`")).join(", ");
-        let near = suggestion(head, &WORDS).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        return Err(format!("unknown scheme; expected one of {allowed}{near}"));
+        let mut messages = vec!["unknown scheme".into(), format!("allowed: {}", WORDS.join(", "))];
+        messages.extend(suggestion(head, &WORDS).map(|near| format!("did you mean `{near}`?")));
+        return Err(messages);
     }
     for option in options.into_iter().flat_map(|options| options.split(',')) {
         let Some((name, value)) = option.split_once('=') else {
-            return Err(format!("`{option}` is not an option; write name=value, for example sweeps=5"));
+            let after = if option.trim().is_empty() { "nothing".into() } else { format!("`{option}`") };
+            return Err(vec![format!("expected an option name=value, such as sweeps=5, found {after}")]);
         };
         if settings.insert(choice::key(name), option_value(value)).is_some() {
-            return Err(format!("option `{}` is set twice", name.trim()));
+            return Err(vec![format!("option `{}` is set twice", name.trim())]);
         }
     }
     Ok(Table::from_iter([(kind, Value::Table(settings))]))
