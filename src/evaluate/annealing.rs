@@ -123,9 +123,11 @@ impl Path {
 
     /// ln Z_0 = Σ over the units of all layers, summed out or not, of their log-normaliser at the base rate, nats.
     pub fn log_base_partition(&self) -> Result<f64> {
-        self.stack.units().iter().zip(&self.base).try_fold(0.0, |total, (kind, base)| {
-            Ok(total + host(&kind.log_normalizer(base)?)?.iter().sum::<f64>())
-        })
+        self.stack
+            .units()
+            .iter()
+            .zip(&self.base)
+            .try_fold(0.0, |total, (kind, base)| Ok(total + host(&kind.log_normalizer(base)?)?.iter().sum::<f64>()))
     }
 
     /// `count` chains drawn from p_0. Chain i is row i of `stream`, so chains may be split over calls by `stream.from_row`.
