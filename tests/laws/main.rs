@@ -1,4 +1,6 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod joints;
+mod bounds;
+mod partition;
 mod support;
