@@ -1,1 +1,5 @@
 //! Laws of the mathematics: every approximation against its exact twin.
+
+mod gradients;
+mod learning;
+mod support;
