@@ -3,4 +3,6 @@
 mod joints;
 mod bounds;
 mod partition;
+mod gradients;
+mod learning;
 mod support;

@@ -1,0 +1,313 @@
+//! Learning: what an update does by hand, that it repeats and resumes to the bit, and that it learns.
+
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, random_dbm, tensor};
+use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
+use dbm::learning::{
+    Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters, PositivePhase,
+    Pretraining, RbmStack, SavedTensors, SchemeAlone, Sgd, State, Statistics, Trainer, Update, WakeSleep,
+    cross_entropy,
+};
+use dbm::math::{DType, Device, Stream, Tensor, host, mean_of};
+use dbm::models::{Conditionals, Dbm, LatentModel};
+use dbm::posterior::Posterior;
+
+const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
+
+fn update(step: u64, learning_rate: f64) -> Update {
+    let stream = Stream::new(9).named("steps").at(step);
+    Update { stream, learning_rate, network_learning_rate: learning_rate, measured: false }
+}
+
+/// `steps` updates from `from` on, all with the same batch.
+fn train<T: Trainer>(trainer: &T, mut state: T::State, batch: &Tensor, steps: std::ops::Range<u64>, rate: f64) -> T::State {
+    for step in steps {
+        (state, _) = trainer.step(state, batch, update(step, rate)).unwrap();
+    }
+    state
+}
+
+fn begin<T: Trainer>(trainer: &T, dbm: &Dbm) -> T::State {
+    trainer.init(dbm.clone(), Network::from_dbm(dbm).unwrap(), Stream::new(4)).unwrap()
+}
+
+fn values(tensors: &[Tensor]) -> Vec<f64> {
+    tensors.iter().flat_map(|tensor| host(tensor).unwrap()).collect()
+}
+
+fn network_plus_one() -> NetworkRefined<MeanField> {
+    NetworkRefined { by: MeanField::default(), stop: Stop::after(1) }
+}
+
+fn mean_field(sweeps: usize) -> SchemeAlone<Refined<BottomUp, MeanField>> {
+    SchemeAlone(Refined { start: BottomUp, by: MeanField::default(), stop: Stop::after(sweeps) })
+}
+
+/// Half of all states of five visible units.
+fn some_examples() -> Tensor {
+    tensor(&all_states(5).into_iter().step_by(2).collect::<Vec<_>>())
+}
+
+#[test]
+fn momentum_repeats_the_last_move_and_decay_pulls_weights_only() {
+    let scalar = |weight: f64, bias: f64| Parameters { weights: vec![tensor(&[vec![weight]])], biases: vec![tensor(&[vec![bias]])] };
+    let sgd = Sgd { momentum: 0.5, weight_decay: 0.1 };
+    let (at, moved) = sgd.step(&scalar(2.0, 1.0), &scalar(0.0, 0.0), &scalar(1.0, -1.0), 0.2).unwrap();
+    // 0.2 (1 - 0.1 * 2) = 0.16; the bias moves by -0.2.
+    assert_close("weight", values(&at.weights)[0], 2.16, 1e-15);
+    assert_close("bias", values(&at.biases)[0], 0.8, 1e-15);
+    let (at, moved) = sgd.step(&at, &moved, &scalar(0.0, 0.0), 0.1).unwrap();
+    // 0.5 * 0.16 - 0.1 * 0.1 * 2.16 = 0.0584; the bias moves by -0.1.
+    assert_close("weight", values(&at.weights)[0], 2.2184, 1e-15);
+    assert_close("bias", values(&at.biases)[0], 0.7, 1e-15);
+    assert_close("last move", values(&moved.weights)[0], 0.0584, 1e-15);
+}
+
+/// A stack of RBMs with random parameters, all of them begun.
+fn arbitrary_rbms(sizes: &[usize]) -> RbmStack {
+    let trainer = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd: PLAIN };
+    let dbm = random_dbm(sizes, 0.5, 0.3, 31);
+    let batch = some_examples();
+    let mut state = train(&trainer, begin(&trainer, &dbm), &batch, 0..3, 0.2);
+    for layer in 1..dbm.depth() as u64 {
+        state = trainer.next_layer(state, Stream::new(6)).unwrap();
+        state = train(&trainer, state, &batch, 10 * layer..10 * layer + 3, 0.2);
+    }
+    state
+}
+
+#[test]
+fn one_rbm_is_composed_as_it_is() {
+    let state = arbitrary_rbms(&[5, 3]);
+    let (dbm, rbm) = (state.dbm().unwrap(), &state.rbms()[0]);
+    assert_eq!(values(dbm.weights()), values(&rbm.weights));
+    assert_eq!(values(dbm.biases()), values(&rbm.biases));
+    let (visible, hidden) = (some_examples(), tensor(&[vec![1.0, 0.0, 1.0]]));
+    let input = dbm.free().unwrap().input(&[visible.clone(), hidden], 1).unwrap();
+    let plain = visible.matmul(&rbm.weights[0]).unwrap().broadcast_add(&rbm.biases[1]).unwrap();
+    assert_all_close("input", &values(&[input]), &values(&[plain]), 1e-14);
+}
+
+#[test]
+fn composed_conditionals_are_the_geometric_mean_of_those_of_two_rbms() {
+    let state = arbitrary_rbms(&[5, 4, 3, 2]);
+    let (dbm, rbms) = (state.dbm().unwrap(), state.rbms());
+    let states = layers(&all_states(14)[9000..9050], &dbm.sizes());
+    // Input of one side of an RBM: `copies` of the other side, its weight and its bias.
+    let up = |l: usize, copies: f64| (states[l].matmul(&rbms[l].weights[0]).unwrap() * copies).unwrap().broadcast_add(&rbms[l].biases[1]).unwrap();
+    let down = |l: usize, copies: f64| {
+        let sent = states[l + 1].matmul(&rbms[l].weights[0].t().unwrap()).unwrap();
+        (sent * copies).unwrap().broadcast_add(&rbms[l].biases[0]).unwrap()
+    };
+    let half = |a: Tensor, b: Tensor| ((a + b).unwrap() / 2.0).unwrap();
+    let expected = [down(0, 1.0), half(up(0, 2.0), down(1, 1.0)), half(up(1, 1.0), down(2, 2.0)), up(2, 1.0)];
+    for (layer, expected) in expected.iter().enumerate() {
+        let input = dbm.free().unwrap().input(&states, layer).unwrap();
+        assert_all_close(&format!("layer {layer}"), &values(&[input]), &values(&[expected.clone()]), 1e-13);
+    }
+}
+
+#[test]
+fn untrained_layers_leave_the_machine_as_it_was() {
+    let dbm = random_dbm(&[5, 4, 3, 2], 0.5, 0.3, 32);
+    let trainer = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd: PLAIN };
+    let composed = begin(&trainer, &dbm).dbm().unwrap();
+    assert_eq!(values(composed.weights()), values(dbm.weights()));
+    assert_eq!(values(composed.biases()), values(dbm.biases()));
+}
+
+/// Statistics of an RBM with tied copies, per copy, by summing over all its states.
+fn copied_rbm_statistics(rbm: &Parameters, copies: [usize; 2]) -> Vec<f64> {
+    let [visible, hidden] = [0, 1].map(|side| rbm.biases[side].elem_count());
+    let tile = |t: &Tensor, axis: usize, n: usize| Tensor::cat(&vec![t; n], axis).unwrap();
+    let weight = tile(&tile(&rbm.weights[0], 0, copies[0]), 1, copies[1]);
+    let biases = vec![tile(&rbm.biases[0], 0, copies[0]), tile(&rbm.biases[1], 0, copies[1])];
+    let hand = ByHand::of(&Dbm::binary(vec![weight], biases).unwrap());
+    let log_z = hand.log_z();
+    let mut total = vec![0.0; visible * hidden + visible + hidden];
+    for state in all_states(hand.sizes.iter().sum()) {
+        let prob = (hand.log_joint(&state) - log_z).exp();
+        // By symmetry the statistics of the first copies are those of any.
+        let first = hand.sizes[0];
+        let one = Statistics::of(&[tensor(&[state[..visible].to_vec()]), tensor(&[state[first..first + hidden].to_vec()])]);
+        let one = one.unwrap();
+        total.iter_mut().zip(values(&one.weights).into_iter().chain(values(&one.biases))).for_each(|(t, x)| *t += prob * x);
+    }
+    total
+}
+
+#[test]
+fn each_rbm_climbs_the_likelihood_of_its_doubled_model() {
+    const CHAINS: usize = 10_000;
+    let trainer = Pretraining { negative: NegativeStart::Chains(CHAINS), sweeps: 40, sgd: PLAIN };
+    let batch = tensor(&all_states(3)[2..6]);
+    let mut state = begin(&trainer, &random_dbm(&[3, 2, 3, 2], 0.6, 0.4, 33));
+    for (layer, copies) in [[2, 1], [1, 1], [1, 2]].into_iter().enumerate() {
+        if layer > 0 {
+            state = trainer.next_layer(state, Stream::new(6)).unwrap();
+        }
+        let rbm = state.rbms()[layer].clone();
+        let inputs = state.inputs(&batch).unwrap();
+        let sent = (inputs.matmul(&rbm.weights[0]).unwrap() * copies[0] as f64).unwrap();
+        let means = dbm::math::sigmoid(&sent.broadcast_add(&rbm.biases[1]).unwrap()).unwrap();
+        let positive = Statistics::of(&[inputs, means]).unwrap();
+        let positive = [values(&positive.weights), values(&positive.biases)].concat();
+        let negative = copied_rbm_statistics(&rbm, copies);
+
+        // A step of length one is the gradient.
+        state = train(&trainer, state, &batch, 0..1, 1.0);
+        let moved = state.rbms()[layer].minus(&rbm).unwrap();
+        let found = [values(&moved.weights), values(&moved.biases)].concat();
+        for (index, negative) in negative.iter().enumerate() {
+            let error = (negative * (1.0 - negative) / CHAINS as f64).sqrt();
+            assert_close(&format!("RBM {layer} [{index}]"), found[index], positive[index] - negative, 4.0 * error);
+        }
+    }
+}
+
+fn bits(tensors: &[(String, Tensor)]) -> Vec<(String, Vec<u64>)> {
+    let bits = |tensor: &Tensor| host(tensor).unwrap().iter().map(|value| value.to_bits()).collect();
+    tensors.iter().map(|(name, tensor)| (name.clone(), bits(tensor))).collect()
+}
+
+/// Everything a checkpoint holds.
+fn checkpoint<S: State>(state: &S) -> Vec<(String, Vec<u64>)> {
+    let (dbm, network) = (state.dbm().unwrap(), state.network().unwrap());
+    let parameters = [Parameters::of_dbm(&dbm).named("dbm"), Parameters::of_network(&network).named("network")];
+    bits(&[parameters.concat(), state.tensors().unwrap()].concat())
+}
+
+fn restored<S: State>(state: &S) -> S {
+    let tensors: SavedTensors = state.tensors().unwrap().into_iter().collect();
+    S::restore(state.dbm().unwrap(), state.network().unwrap(), &tensors).unwrap()
+}
+
+/// Repeats, resumes, and does not care whether it is measured.
+fn assert_reproducible<T: Trainer>(trainer: &T, begin: impl Fn() -> T::State) {
+    let batch = some_examples();
+    let through = train(trainer, begin(), &batch, 0..6, 0.1);
+    assert_eq!(checkpoint(&through), checkpoint(&train(trainer, begin(), &batch, 0..6, 0.1)), "the same seed");
+    assert_ne!(checkpoint(&through), checkpoint(&train(trainer, begin(), &batch, 1..7, 0.1)), "other steps");
+
+    let stopped = train(trainer, begin(), &batch, 0..3, 0.1);
+    let resumed = restored(&stopped);
+    assert_eq!(checkpoint(&stopped), checkpoint(&resumed), "restored");
+    assert_eq!(checkpoint(&through), checkpoint(&train(trainer, resumed, &batch, 3..6, 0.1)), "resumed");
+
+    let mut measured = begin();
+    let mut names: Option<Vec<String>> = None;
+    for step in 0..6 {
+        let Measurements(taken);
+        (measured, Measurements(taken)) = trainer.step(measured, &batch, Update { measured: true, ..update(step, 0.1) }).unwrap();
+        assert!(taken.iter().all(|(_, value)| value.is_finite()), "{taken:?}");
+        let now: Vec<String> = taken.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(*names.get_or_insert(now.clone()), now, "the same names at every step");
+    }
+    assert_eq!(checkpoint(&through), checkpoint(&measured), "measuring changes nothing");
+}
+
+fn momentum() -> Sgd {
+    Sgd { momentum: 0.7, weight_decay: 0.01 }
+}
+
+#[test]
+fn stopping_and_resuming_maximum_likelihood_equals_running_through() {
+    let dbm = random_dbm(&[5, 4, 3], 0.4, 0.2, 41);
+    let negative = NegativePhase { chains: 7, sweeps: 2 };
+    let positives: [Box<dyn PositivePhase>; 3] =
+        [Box::new(network_plus_one()), Box::new(mean_field(5)), Box::new(SchemeAlone(Exact { max_bits: 12.0 }))];
+    for positive in positives {
+        let trainer = MaximumLikelihood { positive, negative, dbm: momentum(), network: momentum() };
+        assert_reproducible(&trainer, || begin(&trainer, &dbm));
+    }
+}
+
+#[test]
+fn stopping_and_resuming_wake_sleep_equals_running_through() {
+    let dbm = random_dbm(&[5, 4, 3], 0.4, 0.2, 42);
+    let negative = NegativePhase { chains: 7, sweeps: 2 };
+    let trainer = WakeSleep { negative, dbm: momentum(), network: momentum() };
+    assert_reproducible(&trainer, || begin(&trainer, &dbm));
+}
+
+#[test]
+fn stopping_and_resuming_pretraining_equals_running_through() {
+    let dbm = random_dbm(&[5, 4, 3, 2], 0.4, 0.2, 43);
+    for negative in [NegativeStart::Data, NegativeStart::Chains(7)] {
+        let trainer = Pretraining { negative, sweeps: 2, sgd: momentum() };
+        assert_reproducible(&trainer, || begin(&trainer, &dbm));
+        let second = || {
+            let first = train(&trainer, begin(&trainer, &dbm), &some_examples(), 20..23, 0.1);
+            trainer.next_layer(first, Stream::new(8)).unwrap()
+        };
+        assert_reproducible(&trainer, second);
+        let third = || trainer.next_layer(restored(&second()), Stream::new(8)).unwrap();
+        assert_reproducible(&trainer, third);
+        assert!(trainer.next_layer(third(), Stream::new(8)).is_err(), "nothing is above the top");
+    }
+}
+
+#[test]
+fn a_missing_or_misshapen_tensor_is_named() {
+    let dbm = random_dbm(&[5, 4, 3], 0.4, 0.2, 44);
+    let trainer = WakeSleep { negative: NegativePhase { chains: 3, sweeps: 1 }, dbm: PLAIN, network: PLAIN };
+    let state = begin(&trainer, &dbm);
+    let mut tensors: SavedTensors = state.tensors().unwrap().into_iter().collect();
+    let restore = |tensors: &SavedTensors| {
+        let network = Network::from_dbm(&dbm).unwrap();
+        Joint::restore(dbm.clone(), network, tensors).map(|_| ()).unwrap_err().to_string()
+    };
+    let chains = tensors.insert("chains.1".into(), tensor(&[vec![0.0; 4]])).unwrap();
+    assert!(restore(&tensors).contains("chains.1 is [1, 4]; this training needs [3, 4]"), "{}", restore(&tensors));
+    tensors.insert("chains.1".into(), chains);
+    tensors.remove("momentum.dbm.bias.2");
+    assert!(restore(&tensors).contains("no saved tensor momentum.dbm.bias.2"), "{}", restore(&tensors));
+}
+
+#[test]
+fn each_phase_of_wake_sleep_leaves_the_parameters_of_the_other_alone() {
+    let dbm = random_dbm(&[5, 4, 3], 0.6, 0.3, 45);
+    let trainer = WakeSleep { negative: NegativePhase { chains: 20, sweeps: 1 }, dbm: momentum(), network: momentum() };
+    let after = |batch: &Tensor, learning_rate: f64, network_learning_rate: f64| {
+        let update = Update { learning_rate, network_learning_rate, ..update(0, 0.0) };
+        trainer.step(begin(&trainer, &dbm), batch, update).unwrap().0
+    };
+    let parameters = |state: &Joint| {
+        [bits(&Parameters::of_dbm(&state.dbm).named("")), bits(&Parameters::of_network(&state.network).named(""))]
+    };
+    let (data, other_data) = (some_examples(), tensor(&all_states(5)[..3]));
+    let [dbm_after, network_after] = parameters(&after(&data, 0.1, 0.1));
+    let [dbm_without_sleep, network_without_sleep] = parameters(&after(&data, 0.1, 0.0));
+    let [dbm_without_wake, network_without_wake] = parameters(&after(&data, 0.0, 0.1));
+    assert_eq!(dbm_after, dbm_without_sleep, "sleep does not move the machine");
+    assert_eq!(network_after, network_without_wake, "wake does not move the network");
+    let [untouched_dbm, untouched_network] = parameters(&begin(&trainer, &dbm));
+    assert_eq!(dbm_without_wake, untouched_dbm);
+    assert_eq!(network_without_sleep, untouched_network);
+    let [dbm_of_other_data, network_of_other_data] = parameters(&after(&other_data, 0.1, 0.1));
+    assert_eq!(network_after, network_of_other_data, "the network never learns from data");
+    assert_ne!(dbm_after, dbm_of_other_data, "the machine does");
+}
+
+/// All rows on or off, or all columns: 14 pictures of 3 by 3.
+fn bars_and_stripes() -> Tensor {
+    let pictures = |transposed: bool| {
+        all_states(3).into_iter().map(move |bars| {
+            (0..9).map(|pixel| bars[if transposed { pixel % 3 } else { pixel / 3 }]).collect::<Vec<f64>>()
+        })
+    };
+    let mut all: Vec<Vec<f64>> = pictures(false).chain(pictures(true)).collect();
+    all.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    all.dedup();
+    tensor(&all)
+}
+
+/// ln p(v), mean over examples, by enumeration.
+fn log_likelihood(dbm: &Dbm, visible: &Tensor) -> f64 {
+    let evidence = dbm.clamp(visible).unwrap().log_partition(20.0).unwrap();
+    mean_of(&evidence) - dbm.free().unwrap().log_partition(20.0).unwrap()[0]
+}
+
+/// Small weights, visible biases zero: every pixel of bars and stripes is on half of the time.
+fn untrained() -> Dbm {
+    Dbm::random(&[9, 8, 4], 0.05, Stream::new(50), DType::F64, &Device::Cpu).unwrap()
+}
