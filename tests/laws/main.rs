@@ -2,3 +2,4 @@
 
 mod joints;
 mod support;
+mod units;
