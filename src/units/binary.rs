@@ -45,9 +45,13 @@ impl Units for Binary {
     }
 
     fn mix(&self, old: &Tensor, new: &Tensor, share: f64) -> Result<Tensor> {
-        // Both probabilities are summed, so neither is ever one minus the other.
-        let blend = |old: Tensor, new: Tensor| ((old * share)? + (new * (1.0 - share))?)?.log();
-        blend(sigmoid(old)?, sigmoid(new)?)? - blend(sigmoid(&old.neg()?)?, sigmoid(&new.neg()?)?)?
+        // ln P(1) and ln P(0) are each the log of a sum of two, so nothing is one minus another or overflows.
+        let log_sum = |old: Tensor, new: Tensor| {
+            let (old, new) = ((share.ln() - old)?, ((1.0 - share).ln() - new)?);
+            old.maximum(&new)? + ln_one_plus_exp(&(old - new)?.abs()?.neg()?)?
+        };
+        let cost = |input: &Tensor| ln_one_plus_exp(input);
+        log_sum(cost(&old.neg()?)?, cost(&new.neg()?)?)? - log_sum(cost(old)?, cost(new)?)?
     }
 
     fn input_of_mean(&self, mean: &Tensor) -> Result<Tensor> {

@@ -1,0 +1,166 @@
+//! The fused element-wise functions against the formulas they stand for.
+
+use crate::support::{assert_all_close, assert_close};
+use dbm::math::{
+    DType, Device, Result, Stream, Tensor, entropy_of_binary, host, ln_one_plus_exp, sample_binary, sigmoid,
+};
+
+type Function = fn(&Tensor) -> Result<Tensor>;
+
+/// Name, fused function, the formula in candle operations (`f64`, moderate inputs).
+const FUNCTIONS: [(&str, Function, Function); 3] = [
+    ("sigmoid", sigmoid, candle_nn::ops::sigmoid),
+    ("ln_one_plus_exp", ln_one_plus_exp, |x| (x.exp()? + 1.0)?.log()),
+    ("entropy_of_binary", entropy_of_binary, |x| {
+        let (one, zero) = (candle_nn::ops::sigmoid(x)?, candle_nn::ops::sigmoid(&x.neg()?)?);
+        ((&one * one.log()?)? + (&zero * zero.log()?)?)?.neg()
+    }),
+];
+
+/// Inputs spread over (-15, 15), few or more than one thread takes on its own.
+fn inputs(rows: usize, columns: usize) -> Tensor {
+    let uniform = Stream::new(1).uniform(rows, columns, DType::F64, &Device::Cpu).unwrap();
+    uniform.affine(30.0, -15.0).unwrap()
+}
+
+#[test]
+fn fused_functions_equal_the_composed_formulas() {
+    for (name, fused, composed) in FUNCTIONS {
+        for (rows, columns) in [(1, 1), (3, 5), (400, 100)] {
+            let x = inputs(rows, columns);
+            let (fused, composed) = (fused(&x).unwrap(), composed(&x).unwrap());
+            assert_eq!(fused.dims(), [rows, columns], "{name}");
+            assert_all_close(name, &host(&fused).unwrap(), &host(&composed).unwrap(), 1e-13);
+        }
+    }
+}
+
+#[test]
+fn single_precision_is_double_precision_rounded() {
+    for (name, fused, _) in FUNCTIONS {
+        let x = inputs(400, 100).to_dtype(DType::F32).unwrap();
+        let narrow = fused(&x).unwrap();
+        assert_eq!(narrow.dtype(), DType::F32, "{name}");
+        let wide = host(&fused(&x.to_dtype(DType::F64).unwrap()).unwrap()).unwrap();
+        for (narrow, wide) in host(&narrow).unwrap().iter().zip(wide) {
+            assert_close(name, *narrow, wide, 5e-7 * wide);
+        }
+    }
+}
+
+#[test]
+fn huge_inputs_reach_the_limits() {
+    for dtype in [DType::F32, DType::F64] {
+        for large in [800.0, 1e30, f64::INFINITY] {
+            let x = Tensor::new(&[large, -large], &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+            let at = |function: Function| host(&function(&x).unwrap()).unwrap();
+            let what = format!("{large} in {dtype:?}");
+            let rounded = host(&x).unwrap()[0];
+            assert_eq!(at(sigmoid), [1.0, 0.0], "{what}");
+            assert_eq!(at(ln_one_plus_exp), [rounded, 0.0], "{what}");
+            assert_eq!(at(entropy_of_binary), [0.0, 0.0], "{what}");
+        }
+    }
+}
+
+#[test]
+fn small_values_keep_their_digits() {
+    for x in [20.0, 30.0, 300.0, 700.0_f64] {
+        let at = |function: Function, x: f64| {
+            host(&function(&Tensor::new(&[x], &Device::Cpu).unwrap()).unwrap()).unwrap()[0]
+        };
+        let (small, tolerance) = ((-x).exp(), 1e-8 * (-x).exp());
+        assert_close("sigmoid", at(sigmoid, -x), small, tolerance);
+        assert_close("ln_one_plus_exp", at(ln_one_plus_exp, -x), small, tolerance);
+        // Up to a term of e^-2x, which is 2e-9 of the whole at 20.
+        for x in [x, -x] {
+            assert_close("entropy", at(entropy_of_binary, x), (1.0 + x.abs()) * small, tolerance * (1.0 + x.abs()));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_none() {
+    for (name, fused, _) in FUNCTIONS {
+        for dtype in [DType::F32, DType::F64] {
+            let x = Tensor::new(&[f64::NAN], &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+            assert!(host(&fused(&x).unwrap()).unwrap()[0].is_nan(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn views_into_other_tensors_are_read_in_their_own_order() {
+    let whole = inputs(60, 50);
+    let row = whole.narrow(0, 3, 1).unwrap();
+    for (what, view) in [
+        ("transposed", whole.t().unwrap()),
+        ("columns", whole.narrow(1, 7, 20).unwrap()),
+        ("rows", whole.narrow(0, 7, 20).unwrap()),
+        ("rows of the transposed", whole.t().unwrap().narrow(0, 7, 20).unwrap()),
+        ("one row for all", row.broadcast_as((60, 50)).unwrap()),
+    ] {
+        let copy = Tensor::from_vec(host(&view).unwrap(), view.dims(), &Device::Cpu).unwrap();
+        for (name, fused, _) in FUNCTIONS {
+            assert_eq!(host(&fused(&view).unwrap()).unwrap(), host(&fused(&copy).unwrap()).unwrap(), "{name}, {what}");
+        }
+        let sample = |x: &Tensor| host(&sample_binary(x, Stream::new(2)).unwrap()).unwrap();
+        assert_eq!(sample(&view), sample(&copy), "sample_binary, {what}");
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads_or_rows() {
+    for (name, fused, _) in FUNCTIONS {
+        let x = inputs(400, 100);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| host(&fused(&x).unwrap()).unwrap())
+        };
+        let one = on(1);
+        assert!(on(2) == one && on(4) == one, "{name}");
+        let single: Vec<f64> =
+            (0..400).flat_map(|row| host(&fused(&x.narrow(0, row, 1).unwrap()).unwrap()).unwrap()).collect();
+        assert!(single == one, "{name}, row by row");
+    }
+}
+
+#[test]
+fn states_are_one_with_the_probability_of_the_sigmoid() {
+    let (rows, columns) = (4000, 25);
+    for dtype in [DType::F32, DType::F64] {
+        for (index, x) in [-8.0, -3.0, -1.0, 0.0, 0.5, 2.0, 6.0].into_iter().enumerate() {
+            let input = Tensor::full(x, (rows, columns), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+            let states = sample_binary(&input, Stream::new(3).at(index as u64)).unwrap();
+            assert_eq!((states.dtype(), states.dims()), (dtype, &[rows, columns][..]));
+            let states = host(&states).unwrap();
+            assert!(states.iter().all(|s| *s == 0.0 || *s == 1.0));
+            let (n, p) = ((rows * columns) as f64, 1.0 / (1.0 + f64::exp(-x)));
+            let frequency = states.iter().sum::<f64>() / n;
+            assert_close(&format!("at {x} in {dtype:?}"), frequency, p, 4.0 * (p * (1.0 - p) / n).sqrt());
+        }
+    }
+}
+
+#[test]
+fn a_state_is_one_where_the_uniform_draw_lies_below_the_sigmoid() {
+    let (x, stream) = (inputs(400, 100), Stream::new(4));
+    let uniform = host(&stream.uniform(400, 100, DType::F64, &Device::Cpu).unwrap()).unwrap();
+    let below: Vec<f64> =
+        host(&sigmoid(&x).unwrap()).unwrap().iter().zip(uniform).map(|(p, u)| f64::from(u8::from(u < *p))).collect();
+    assert_eq!(host(&sample_binary(&x, stream).unwrap()).unwrap(), below);
+}
+
+#[test]
+fn other_number_types_are_refused_by_name() {
+    let whole = Tensor::zeros((2, 2), DType::U32, &Device::Cpu).unwrap();
+    let half = Tensor::zeros((2, 2), DType::F16, &Device::Cpu).unwrap();
+    for (input, name) in [(whole, "U32"), (half, "F16")] {
+        for function in
+            [sigmoid, ln_one_plus_exp, entropy_of_binary, |x| sample_binary(x, Stream::new(0))] as [Function; 4]
+        {
+            let message = function(&input).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("f32 or f64"), "{message}");
+        }
+    }
+}
