@@ -1,1 +1,3 @@
 //! Laws of the program: files, logs, errors, commands.
+
+mod data;

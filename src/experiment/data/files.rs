@@ -58,7 +58,7 @@ pub fn load_examples(path: &Path, options: &FileOptions, stream: Stream) -> Resu
     let images = Images { images, labels: options.labels.clone() };
     let LoadedFile { examples, shape, files, mut notes } = labelled(&images, options.shape, options.maximum)?;
     let how = match options.binarization {
-        Binarization::StochasticEachPresentation => Binarization::StochasticOnce,
+        Binarization::StochasticEachTime => Binarization::StochasticOnce,
         other => other,
     };
     let examples = prepare::binarize(examples, how, true, stream.named("binarize"))?;

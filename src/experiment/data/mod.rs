@@ -15,7 +15,7 @@ mod text;
 pub use catalogue::{Entry, catalogue};
 pub use examples::Examples;
 pub use files::{FileOptions, LoadedFile, load_examples};
-pub use prepare::{Binarization, Preparation};
+pub use prepare::{Amount, Binarization, Preparation};
 
 use super::{Error, Result};
 use crate::math::{Stream, Tensor, host};
@@ -47,7 +47,7 @@ pub struct FileSum {
     pub sha256: String,
 }
 
-/// Where examples come from.
+/// Where examples come from. Generated sets hold every pattern once, or so many random `draws`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// The bundled 8x8 handwritten digits (UCI optdigits): 3,823 for training and 1,797 for testing, values 0..16.
@@ -55,9 +55,9 @@ pub enum Source {
     /// Images whose columns, or whose rows, are on or off together: 2^height + 2^width - 2 patterns.
     BarsAndStripes { height: usize, width: usize, draws: Option<usize> },
     /// Two rows of `bits`: any pattern, and the same shifted cyclically by one left, not at all, or right.
-    Shifter { bits: usize },
+    Shifter { bits: usize, draws: Option<usize> },
     /// A bar of `bar` pixels at every position of a ring of `pixels`.
-    ShiftingBar { pixels: usize, bar: usize },
+    ShiftingBar { pixels: usize, bar: usize, draws: Option<usize> },
     /// The user's own files.
     Files(Box<Files>),
 }
@@ -90,13 +90,12 @@ pub struct FileSpec {
 
 /// Loads or generates `source` and prepares it; every random choice is drawn from `stream`.
 pub fn load(source: &Source, preparation: &Preparation, stream: Stream) -> Result<Dataset> {
+    let draw = stream.named("draws");
     let parts = match source {
         Source::Digits => digits::digits()?,
-        Source::BarsAndStripes { height, width, draws } => {
-            patterns::bars_and_stripes(*height, *width, *draws, stream.named("draws"))?
-        }
-        Source::Shifter { bits } => patterns::shifter(*bits)?,
-        Source::ShiftingBar { pixels, bar } => patterns::shifting_bar(*pixels, *bar)?,
+        Source::BarsAndStripes { height, width, draws } => patterns::bars_and_stripes(*height, *width, *draws, draw)?,
+        Source::Shifter { bits, draws } => patterns::shifter(*bits, *draws, draw)?,
+        Source::ShiftingBar { pixels, bar, draws } => patterns::shifting_bar(*pixels, *bar, *draws, draw)?,
         Source::Files(files) => files::parts(files)?,
     };
     prepare::prepare(parts, preparation, stream)
@@ -114,7 +113,7 @@ impl Dataset {
     ) -> Result<Self> {
         let rows = |values: &Tensor| -> Result<Examples> {
             let (examples, units) = values.dims2()?;
-            if units != shape[0] * shape[1] || examples == 0 {
+            if shape[0].checked_mul(shape[1]) != Some(units) || examples == 0 || units == 0 {
                 return Err(Error::Refused {
                     problem: format!(
                         "{name}: {examples} x {units} values are no images of {} x {}",

@@ -1,95 +1,134 @@
-//! Generated sets: small enough to enumerate, so that what a model should learn is known exactly.
+//! Generated sets: every pattern once, small enough to know exactly what a model should learn, or random draws of any number.
 
 use super::super::{Error, Result};
 use super::array::Pixels;
 use super::prepare::Parts;
 use super::{Examples, grouped};
-use crate::math::{DType, Device};
-use crate::math::{Stream, host};
+use crate::math::Stream;
+use rand::RngExt;
 
 /// The most values a generated set may have.
-const LIMIT: usize = 1 << 28;
+const MOST_VALUES: usize = 1 << 28;
+/// Patterns of up to this many free bits are enumerated.
+const MOST_BITS: usize = 20;
 
 /// Images of whole rows (stripes) or whole columns (bars), all-off and all-on once: 2^height + 2^width - 2 patterns.
 ///
-/// With `draws`, that many training examples are drawn from the patterns with equal probability.
+/// With `draws`, that many examples, every pattern with equal probability.
 pub(super) fn bars_and_stripes(height: usize, width: usize, draws: Option<usize>, stream: Stream) -> Result<Parts> {
     let name = format!("bars and stripes {height} x {width}");
-    if height == 0 || width == 0 || height > 24 || width > 24 {
-        return refused(format!("{name}: both sides must lie between 1 and 24"));
-    }
-    let units = height * width;
-    let count = (1usize << height) + (1 << width) - 2;
-    affordable(&name, count.max(draws.unwrap_or(0)), units)?;
-    let image = |on: &dyn Fn(usize, usize) -> bool| -> Vec<u8> {
-        (0..units).map(|unit| u8::from(on(unit / width, unit % width))).collect()
+    let units = height.checked_mul(width).unwrap_or(0);
+    let stripes = |rows: Vec<bool>| (0..units).map(move |unit| u8::from(rows[unit / width]));
+    let bars = |columns: Vec<bool>| (0..units).map(move |unit| u8::from(columns[unit % width]));
+    let Some(draws) = draws else {
+        let bits = height.max(width);
+        affordable(&name, bits, (1 << bits.min(MOST_BITS)) * 2, units)?;
+        let all_stripes = (0..1usize << height).flat_map(|mask| stripes(bits_of(mask, height)));
+        // The first and the last bars would be the all-off and all-on images, which the stripes have already.
+        let all_bars = (1..(1usize << width) - 1).flat_map(|mask| bars(bits_of(mask, width)));
+        return Ok(every_pattern(name, [height, width], all_stripes.chain(all_bars).collect()));
     };
-    let stripes = (0..1usize << height).map(|mask| image(&|row, _| mask >> row & 1 == 1));
-    // The first and the last bars are the all-off and all-on images, which the stripes have already.
-    let bars = (1..(1usize << width) - 1).map(|mask| image(&|_, column| mask >> column & 1 == 1));
-    let patterns = stripes.chain(bars).flatten().collect();
-    let mut parts = every_pattern(name, [height, width], patterns);
-    if let Some(draws) = draws {
-        if draws == 0 {
-            return refused(format!("{}: no examples were asked for", parts.name));
+    affordable(&name, 0, draws, units)?;
+    let mut random = stream.generator();
+    let chance_of_stripes = 1.0 / (1.0 + (width as f64 - height as f64).exp2());
+    let mut values = Vec::with_capacity(draws * units);
+    for _ in 0..draws {
+        loop {
+            if random.random::<f64>() < chance_of_stripes {
+                break values.extend(stripes((0..height).map(|_| random.random()).collect()));
+            }
+            let columns: Vec<bool> = (0..width).map(|_| random.random()).collect();
+            // All-off and all-on bars are stripes; drawing them here too would make them twice as frequent.
+            if columns.contains(&true) && columns.contains(&false) {
+                break values.extend(bars(columns));
+            }
         }
-        let uniform = host(&stream.uniform(draws, 1, DType::F64, &Device::Cpu)?)?;
-        let rows: Vec<usize> = uniform.iter().map(|u| ((u * count as f64) as usize).min(count - 1)).collect();
-        parts.train = parts.train.select(&rows);
-        parts.notes = vec![format!(
-            "{} training examples were drawn from {} patterns; the test set is every pattern once",
-            grouped(draws),
-            grouped(count)
-        )];
     }
-    Ok(parts)
+    Ok(random_examples(name, [height, width], values))
 }
 
 /// Two rows of `bits`: any pattern, and the same shifted by one left, not at all, or right (cyclically): 3 · 2^bits rows.
-pub(super) fn shifter(bits: usize) -> Result<Parts> {
+///
+/// With `draws`, that many examples of a random pattern and a random shift (Hinton and Sejnowski 1986).
+pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Result<Parts> {
     let name = format!("shifter of {bits} bits");
-    if bits == 0 || bits > 24 {
-        return refused(format!("{name}: the number of bits must lie between 1 and 24"));
-    }
-    affordable(&name, 3 << bits, 2 * bits)?;
-    let bit = |pattern: usize, place: usize| (pattern >> (place % bits) & 1) as u8;
-    let mut values = Vec::with_capacity((3 << bits) * 2 * bits);
-    for pattern in 0..1usize << bits {
-        for ahead in [1, 0, bits - 1] {
-            values.extend((0..bits).map(|place| bit(pattern, place)));
-            values.extend((0..bits).map(|place| bit(pattern, place + ahead)));
-        }
-    }
-    Ok(every_pattern(name, [2, bits], values))
+    let shifts = [1, 0, bits.saturating_sub(1)];
+    let rows = |first: Vec<bool>, ahead: usize| -> Vec<u8> {
+        let second = (0..bits).map(|place| first[(place + ahead) % bits]);
+        first.iter().copied().chain(second).map(u8::from).collect()
+    };
+    let Some(draws) = draws else {
+        affordable(&name, bits, 3 << bits.min(MOST_BITS), 2 * bits)?;
+        let patterns = (0..1usize << bits).map(|mask| bits_of(mask, bits));
+        let values = patterns.flat_map(|first| shifts.map(|ahead| rows(first.clone(), ahead))).flatten().collect();
+        return Ok(every_pattern(name, [2, bits], values));
+    };
+    affordable(&name, 0, draws, bits.saturating_mul(2))?;
+    let mut random = stream.generator();
+    let mut draw = || {
+        let first = (0..bits).map(|_| random.random()).collect();
+        rows(first, shifts[random.random_range(0..shifts.len())])
+    };
+    let values = (0..draws).flat_map(|_| draw()).collect();
+    Ok(random_examples(name, [2, bits], values))
 }
 
-/// A bar of `bar` pixels at each of the `pixels` positions of a ring.
-pub(super) fn shifting_bar(pixels: usize, bar: usize) -> Result<Parts> {
+/// A bar of `bar` pixels at each of the `pixels` positions of a ring; with `draws`, at that many random positions.
+pub(super) fn shifting_bar(pixels: usize, bar: usize, draws: Option<usize>, stream: Stream) -> Result<Parts> {
     let name = format!("shifting bar of {bar} in {pixels} pixels");
     if bar == 0 || bar >= pixels {
-        return refused(format!("{name}: the bar must have at least 1 pixel and fewer than the ring"));
+        return refused(
+            format!("{name}: the bar leaves nothing to learn"),
+            "give the bar at least 1 pixel and fewer than the ring",
+        );
     }
-    affordable(&name, pixels, pixels)?;
-    let on = |position: usize, pixel: usize| u8::from((pixel + pixels - position) % pixels < bar);
-    let values = (0..pixels * pixels).map(|index| on(index / pixels, index % pixels)).collect();
-    Ok(every_pattern(name, [1, pixels], values))
+    affordable(&name, 0, draws.unwrap_or(pixels), pixels)?;
+    let at = |position: usize| (0..pixels).map(move |pixel| u8::from((pixel + pixels - position) % pixels < bar));
+    let Some(draws) = draws else {
+        return Ok(every_pattern(name, [1, pixels], (0..pixels).flat_map(at).collect()));
+    };
+    let mut random = stream.generator();
+    let values = (0..draws).flat_map(|_| at(random.random_range(0..pixels))).collect();
+    Ok(random_examples(name, [1, pixels], values))
+}
+
+fn bits_of(mask: usize, count: usize) -> Vec<bool> {
+    (0..count).map(|place| mask >> place & 1 == 1).collect()
 }
 
 /// Training and test set are the same: each row once.
 fn every_pattern(name: String, shape: [usize; 2], values: Vec<u8>) -> Parts {
     let examples = Examples::new(Pixels::binary(values), shape[0] * shape[1]);
-    let note = format!("training and test set are the same {} patterns, each once", grouped(examples.len()));
+    let note = format!("{name}: training and test set are the same {} patterns, each once", grouped(examples.len()));
     let test = Some(examples.clone());
     Parts { name, shape, train: examples, validation: None, test, files: Vec::new(), notes: vec![note] }
 }
 
-fn affordable(name: &str, examples: usize, units: usize) -> Result<()> {
+fn random_examples(name: String, shape: [usize; 2], values: Vec<u8>) -> Parts {
+    let examples = Examples::new(Pixels::binary(values), shape[0] * shape[1]);
+    let notes = vec![format!("{name}: {} examples were drawn at random", grouped(examples.len()))];
+    Parts { name, shape, train: examples, validation: None, test: None, files: Vec::new(), notes }
+}
+
+fn affordable(name: &str, bits: usize, examples: usize, units: usize) -> Result<()> {
+    if units == 0 || examples == 0 {
+        return refused(format!("{name}: that makes no examples of at least one pixel"), "make every size at least 1");
+    }
+    if bits > MOST_BITS {
+        return refused(
+            format!("{name}: more than 2^{MOST_BITS} patterns are too many to make every one"),
+            "choose a smaller size, or ask for a number of random examples",
+        );
+    }
     match examples.checked_mul(units) {
-        Some(values) if values <= LIMIT => Ok(()),
-        _ => refused(format!("{name}: {} examples of {units} pixels are too many", grouped(examples))),
+        Some(values) if values <= MOST_VALUES => Ok(()),
+        _ => refused(
+            format!("{name}: {} examples of {} pixels are too many", grouped(examples), grouped(units)),
+            "ask for fewer examples or a smaller size",
+        ),
     }
 }
 
-fn refused<T>(problem: String) -> Result<T> {
-    Err(Error::Refused { problem, remedy: "choose another size".into() })
+fn refused<T>(problem: String, remedy: &str) -> Result<T> {
+    Err(Error::Refused { problem, remedy: remedy.into() })
 }

@@ -17,7 +17,23 @@ pub enum Binarization {
     /// 1 with the intensity as probability, drawn once (Salakhutdinov and Murray 2008).
     StochasticOnce,
     /// Training examples are drawn anew at every presentation; the other splits once.
-    StochasticEachPresentation,
+    StochasticEachTime,
+}
+
+/// A number of examples, or a share of the source's training examples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    Count(usize),
+    Fraction(f64),
+}
+
+impl Amount {
+    fn of(self, total: usize) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Fraction(fraction) => (total as f64 * fraction).round() as usize,
+        }
+    }
 }
 
 /// What to do with a source's examples before they are used.
@@ -27,10 +43,10 @@ pub struct Preparation {
     pub shuffle: bool,
     /// At most this many training examples, after the splits.
     pub train_at_most: Option<usize>,
-    /// This many examples are split off for validation, where the source has no validation set.
-    pub validation: usize,
-    /// This fraction is split off for testing, where the source has no test set.
-    pub test_fraction: Option<f64>,
+    /// Split off for validation, where the source has no validation set.
+    pub validation: Amount,
+    /// Split off for testing, where the source has no test set.
+    pub test: Amount,
     pub binarization: Binarization,
     pub dtype: DType,
     pub device: Device,
@@ -41,8 +57,8 @@ impl Default for Preparation {
         Self {
             shuffle: false,
             train_at_most: None,
-            validation: 0,
-            test_fraction: None,
+            validation: Amount::Count(0),
+            test: Amount::Fraction(0.2),
             binarization: Binarization::None,
             dtype: DType::F32,
             device: Device::Cpu,
@@ -64,7 +80,17 @@ pub(super) struct Parts {
 /// Shuffles, splits and binarises, in this order.
 pub(super) fn prepare(parts: Parts, preparation: &Preparation, stream: Stream) -> Result<Dataset> {
     let Parts { name, shape, train, validation, test, files, mut notes } = parts;
-    let rows = split(&name, train.len(), validation.is_some(), test.is_some(), preparation, stream, &mut notes)?;
+    let taken = [
+        if test.is_some() { 0 } else { preparation.test.of(train.len()) },
+        if validation.is_some() { 0 } else { preparation.validation.of(train.len()) },
+    ];
+    if test.is_none() && taken[0] == 0 {
+        return Err(Error::Refused {
+            problem: format!("{name}: there is no test set, and none is split off"),
+            remedy: "name a test file, or split off a part of the training examples, such as 0.2".into(),
+        });
+    }
+    let rows = split(&name, train.len(), taken, preparation, stream, &mut notes)?;
     let validation = validation.or_else(|| (!rows.validation.is_empty()).then(|| train.select(&rows.validation)));
     let test = test.unwrap_or_else(|| train.select(&rows.test));
     let train = if rows.train.len() == train.len() && rows.train.is_sorted() {
@@ -107,61 +133,43 @@ struct Rows {
     test: Vec<usize>,
 }
 
+/// Takes `[test, validation]` examples from the end of the rows, shuffled or not, and limits the rest.
 fn split(
     name: &str,
     count: usize,
-    has_validation: bool,
-    has_test: bool,
+    [testing, validating]: [usize; 2],
     preparation: &Preparation,
     stream: Stream,
     notes: &mut Vec<String>,
 ) -> Result<Rows> {
-    let refused = |problem: String, remedy: &str| Err(Error::Refused { problem, remedy: remedy.into() });
+    let Some(training) = count
+        .checked_sub(testing)
+        .and_then(|left| left.checked_sub(validating))
+        .filter(|n| *n.min(&preparation.train_at_most.unwrap_or(*n)) > 0)
+    else {
+        return Err(Error::Refused {
+            problem: format!(
+                "{name}: of {count} examples, {testing} for testing and {validating} for validation leave none"
+            ),
+            remedy: "split off fewer".into(),
+        });
+    };
     let mut train: Vec<usize> = (0..count).collect();
     if preparation.shuffle {
         train.shuffle(&mut stream.named("shuffle").generator());
-        notes.push("the training examples were put in random order".into());
+        notes.push("the training examples were put in random order before anything was split off".into());
     }
-    let from = if preparation.shuffle { "at random" } else { "from the end" };
-    let mut test = Vec::new();
-    if !has_test {
-        let Some(fraction) = preparation.test_fraction.filter(|fraction| *fraction > 0.0 && *fraction < 1.0) else {
-            return refused(
-                format!("{name}: there is no test set, and no fraction between 0 and 1 to split off"),
-                "name a test file, or set the test fraction to, say, 0.2",
-            );
-        };
-        let testing = (fraction * count as f64).round() as usize;
-        if testing == 0 {
-            return refused(
-                format!("{name}: {fraction} of {count} examples is no test set"),
-                "raise the test fraction",
-            );
+    let test = train.split_off(count - testing);
+    let validation = train.split_off(training);
+    for (rows, purpose) in [(&test, "testing"), (&validation, "validation")] {
+        if !rows.is_empty() {
+            let share = format!("{} of {} training examples", grouped(rows.len()), grouped(count));
+            notes.push(format!("{share} were split off the end for {purpose}"));
         }
-        test = train.split_off(count - testing);
-        notes.push(format!("{} of {} examples were split off {from} for testing", grouped(testing), grouped(count)));
     }
-    let mut validation = Vec::new();
-    if !has_validation && preparation.validation > 0 {
-        if preparation.validation >= train.len() {
-            return refused(
-                format!(
-                    "{name}: {} examples cannot be split off {} for validation",
-                    preparation.validation,
-                    train.len()
-                ),
-                "lower the number of validation examples",
-            );
-        }
-        validation = train.split_off(train.len() - preparation.validation);
-        notes.push(format!("{} training examples were split off {from} for validation", grouped(validation.len())));
-    }
-    if let Some(limit) = preparation.train_at_most.filter(|limit| *limit < train.len()) {
-        notes.push(format!("only the first {} of {} training examples are used", grouped(limit), grouped(train.len())));
+    if let Some(limit) = preparation.train_at_most.filter(|limit| *limit < training) {
+        notes.push(format!("only the first {} of {} training examples are used", grouped(limit), grouped(training)));
         train.truncate(limit);
-    }
-    if train.is_empty() {
-        return refused(format!("{name}: no training examples are left"), "split off fewer, and ask for at least one");
     }
     Ok(Rows { train, validation, test })
 }
@@ -171,8 +179,8 @@ pub(super) fn binarize(examples: Examples, how: Binarization, fixed: bool, strea
     let pixels: Pixels = match how {
         Binarization::None => return Ok(examples),
         Binarization::Threshold(threshold) => examples.pixels().threshold(threshold),
-        Binarization::StochasticEachPresentation if !fixed => return Ok(examples.drawn_at_every_presentation()),
-        Binarization::StochasticOnce | Binarization::StochasticEachPresentation => examples.drawn_once(stream)?,
+        Binarization::StochasticEachTime if !fixed => return Ok(examples.drawn_at_every_presentation()),
+        Binarization::StochasticOnce | Binarization::StochasticEachTime => examples.drawn_once(stream)?,
     };
     Ok(examples.with_pixels(pixels))
 }
@@ -186,7 +194,7 @@ pub(super) fn binarization_note(how: Binarization) -> Option<String> {
         Binarization::StochasticOnce => {
             Some("pixels were drawn once, 1 with the intensity as probability, each split from its own stream".into())
         }
-        Binarization::StochasticEachPresentation => Some(
+        Binarization::StochasticEachTime => Some(
             "training pixels are drawn anew at every presentation, 1 with the intensity as probability; \
              validation and test pixels were drawn once, each split from its own stream"
                 .into(),
