@@ -6,3 +6,4 @@ mod metrics;
 mod progress;
 mod tidy;
 mod config_messages;
+mod data;

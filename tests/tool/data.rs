@@ -1,0 +1,288 @@
+//! Laws of the data sets: what was written is read, damage is named, splits cover, draws repeat.
+
+mod damage;
+mod files;
+
+use candle_core::{DType, Device, Tensor};
+use dbm::experiment::data::{
+    Amount, Binarization, Dataset, Examples, FileOptions, Preparation, Source, catalogue, load, load_examples,
+};
+use dbm::math::{Stream, host};
+use files::*;
+use std::collections::HashSet;
+use std::fs;
+
+fn prepared(source: &Source, preparation: &Preparation) -> Dataset {
+    load(source, preparation, stream()).unwrap()
+}
+
+fn rows_of(examples: &Examples) -> Vec<Vec<u8>> {
+    let values: Vec<u8> = values(examples).iter().map(|&v| (v * 255.0).round() as u8).collect();
+    values.chunks(examples.units()).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn every_format_reads_back_what_was_written() {
+    let folder = Folder::new();
+    let bytes = images();
+    let expected: Vec<f64> = bytes.iter().map(|&v| f64::from(v) / 255.0).collect();
+    let wide = |write: &dyn Fn(u8) -> Vec<u8>| bytes.iter().flat_map(|&v| write(v)).collect::<Vec<u8>>();
+    let dims = [7, 3, 5];
+    let shape = "(7, 3, 5)";
+    let integers = [
+        idx(0x08, &dims, &bytes),
+        idx(0x09, &dims, &bytes),
+        idx(0x0b, &dims, &wide(&|v| i16::from(v).to_be_bytes().into())),
+        idx(0x0c, &dims, &wide(&|v| i32::from(v).to_be_bytes().into())),
+        npy("|u1", "False", shape, &bytes),
+        npy("|i1", "False", shape, &bytes),
+        npy("<u2", "False", shape, &wide(&|v| u16::from(v).to_le_bytes().into())),
+        npy("<i2", "False", shape, &wide(&|v| i16::from(v).to_le_bytes().into())),
+        npy(">i4", "False", shape, &wide(&|v| i32::from(v).to_be_bytes().into())),
+        npy("<u4", "False", shape, &wide(&|v| u32::from(v).to_le_bytes().into())),
+        npy("<i8", "False", shape, &wide(&|v| i64::from(v).to_le_bytes().into())),
+        npy("<u8", "False", shape, &wide(&|v| u64::from(v).to_le_bytes().into())),
+        npz(&[("digits", npy("|u1", "False", shape, &bytes))]),
+    ];
+    for bytes in &integers {
+        let loaded = folder.read(bytes, &double()).unwrap();
+        assert_eq!((loaded.shape, loaded.examples.len()), ([3, 5], 7));
+        assert_eq!(values(&loaded.examples), expected);
+    }
+    let singles: Vec<f64> = expected.iter().map(|&v| f64::from(v as f32)).collect();
+    let unit = |v: u8| f64::from(v) / 255.0;
+    let floats = [
+        idx(0x0d, &dims, &wide(&|v| (unit(v) as f32).to_be_bytes().into())),
+        idx(0x0e, &dims, &wide(&|v| unit(v).to_be_bytes().into())),
+        npy("<f4", "False", shape, &wide(&|v| (unit(v) as f32).to_le_bytes().into())),
+        npy("<f8", "False", shape, &wide(&|v| unit(v).to_le_bytes().into())),
+        bytes
+            .chunks(15)
+            .map(|row| row.iter().map(|&v| unit(v).to_string() + " ").collect::<String>() + "\r\n")
+            .collect::<String>()
+            .into(),
+    ];
+    for bytes in &floats {
+        assert_eq!(folder.values(bytes), singles);
+    }
+}
+
+#[test]
+fn candles_own_arrays_are_read() {
+    let folder = Folder::new();
+    let tensor = Tensor::from_vec(vec![0f32, 0.25, 0.5, 1.0, 0.75, 0.125], (2, 3), &Device::Cpu).unwrap();
+    let (npy, npz) = (folder.path("a.npy"), folder.path("a.npz"));
+    tensor.write_npy(&npy).unwrap();
+    Tensor::write_npz(&[("first", tensor.clone()), ("second", tensor.clone())], &npz).unwrap();
+    let second = FileOptions { array: Some("second".into()), ..double() };
+    for (path, options) in [(&npy, &double()), (&npz, &second)] {
+        let loaded = load_examples(path, options, stream()).unwrap();
+        assert_eq!(values(&loaded.examples), host(&tensor).unwrap());
+        assert_eq!(loaded.shape, [1, 3], "3 is no square");
+    }
+}
+
+#[test]
+fn fortran_order_is_put_in_order_of_examples() {
+    // Element (n, y, x) of 2 x 2 x 3 holds 100 n + 10 y + x; the first index varies fastest in the file.
+    let element = |n: usize, y: usize, x: usize| (100 * n + 10 * y + x) as u8;
+    let mut body = Vec::new();
+    (0..3).for_each(|x| (0..2).for_each(|y| (0..2).for_each(|n| body.push(element(n, y, x)))));
+    let found = Folder::new().values(&npy("|u1", "True", "(2, 2, 3)", &body));
+    let expected: Vec<f64> = [0, 1, 2, 10, 11, 12, 100, 101, 102, 110, 111, 112].map(|v| f64::from(v) / 255.0).into();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn compressed_and_raw_files_agree() {
+    let folder = Folder::new();
+    let files = [
+        idx(8, &[7, 3, 5], &images()),
+        npy("|u1", "False", "(7, 15)", &images()),
+        amat(&[&[0, 1, 1, 0], &[1, 1, 0, 0]]),
+    ];
+    for bytes in &files {
+        assert_eq!(folder.values(bytes), folder.values(&gz(bytes)));
+    }
+}
+
+#[test]
+fn scaling_follows_the_values_and_is_noted() {
+    let folder = Folder::new();
+    let read = |bytes: &[u8], maximum| folder.read(bytes, &FileOptions { maximum, ..double() }).unwrap();
+    let grey = idx(8, &[1, 4], &[0, 4, 8, 16]);
+    assert_eq!(values(&read(&grey, None).examples)[3], 16.0 / 255.0);
+    assert_eq!(values(&read(&grey, Some(16.0)).examples), [0.0, 0.25, 0.5, 1.0]);
+    assert!(read(&grey, Some(16.0)).notes[0].ends_with("values were divided by 16 (the largest found is 16)"));
+    let states = read(&idx(8, &[1, 4], &[0, 1, 1, 0]), None);
+    assert_eq!(values(&states.examples), [0.0, 1.0, 1.0, 0.0]);
+    assert!(states.notes[0].ends_with("integers 0 and 1 were taken as they are"));
+}
+
+#[test]
+fn bundled_digits_have_the_published_class_counts() {
+    let digits = prepared(&Source::Digits, &Preparation::default());
+    let counts = |examples: &Examples| {
+        let labels = examples.labels().unwrap();
+        (0..10).map(|class| labels.iter().filter(|&&label| label == class).count()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&digits.train), [376, 389, 380, 389, 387, 376, 377, 387, 380, 382]);
+    assert_eq!(counts(&digits.test), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+    assert_eq!((digits.shape, digits.train.units(), digits.files.len()), ([8, 8], 64, 2));
+}
+
+#[test]
+fn independent_pixels_score_the_published_baseline() {
+    let binarization = Binarization::Threshold(0.5);
+    let digits = prepared(&Source::Digits, &Preparation { binarization, dtype: DType::F64, ..Preparation::default() });
+    let train = digits.train.len() as f64;
+    let on: Vec<f64> = digits.train.mean().iter().map(|mean| (mean * train + 1.0) / (train + 2.0)).collect();
+    let score = |(&v, p): (&f64, &f64)| if v == 1.0 { p.ln() } else { (1.0 - p).ln() };
+    let total: f64 = values(&digits.test).chunks(64).map(|image| image.iter().zip(&on).map(score).sum::<f64>()).sum();
+    assert!((total / 1797.0 + 25.17).abs() < 0.005, "{}", total / 1797.0);
+}
+
+#[test]
+fn mean_is_the_mean_of_what_is_presented() {
+    for binarization in [Binarization::None, Binarization::Threshold(0.3), Binarization::StochasticOnce] {
+        let preparation = Preparation { binarization, dtype: DType::F64, ..Preparation::default() };
+        let digits = prepared(&Source::Digits, &preparation);
+        let mut sums = vec![0.0; 64];
+        values(&digits.test).chunks(64).for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v));
+        for (sum, mean) in sums.iter().zip(digits.test.mean()) {
+            assert!((sum / 1797.0 - mean).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn bars_and_stripes_are_every_full_row_or_column_once() {
+    for (height, width) in [(1, 1), (1, 4), (4, 1), (3, 3), (2, 5), (4, 4)] {
+        let set = prepared(&Source::BarsAndStripes { height, width, draws: None }, &Preparation::default());
+        let rows = rows_of(&set.train);
+        let distinct: HashSet<_> = rows.iter().collect();
+        assert_eq!((rows.len(), distinct.len()), ((1 << height) + (1 << width) - 2, rows.len()));
+        let drawn = Source::BarsAndStripes { height, width, draws: Some(600) };
+        let drawn = rows_of(&prepared(&drawn, &Preparation::default()).train);
+        assert_eq!(drawn.len(), 480, "a fifth is the test set");
+        assert!(drawn.iter().all(|row| distinct.contains(row)), "draws are patterns");
+        assert_eq!(drawn.iter().collect::<HashSet<_>>().len(), distinct.len(), "and miss none of so few");
+    }
+}
+
+#[test]
+fn shifter_and_shifting_bar_have_the_rows_of_their_definition() {
+    // Of 16 patterns x 3 shifts, the two constant ones give one row for three shifts, the two alternating ones two.
+    let shifter = rows_of(&prepared(&Source::Shifter { bits: 4, draws: None }, &Preparation::default()).train);
+    assert_eq!((shifter.len(), shifter.iter().collect::<HashSet<_>>().len()), (48, 42));
+    let moved = |row: &[u8], by: usize| (0..4).all(|place| row[4 + place] == row[(place + by) % 4]);
+    assert!(shifter.iter().all(|row| [0, 1, 3].iter().any(|&by| moved(row, by))));
+    let bar =
+        rows_of(&prepared(&Source::ShiftingBar { pixels: 9, bar: 2, draws: None }, &Preparation::default()).train);
+    assert_eq!((bar.len(), bar.iter().collect::<HashSet<_>>().len()), (9, 9));
+    assert!(bar.iter().all(|row| row.iter().filter(|&&v| v == 255).count() == 2));
+    let large = Source::Shifter { bits: 100, draws: Some(50) };
+    assert_eq!(prepared(&large, &Preparation::default()).train.units(), 200, "draws need no enumeration");
+}
+
+#[test]
+fn splits_are_disjoint_and_cover_the_source() {
+    // Row n holds n in its first pixel: the splits name their rows.
+    let bytes: Vec<u8> = (0..100).flat_map(|n| [n, 255]).collect();
+    let folder = Folder::new();
+    let path = folder.write("rows", &idx(8, &[100, 1, 2], &bytes));
+    for shuffle in [false, true] {
+        let preparation = Preparation {
+            shuffle,
+            validation: Amount::Count(15),
+            test: Amount::Fraction(0.25),
+            ..Preparation::default()
+        };
+        let set = prepared(&Source::Files(Box::new(training_file(&path))), &preparation);
+        let numbers = |examples: &Examples| rows_of(examples).iter().map(|row| row[0]).collect::<Vec<_>>();
+        let [train, validation, test] = [&set.train, set.validation.as_ref().unwrap(), &set.test].map(numbers);
+        assert_eq!([train.len(), validation.len(), test.len()], [60, 15, 25]);
+        let mut all = [train.clone(), validation, test].concat();
+        assert_eq!(all.is_sorted(), !shuffle, "validation and test rows are the last");
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<u8>>());
+        let few = prepared(
+            &Source::Files(Box::new(training_file(&path))),
+            &Preparation { train_at_most: Some(10), ..preparation },
+        );
+        assert_eq!(numbers(&few.train), train[..10]);
+    }
+}
+
+#[test]
+fn drawn_pixels_depend_on_the_example_and_not_on_its_batch() {
+    let binarization = Binarization::StochasticEachTime;
+    let single = prepared(&Source::Digits, &Preparation { binarization, ..Preparation::default() });
+    let double = prepared(&Source::Digits, &Preparation { binarization, dtype: DType::F64, ..Preparation::default() });
+    let step = stream().at(3);
+    let all = host(&single.train.all(step).unwrap()).unwrap();
+    assert!(single.train.is_stochastic() && all.iter().all(|&v| v == 0.0 || v == 1.0));
+    for rows in [vec![5, 6, 7], vec![3822], vec![7, 5, 7, 1000]] {
+        let expected: Vec<f64> = rows.iter().flat_map(|&row| all[row * 64..(row + 1) * 64].to_vec()).collect();
+        assert_eq!(host(&single.train.batch(&rows, step).unwrap()).unwrap(), expected);
+        assert_eq!(host(&double.train.batch(&rows, step).unwrap()).unwrap(), expected);
+    }
+    assert_ne!(host(&single.train.all(stream().at(4)).unwrap()).unwrap(), all, "another step draws anew");
+    let fixed = |at: u64| host(&single.test.all(stream().at(at)).unwrap()).unwrap();
+    assert!(!single.test.is_stochastic());
+    assert_eq!(fixed(1), fixed(2), "test pixels were drawn once");
+}
+
+#[test]
+fn drawn_pixels_have_the_intensity_as_probability() {
+    let binarization = Binarization::StochasticOnce;
+    let grey = prepared(&Source::Digits, &Preparation::default()).train.mean();
+    let drawn = prepared(&Source::Digits, &Preparation { binarization, ..Preparation::default() }).train.mean();
+    // Five standard deviations of a mean of 3,823 draws, for any of 64 pixels.
+    let tolerance = 5.0 * (0.25f64 / 3823.0).sqrt();
+    assert!(grey.iter().zip(&drawn).all(|(p, mean)| (p - mean).abs() < tolerance));
+}
+
+#[test]
+fn same_seed_gives_the_same_bits_and_another_seed_does_not() {
+    let preparation =
+        Preparation { shuffle: true, binarization: Binarization::StochasticOnce, ..Preparation::default() };
+    let bits = |seed: u64| values(&load(&Source::Digits, &preparation, Stream::new(seed)).unwrap().train);
+    assert_eq!(bits(1), bits(1));
+    assert_ne!(bits(1), bits(2));
+}
+
+#[test]
+fn ready_values_become_a_data_set() {
+    let rows = Tensor::from_vec((0..60).map(|v| f64::from(v) / 59.0).collect(), (10, 6), &Device::Cpu).unwrap();
+    let preparation = Preparation { dtype: DType::F64, ..Preparation::default() };
+    let set = Dataset::from_values("samples", [2, 3], &rows, None, &preparation, stream()).unwrap();
+    assert_eq!((set.train.len(), set.test.len(), set.shape), (8, 2, [2, 3]));
+    assert!(Dataset::from_values("samples", [2, 2], &rows, None, &preparation, stream()).is_err());
+    assert!(Dataset::from_values("samples", [2, 3], &(rows * 1.1).unwrap(), None, &preparation, stream()).is_err());
+}
+
+#[test]
+fn the_record_says_what_was_done() {
+    let folder = Folder::new();
+    let train = folder.write("train.gz", &gz(&idx(8, &[7, 3, 5], &images())));
+    let preparation = Preparation {
+        shuffle: true,
+        validation: Amount::Count(2),
+        binarization: Binarization::StochasticEachTime,
+        ..Preparation::default()
+    };
+    let set = prepared(&Source::Files(Box::new(training_file(&train))), &preparation);
+    let notes = set.notes.join("\n").replace(&*train.to_string_lossy(), "FILE");
+    insta::assert_snapshot!(notes, @r#"
+    FILE: values were divided by 255 (the largest found is 104)
+    the training examples were put in random order before anything was split off
+    1 of 7 training examples were split off the end for testing
+    2 of 7 training examples were split off the end for validation
+    training pixels are drawn anew at every presentation, 1 with the intensity as probability; validation and test pixels were drawn once, each split from its own stream
+    4 training, 2 validation and 1 test examples of 3 x 5 = 15 pixels
+    "#);
+    assert_eq!(set.files[0].bytes, fs::metadata(&train).unwrap().len());
+    assert_eq!(set.files[0].sha256.len(), 64);
+    assert!(catalogue().iter().any(|entry| entry.name == "digits" && entry.licence == "CC BY 4.0"));
+}
