@@ -19,7 +19,13 @@ fn update(step: u64, learning_rate: f64) -> Update {
 }
 
 /// `steps` updates from `from` on, all with the same batch.
-fn train<T: Trainer>(trainer: &T, mut state: T::State, batch: &Tensor, steps: std::ops::Range<u64>, rate: f64) -> T::State {
+fn train<T: Trainer>(
+    trainer: &T,
+    mut state: T::State,
+    batch: &Tensor,
+    steps: std::ops::Range<u64>,
+    rate: f64,
+) -> T::State {
     for step in steps {
         (state, _) = trainer.step(state, batch, update(step, rate)).unwrap();
     }
@@ -49,7 +55,10 @@ fn some_examples() -> Tensor {
 
 #[test]
 fn momentum_repeats_the_last_move_and_decay_pulls_weights_only() {
-    let scalar = |weight: f64, bias: f64| Parameters { weights: vec![tensor(&[vec![weight]])], biases: vec![tensor(&[vec![bias]])] };
+    let scalar = |weight: f64, bias: f64| Parameters {
+        weights: vec![tensor(&[vec![weight]])],
+        biases: vec![tensor(&[vec![bias]])],
+    };
     let sgd = Sgd { momentum: 0.5, weight_decay: 0.1 };
     let (at, moved) = sgd.step(&scalar(2.0, 1.0), &scalar(0.0, 0.0), &scalar(1.0, -1.0), 0.2).unwrap();
     // 0.2 (1 - 0.1 * 2) = 0.16; the bias moves by -0.2.
@@ -93,7 +102,9 @@ fn composed_conditionals_are_the_geometric_mean_of_those_of_two_rbms() {
     let (dbm, rbms) = (state.dbm().unwrap(), state.rbms());
     let states = layers(&all_states(14)[9000..9050], &dbm.sizes());
     // Input of one side of an RBM: `copies` of the other side, its weight and its bias.
-    let up = |l: usize, copies: f64| (states[l].matmul(&rbms[l].weights[0]).unwrap() * copies).unwrap().broadcast_add(&rbms[l].biases[1]).unwrap();
+    let up = |l: usize, copies: f64| {
+        (states[l].matmul(&rbms[l].weights[0]).unwrap() * copies).unwrap().broadcast_add(&rbms[l].biases[1]).unwrap()
+    };
     let down = |l: usize, copies: f64| {
         let sent = states[l + 1].matmul(&rbms[l].weights[0].t().unwrap()).unwrap();
         (sent * copies).unwrap().broadcast_add(&rbms[l].biases[0]).unwrap()
@@ -128,9 +139,13 @@ fn copied_rbm_statistics(rbm: &Parameters, copies: [usize; 2]) -> Vec<f64> {
         let prob = (hand.log_joint(&state) - log_z).exp();
         // By symmetry the statistics of the first copies are those of any.
         let first = hand.sizes[0];
-        let one = Statistics::of(&[tensor(&[state[..visible].to_vec()]), tensor(&[state[first..first + hidden].to_vec()])]);
+        let one =
+            Statistics::of(&[tensor(&[state[..visible].to_vec()]), tensor(&[state[first..first + hidden].to_vec()])]);
         let one = one.unwrap();
-        total.iter_mut().zip(values(&one.weights).into_iter().chain(values(&one.biases))).for_each(|(t, x)| *t += prob * x);
+        total
+            .iter_mut()
+            .zip(values(&one.weights).into_iter().chain(values(&one.biases)))
+            .for_each(|(t, x)| *t += prob * x);
     }
     total
 }
@@ -197,7 +212,8 @@ fn assert_reproducible<T: Trainer>(trainer: &T, begin: impl Fn() -> T::State) {
     let mut names: Option<Vec<String>> = None;
     for step in 0..6 {
         let Measurements(taken);
-        (measured, Measurements(taken)) = trainer.step(measured, &batch, Update { measured: true, ..update(step, 0.1) }).unwrap();
+        (measured, Measurements(taken)) =
+            trainer.step(measured, &batch, Update { measured: true, ..update(step, 0.1) }).unwrap();
         assert!(taken.iter().all(|(_, value)| value.is_finite()), "{taken:?}");
         let now: Vec<String> = taken.into_iter().map(|(name, _)| name).collect();
         assert_eq!(*names.get_or_insert(now.clone()), now, "the same names at every step");

@@ -1,11 +1,11 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
-mod elementwise;
-mod joints;
 mod bounds;
-mod partition;
+mod elementwise;
 mod gradients;
+mod joints;
 mod learning;
+mod partition;
 mod random;
 mod support;
 mod units;
