@@ -5,11 +5,10 @@ use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, St
 use dbm::learning::{
     Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters, PositivePhase,
     Pretraining, RbmStack, SavedTensors, SchemeAlone, Sgd, State, Statistics, Trainer, Update, WakeSleep,
-    cross_entropy,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host, mean_of};
-use dbm::models::{Conditionals, Dbm, LatentModel};
-use dbm::posterior::Posterior;
+use dbm::models::{Conditionals, Dbm, ExpectedLogJoint, LatentModel};
+use dbm::posterior::{Factorial, Posterior};
 
 const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
@@ -323,7 +322,100 @@ fn log_likelihood(dbm: &Dbm, visible: &Tensor) -> f64 {
     mean_of(&evidence) - dbm.free().unwrap().log_partition(20.0).unwrap()[0]
 }
 
-/// Small weights, visible biases zero: every pixel of bars and stripes is on half of the time.
-fn untrained() -> Dbm {
-    Dbm::random(&[9, 8, 4], 0.05, Stream::new(50), DType::F64, &Device::Cpu).unwrap()
+/// 1500 updates from small weights, with a learning rate that falls to nothing.
+fn learn_bars_and_stripes(trainer: &impl Trainer<State = Joint>) -> Joint {
+    const STEPS: u64 = 1500;
+    let dbm = Dbm::random(&[9, 8, 4], 0.05, Stream::new(1), DType::F64, &Device::Cpu).unwrap();
+    let (data, mut state) = (bars_and_stripes(), begin(trainer, &dbm));
+    for step in 0..STEPS {
+        let rate = 0.15 * (1.0 - step as f64 / STEPS as f64);
+        (state, _) = trainer.step(state, &data, Update { network_learning_rate: 0.2, ..update(step, rate) }).unwrap();
+    }
+    state
+}
+
+const HALF: Sgd = Sgd { momentum: 0.5, weight_decay: 0.0 };
+const CHAINS: NegativePhase = NegativePhase { chains: 50, sweeps: 2 };
+
+/// E_q[ln p̃] + H(q), mean over examples.
+fn elbo_unnormalized(dbm: &Dbm, visible: &Tensor, scheme: &impl Inference<Dbm, Posterior = Factorial>) -> f64 {
+    let q = scheme.infer(dbm, visible, Stream::new(0)).unwrap().q;
+    let joint = dbm.clamp(visible).unwrap().expected_log_joint(&q).unwrap();
+    mean_of(&joint) + mean_of(&host(&q.entropy().unwrap()).unwrap())
+}
+
+#[test]
+fn maximum_likelihood_learns_bars_and_stripes_as_well_with_network_plus_one_as_with_mean_field() {
+    let data = bars_and_stripes();
+    // Every pixel is on half of the time, so independent bits cannot do better than this; the best of all is -ln 14 = -2.64.
+    let independent = -9.0 * 2_f64.ln();
+    let with_mean_field = learn_bars_and_stripes(&MaximumLikelihood {
+        positive: mean_field(5),
+        negative: CHAINS,
+        dbm: HALF,
+        network: HALF,
+    });
+    let with_network = learn_bars_and_stripes(&MaximumLikelihood {
+        positive: network_plus_one(),
+        negative: CHAINS,
+        dbm: HALF,
+        network: HALF,
+    });
+    for (name, state) in [("mean field", &with_mean_field), ("network + 1", &with_network)] {
+        let reached = log_likelihood(&state.dbm, &data);
+        assert!(reached > independent + 2.4, "{name}: ln p(v) is {reached}, independent bits {independent}");
+    }
+    let apart = log_likelihood(&with_mean_field.dbm, &data) - log_likelihood(&with_network.dbm, &data);
+    assert!(apart.abs() < 0.15, "mean field minus network + 1: {apart} nats");
+
+    let Joint { dbm, network, .. } = with_network;
+    let by = MeanField::default();
+    let converged = Refined { start: network.clone(), by, stop: Stop::when_within(1e-10, 500) };
+    let plus_one = Refined { start: network.clone(), by, stop: Stop::after(1) };
+    let best = elbo_unnormalized(&dbm, &data, &converged);
+    let (alone, refined) = (elbo_unnormalized(&dbm, &data, &network), elbo_unnormalized(&dbm, &data, &plus_one));
+    assert!(best - alone < 0.05, "network alone is {} nats from converged mean field", best - alone);
+    assert!(best - refined < 0.01, "network + 1 is {} nats from converged mean field", best - refined);
+}
+
+#[test]
+fn wake_sleep_learns_bars_and_stripes() {
+    let state = learn_bars_and_stripes(&WakeSleep { negative: CHAINS, dbm: HALF, network: HALF });
+    let reached = log_likelihood(&state.dbm, &bars_and_stripes());
+    let independent = -9.0 * 2_f64.ln();
+    assert!(reached > independent + 1.8, "ln p(v) is {reached}, independent bits {independent}");
+}
+
+/// Mean over the machine's own v of KL(p(h | v) ‖ network), by summing over all states.
+fn kl_on_dreams(dbm: &Dbm, network: &Network) -> f64 {
+    let hand = ByHand::of(dbm);
+    let (log_z, visible) = (hand.log_z(), all_states(hand.visible()));
+    let inputs = network.inputs(&tensor(&visible)).unwrap();
+    let rows: Vec<Vec<Vec<f64>>> = inputs.iter().map(crate::support::rows).collect();
+    let mut total = 0.0;
+    for (example, v) in visible.iter().enumerate() {
+        let evidence = hand.log_evidence(v);
+        let input: Vec<f64> = rows.iter().flat_map(|layer| layer[example].clone()).collect();
+        for (h, log_joint) in all_states(hand.hidden()).iter().zip(hand.log_joints(v)) {
+            let log_q: f64 = h.iter().zip(&input).map(|(h, a)| h * a - (1.0 + a.exp()).ln()).sum();
+            total += (log_joint - log_z).exp() * (log_joint - evidence - log_q);
+        }
+    }
+    total
+}
+
+#[test]
+fn sleep_brings_the_network_near_the_posterior_of_dreams() {
+    let dbm = random_dbm(&[5, 4, 3], 0.8, 0.4, 46);
+    let trainer = WakeSleep { negative: NegativePhase { chains: 100, sweeps: 2 }, dbm: PLAIN, network: HALF };
+    let network = Network::from_dbm(&random_dbm(&[5, 4, 3], 0.1, 0.1, 47)).unwrap();
+    let mut state = trainer.init(dbm.clone(), network.clone(), Stream::new(4)).unwrap();
+    let data = some_examples();
+    for step in 0..400 {
+        let rate = 0.3 * (1.0 - step as f64 / 400.0);
+        let update = Update { network_learning_rate: rate, ..update(step, 0.0) };
+        (state, _) = trainer.step(state, &data, update).unwrap();
+    }
+    let (before, after) = (kl_on_dreams(&dbm, &network), kl_on_dreams(&dbm, &state.network));
+    assert!(after < before / 4.0, "KL on dreams: {before} nats before, {after} after");
 }
