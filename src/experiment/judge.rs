@@ -8,7 +8,7 @@ use crate::evaluate::{
 };
 use crate::inference::Network;
 use crate::math::{Device, Stream, Tensor, mean_of};
-use crate::models::{Conditionals, Dbm, LatentModel};
+use crate::models::{Dbm, LatentModel};
 
 /// Exact sums this small are taken without being asked for.
 const AUTO_BITS: f64 = 20.0;

@@ -145,12 +145,12 @@ impl Work<'_> {
             Some(checkpoint) => Phase::restore(&plan[checkpoint.position.stage.min(plan.len() - 1)], checkpoint)?,
             None => self.first_phase(driver, &plan[0])?,
         };
-        for index in driver.position.stage..plan.len() {
+        for (index, stage) in plan.iter().enumerate().skip(driver.position.stage) {
             if index > driver.position.stage {
                 driver.position = Position { stage: index, stage_step: 0, ..driver.position };
-                at = self.next_phase(at, index, &plan[index], driver.root)?;
+                at = self.next_phase(at, index, stage, driver.root)?;
             }
-            at = self.train(driver, &plan[index], at)?;
+            at = self.train(driver, stage, at)?;
         }
         match &at {
             Phase::Pretraining(state) => self.conclude(driver, state),

@@ -46,18 +46,6 @@ impl Stack {
             (below, above) => Ok(below.or(above)),
         }
     }
-
-    /// Weights times `share`, biases that far on the way from `base` to this stack's (the path of annealed importance
-    /// sampling); `base` holds one `[1, units]` per layer.
-    pub fn anneal(&self, share: f64, base: &[Tensor]) -> Result<Self> {
-        let blend = |(from, to): (&Tensor, &Tensor)| (from * (1.0 - share))?.broadcast_add(&(to * share)?);
-        Ok(Self {
-            units: self.units.clone(),
-            biases: base.iter().zip(&self.biases).map(blend).collect::<Result<_>>()?,
-            weights: self.weights.iter().map(|w| w * share).collect::<Result<_>>()?,
-            offset: (&self.offset * share)?,
-        })
-    }
 }
 
 impl Conditionals for Stack {
