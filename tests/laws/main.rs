@@ -2,4 +2,5 @@
 
 mod gradients;
 mod learning;
+mod pretraining;
 mod support;
