@@ -28,7 +28,7 @@ fn examples(visible: usize) -> Tensor {
 }
 
 /// All values in one list: weights, then biases.
-fn flat(parameters: &Parameters) -> Vec<f64> {
+pub fn flat(parameters: &Parameters) -> Vec<f64> {
     parameters.weights.iter().chain(&parameters.biases).flat_map(|tensor| host(tensor).unwrap()).collect()
 }
 

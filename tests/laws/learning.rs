@@ -1,16 +1,16 @@
 //! Learning: what an update does by hand, that it repeats and resumes to the bit, and that it learns.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, random_dbm, tensor};
+use crate::support::{ByHand, all_states, assert_close, random_dbm, tensor};
 use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
 use dbm::learning::{
     Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters, PositivePhase,
-    Pretraining, RbmStack, SavedTensors, SchemeAlone, Sgd, State, Statistics, Trainer, Update, WakeSleep,
+    Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host, mean_of};
-use dbm::models::{Conditionals, Dbm, ExpectedLogJoint, LatentModel};
+use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
 use dbm::posterior::{Factorial, Posterior};
 
-const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
+pub const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
 fn update(step: u64, learning_rate: f64) -> Update {
     let stream = Stream::new(9).named("steps").at(step);
@@ -18,7 +18,7 @@ fn update(step: u64, learning_rate: f64) -> Update {
 }
 
 /// `steps` updates from `from` on, all with the same batch.
-fn train<T: Trainer>(
+pub fn train<T: Trainer>(
     trainer: &T,
     mut state: T::State,
     batch: &Tensor,
@@ -31,11 +31,11 @@ fn train<T: Trainer>(
     state
 }
 
-fn begin<T: Trainer>(trainer: &T, dbm: &Dbm) -> T::State {
+pub fn begin<T: Trainer>(trainer: &T, dbm: &Dbm) -> T::State {
     trainer.init(dbm.clone(), Network::from_dbm(dbm).unwrap(), Stream::new(4)).unwrap()
 }
 
-fn values(tensors: &[Tensor]) -> Vec<f64> {
+pub fn values(tensors: &[Tensor]) -> Vec<f64> {
     tensors.iter().flat_map(|tensor| host(tensor).unwrap()).collect()
 }
 
@@ -48,7 +48,7 @@ fn mean_field(sweeps: usize) -> SchemeAlone<Refined<BottomUp, MeanField>> {
 }
 
 /// Half of all states of five visible units.
-fn some_examples() -> Tensor {
+pub fn some_examples() -> Tensor {
     tensor(&all_states(5).into_iter().step_by(2).collect::<Vec<_>>())
 }
 
@@ -68,114 +68,6 @@ fn momentum_repeats_the_last_move_and_decay_pulls_weights_only() {
     assert_close("weight", values(&at.weights)[0], 2.2184, 1e-15);
     assert_close("bias", values(&at.biases)[0], 0.7, 1e-15);
     assert_close("last move", values(&moved.weights)[0], 0.0584, 1e-15);
-}
-
-/// A stack of RBMs with random parameters, all of them begun.
-fn arbitrary_rbms(sizes: &[usize]) -> RbmStack {
-    let trainer = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd: PLAIN };
-    let dbm = random_dbm(sizes, 0.5, 0.3, 31);
-    let batch = some_examples();
-    let mut state = train(&trainer, begin(&trainer, &dbm), &batch, 0..3, 0.2);
-    for layer in 1..dbm.depth() as u64 {
-        state = trainer.next_layer(state, Stream::new(6)).unwrap();
-        state = train(&trainer, state, &batch, 10 * layer..10 * layer + 3, 0.2);
-    }
-    state
-}
-
-#[test]
-fn one_rbm_is_composed_as_it_is() {
-    let state = arbitrary_rbms(&[5, 3]);
-    let (dbm, rbm) = (state.dbm().unwrap(), &state.rbms()[0]);
-    assert_eq!(values(dbm.weights()), values(&rbm.weights));
-    assert_eq!(values(dbm.biases()), values(&rbm.biases));
-    let (visible, hidden) = (some_examples(), tensor(&[vec![1.0, 0.0, 1.0]]));
-    let input = dbm.free().unwrap().input(&[visible.clone(), hidden], 1).unwrap();
-    let plain = visible.matmul(&rbm.weights[0]).unwrap().broadcast_add(&rbm.biases[1]).unwrap();
-    assert_all_close("input", &values(&[input]), &values(&[plain]), 1e-14);
-}
-
-#[test]
-fn composed_conditionals_are_the_geometric_mean_of_those_of_two_rbms() {
-    let state = arbitrary_rbms(&[5, 4, 3, 2]);
-    let (dbm, rbms) = (state.dbm().unwrap(), state.rbms());
-    let states = layers(&all_states(14)[9000..9050], &dbm.sizes());
-    // Input of one side of an RBM: `copies` of the other side, its weight and its bias.
-    let up = |l: usize, copies: f64| {
-        (states[l].matmul(&rbms[l].weights[0]).unwrap() * copies).unwrap().broadcast_add(&rbms[l].biases[1]).unwrap()
-    };
-    let down = |l: usize, copies: f64| {
-        let sent = states[l + 1].matmul(&rbms[l].weights[0].t().unwrap()).unwrap();
-        (sent * copies).unwrap().broadcast_add(&rbms[l].biases[0]).unwrap()
-    };
-    let half = |a: Tensor, b: Tensor| ((a + b).unwrap() / 2.0).unwrap();
-    let expected = [down(0, 1.0), half(up(0, 2.0), down(1, 1.0)), half(up(1, 1.0), down(2, 2.0)), up(2, 1.0)];
-    for (layer, expected) in expected.iter().enumerate() {
-        let input = dbm.free().unwrap().input(&states, layer).unwrap();
-        assert_all_close(&format!("layer {layer}"), &values(&[input]), &values(&[expected.clone()]), 1e-13);
-    }
-}
-
-#[test]
-fn untrained_layers_leave_the_machine_as_it_was() {
-    let dbm = random_dbm(&[5, 4, 3, 2], 0.5, 0.3, 32);
-    let trainer = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd: PLAIN };
-    let composed = begin(&trainer, &dbm).dbm().unwrap();
-    assert_eq!(values(composed.weights()), values(dbm.weights()));
-    assert_eq!(values(composed.biases()), values(dbm.biases()));
-}
-
-/// Statistics of an RBM with tied copies, per copy, by summing over all its states.
-fn copied_rbm_statistics(rbm: &Parameters, copies: [usize; 2]) -> Vec<f64> {
-    let [visible, hidden] = [0, 1].map(|side| rbm.biases[side].elem_count());
-    let tile = |t: &Tensor, axis: usize, n: usize| Tensor::cat(&vec![t; n], axis).unwrap();
-    let weight = tile(&tile(&rbm.weights[0], 0, copies[0]), 1, copies[1]);
-    let biases = vec![tile(&rbm.biases[0], 0, copies[0]), tile(&rbm.biases[1], 0, copies[1])];
-    let hand = ByHand::of(&Dbm::binary(vec![weight], biases).unwrap());
-    let log_z = hand.log_z();
-    let mut total = vec![0.0; visible * hidden + visible + hidden];
-    for state in all_states(hand.sizes.iter().sum()) {
-        let prob = (hand.log_joint(&state) - log_z).exp();
-        // By symmetry the statistics of the first copies are those of any.
-        let first = hand.sizes[0];
-        let one =
-            Statistics::of(&[tensor(&[state[..visible].to_vec()]), tensor(&[state[first..first + hidden].to_vec()])]);
-        let one = one.unwrap();
-        total
-            .iter_mut()
-            .zip(values(&one.weights).into_iter().chain(values(&one.biases)))
-            .for_each(|(t, x)| *t += prob * x);
-    }
-    total
-}
-
-#[test]
-fn each_rbm_climbs_the_likelihood_of_its_doubled_model() {
-    const CHAINS: usize = 10_000;
-    let trainer = Pretraining { negative: NegativeStart::Chains(CHAINS), sweeps: 40, sgd: PLAIN };
-    let batch = tensor(&all_states(3)[2..6]);
-    let mut state = begin(&trainer, &random_dbm(&[3, 2, 3, 2], 0.6, 0.4, 33));
-    for (layer, copies) in [[2, 1], [1, 1], [1, 2]].into_iter().enumerate() {
-        if layer > 0 {
-            state = trainer.next_layer(state, Stream::new(6)).unwrap();
-        }
-        let rbm = state.rbms()[layer].clone();
-        let inputs = state.inputs(&batch).unwrap();
-        let sent = (inputs.matmul(&rbm.weights[0]).unwrap() * copies[0] as f64).unwrap();
-        let means = dbm::math::sigmoid(&sent.broadcast_add(&rbm.biases[1]).unwrap()).unwrap();
-        let positive = Statistics::of(&[inputs, means]).unwrap();
-        let positive = [values(&positive.weights), values(&positive.biases)].concat();
-        let negative = copied_rbm_statistics(&rbm, copies);
-
-        // A step of length one is the gradient.
-        state = train(&trainer, state, &batch, 0..1, 1.0);
-        let moved = state.rbms()[layer].minus(&rbm).unwrap();
-        let found = [values(&moved.weights), values(&moved.biases)].concat();
-        for (index, negative) in negative.iter().enumerate() {
-            let error = (negative * (1.0 - negative) / CHAINS as f64).sqrt();
-            assert_close(&format!("RBM {layer} [{index}]"), found[index], positive[index] - negative, 4.0 * error);
-        }
-    }
 }
 
 fn bits(tensors: &[(String, Tensor)]) -> Vec<(String, Vec<u64>)> {
@@ -298,6 +190,7 @@ fn each_phase_of_wake_sleep_leaves_the_parameters_of_the_other_alone() {
     let [untouched_dbm, untouched_network] = parameters(&begin(&trainer, &dbm));
     assert_eq!(dbm_without_wake, untouched_dbm);
     assert_eq!(network_without_sleep, untouched_network);
+    assert_ne!(network_after, untouched_network);
     let [dbm_of_other_data, network_of_other_data] = parameters(&after(&other_data, 0.1, 0.1));
     assert_eq!(network_after, network_of_other_data, "the network never learns from data");
     assert_ne!(dbm_after, dbm_of_other_data, "the machine does");

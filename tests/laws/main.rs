@@ -7,5 +7,6 @@ mod joints;
 mod learning;
 mod partition;
 mod random;
+mod pretraining;
 mod support;
 mod units;
