@@ -2,6 +2,12 @@
 
 mod elementwise;
 mod joints;
+mod mean_field;
+mod memory;
 mod random;
+mod reduce;
+mod sampling;
+mod schemes;
 mod support;
+mod tables;
 mod units;

@@ -101,6 +101,32 @@ impl ByHand {
     }
 }
 
+/// Depths one to four, with layers of size one at the bottom, in the middle and at the top.
+pub const SIZES: [&[usize]; 11] = [
+    &[3, 4],
+    &[1, 1],
+    &[1, 5],
+    &[5, 1],
+    &[3, 4, 2],
+    &[4, 1, 3],
+    &[1, 1, 1],
+    &[3, 2, 3, 2],
+    &[2, 3, 1, 4],
+    &[3, 2, 2, 3, 2],
+    &[1, 1, 1, 1, 1],
+];
+
+/// Each size with small, ordinary and large weights.
+pub fn machines() -> impl Iterator<Item = (String, Dbm, ByHand)> {
+    SIZES.iter().enumerate().flat_map(|(index, sizes)| {
+        [0.1, 1.0, 3.0].into_iter().map(move |std| {
+            let dbm = random_dbm(sizes, std, std, index as u64);
+            let by_hand = ByHand::of(&dbm);
+            (format!("sizes {sizes:?}, weight std {std}"), dbm, by_hand)
+        })
+    })
+}
+
 /// ln Σ exp(x).
 pub fn log_sum_exp(values: &[f64]) -> f64 {
     let largest = values.iter().copied().fold(f64::MIN, f64::max);
