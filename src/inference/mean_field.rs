@@ -135,6 +135,9 @@ fn changes(before: &[Tensor], after: &[Tensor]) -> Result<Vec<f64>> {
 /// Puts the examples back into the order of the batch.
 fn reassemble(q: &Factorial, parts: &[(Vec<u32>, Swept)]) -> Result<Factorial> {
     let parts: Vec<_> = parts.iter().filter(|(rows, _)| !rows.is_empty()).collect();
+    if parts.is_empty() {
+        return Ok(q.clone());
+    }
     let order: Vec<u32> = parts.iter().flat_map(|(rows, _)| rows.iter().copied()).collect();
     let mut places = vec![0u32; order.len()];
     order.iter().enumerate().for_each(|(place, &row)| places[row as usize] = place as u32);

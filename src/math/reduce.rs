@@ -22,7 +22,7 @@ pub fn inner(left: &Tensor, right: &Tensor) -> Result<Tensor> {
 
 /// Largest absolute difference of each example's rows, `[examples]`, on the host; not a number if a difference is none.
 pub fn largest_change(before: &Tensor, after: &Tensor) -> Result<Vec<f64>> {
-    if before.dim(1)? == 0 {
+    if before.elem_count() == 0 {
         return Ok(vec![0.0; before.dim(0)?]);
     }
     let changes = (after - before)?.abs()?;

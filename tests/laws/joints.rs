@@ -1,37 +1,11 @@
 //! The joint of a machine, its sums and its exact posterior, against loops over all states.
 
 use crate::support::{
-    ByHand, all_states, assert_all_close, assert_close, layers, log_sum_exp, random_dbm, rows, tensor,
+    ByHand, SIZES, all_states, assert_all_close, assert_close, layers, log_sum_exp, machines, random_dbm, rows, tensor,
 };
-use dbm::math::{DType, Device, Stream, Tensor, host, log_mean_exp, mean_of, sigmoid};
-use dbm::models::{Conditionals, Dbm, Enumeration, ExpectedLogJoint, LatentModel};
-use dbm::posterior::{Factorial, Posterior};
-
-/// Depths one to four, with layers of size one at the bottom, in the middle and at the top.
-const SIZES: [&[usize]; 11] = [
-    &[3, 4],
-    &[1, 1],
-    &[1, 5],
-    &[5, 1],
-    &[3, 4, 2],
-    &[4, 1, 3],
-    &[1, 1, 1],
-    &[3, 2, 3, 2],
-    &[2, 3, 1, 4],
-    &[3, 2, 2, 3, 2],
-    &[1, 1, 1, 1, 1],
-];
-
-/// Each size with small, ordinary and large weights.
-fn machines() -> impl Iterator<Item = (String, Dbm, ByHand)> {
-    SIZES.iter().enumerate().flat_map(|(index, sizes)| {
-        [0.1, 1.0, 3.0].into_iter().map(move |std| {
-            let dbm = random_dbm(sizes, std, std, index as u64);
-            let by_hand = ByHand::of(&dbm);
-            (format!("sizes {sizes:?}, weight std {std}"), dbm, by_hand)
-        })
-    })
-}
+use dbm::math::{DType, Device, Tensor, host};
+use dbm::models::{Conditionals, Dbm, Enumeration, LatentModel};
+use dbm::posterior::Posterior;
 
 /// ln Z by the transfer recursion: m_{l+1}(x') = ln Σ_x exp(m_l(x) + xᵀ W_l x') + b_{l+1} · x'.
 fn log_z_by_transfer(machine: &ByHand) -> f64 {
@@ -209,111 +183,6 @@ fn saturating_biases_give_finite_exact_sums() {
     }
 }
 
-/// Probabilities, means, entropy and expected log joint of `q` over all states of `sizes`, by direct summation.
-struct Summed {
-    means: Vec<f64>,
-    entropy: f64,
-    expected_log_joint: f64,
-}
-
-fn summed(probabilities: &[f64], log_joints: &[f64], units: usize) -> Summed {
-    let states = all_states(units);
-    let expectation = |value: &dyn Fn(usize) -> f64| (0..states.len()).map(|s| probabilities[s] * value(s)).sum();
-    Summed {
-        means: (0..units).map(|unit| expectation(&|s| states[s][unit])).collect(),
-        entropy: probabilities.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum(),
-        expected_log_joint: expectation(&|s| log_joints[s]),
-    }
-}
-
-#[test]
-fn table_of_a_clamped_machine_is_the_exact_posterior() {
-    for (name, dbm, machine) in machines() {
-        let images = all_states(machine.visible());
-        let clamped = dbm.clamp(&tensor(&images)).unwrap();
-        let (table, evidence) = clamped.tabulate(20.0).unwrap();
-        let (means, entropy) = (table.means().unwrap(), host(&table.entropy().unwrap()).unwrap());
-        let expected_log_joint = clamped.expected_log_joint(&table).unwrap();
-        for (index, v) in images.iter().enumerate() {
-            let name = format!("{name}, v = {v:?}");
-            let by_hand = summed(&machine.posterior(v), &machine.log_joints(v), machine.hidden());
-            let means: Vec<f64> = means.iter().flat_map(|layer| rows(layer)[index].clone()).collect();
-            assert_all_close(&format!("{name}, means"), &means, &by_hand.means, 1e-11);
-            assert_close(&format!("{name}, entropy"), entropy[index], by_hand.entropy, 1e-10);
-            assert_close(
-                &format!("{name}, expected log joint"),
-                expected_log_joint[index],
-                by_hand.expected_log_joint,
-                1e-10,
-            );
-            let elbo = expected_log_joint[index] + entropy[index];
-            assert_close(&format!("{name}, the bound is tight"), elbo, evidence[index], 1e-10);
-            assert_close(&format!("{name}, evidence"), evidence[index], machine.log_evidence(v), 1e-10);
-        }
-    }
-}
-
-#[test]
-fn table_of_a_free_machine_is_the_joint() {
-    for (name, dbm, machine) in machines() {
-        let units = machine.visible() + machine.hidden();
-        let free = dbm.free().unwrap();
-        let (table, log_z) = free.tabulate(20.0).unwrap();
-        let log_joints: Vec<f64> = all_states(units).iter().map(|state| machine.log_joint(state)).collect();
-        let expected_log_z = machine.log_z();
-        let probabilities: Vec<f64> = log_joints.iter().map(|joint| (joint - expected_log_z).exp()).collect();
-        let by_hand = summed(&probabilities, &log_joints, units);
-        let means: Vec<f64> = table.means().unwrap().iter().flat_map(|mean| host(mean).unwrap()).collect();
-        assert_close(&format!("{name}, log Z"), log_z[0], expected_log_z, 1e-10);
-        assert_all_close(&format!("{name}, means"), &means, &by_hand.means, 1e-11);
-        let total: f64 = host(table.log_probs()).unwrap().iter().map(|l| l.exp()).sum();
-        assert_close(&format!("{name}, probabilities"), total, 1.0, 1e-12);
-        assert_close(&format!("{name}, entropy"), host(&table.entropy().unwrap()).unwrap()[0], by_hand.entropy, 1e-10);
-        let found = free.expected_log_joint(&table).unwrap()[0];
-        assert_close(&format!("{name}, expected log joint"), found, by_hand.expected_log_joint, 1e-10);
-    }
-}
-
-#[test]
-fn expected_log_joint_of_a_factorial_q_is_the_sum_over_all_states() {
-    for (name, dbm, machine) in machines() {
-        let images = all_states(machine.visible());
-        let inputs = random_dbm(&machine.sizes, 1.0, 3.0, 77).biases()[1..]
-            .iter()
-            .map(|row| row.unsqueeze(0).unwrap().broadcast_as((images.len(), row.elem_count())).unwrap())
-            .map(|row| row.contiguous().unwrap())
-            .collect();
-        let clamped = dbm.clamp(&tensor(&images)).unwrap();
-        let q = Factorial::from_inputs(clamped.units().to_vec(), inputs);
-        let mean: Vec<f64> = q.means().unwrap().iter().flat_map(|layer| rows(layer)[0].clone()).collect();
-        let probabilities: Vec<f64> = all_states(machine.hidden())
-            .iter()
-            .map(|h| h.iter().zip(&mean).map(|(h, m)| if *h == 1.0 { *m } else { 1.0 - m }).product())
-            .collect();
-        let (found, entropy) = (clamped.expected_log_joint(&q).unwrap(), host(&q.entropy().unwrap()).unwrap());
-        for (index, v) in images.iter().enumerate() {
-            let by_hand = summed(&probabilities, &machine.log_joints(v), machine.hidden());
-            assert_close(&format!("{name}, v = {v:?}"), found[index], by_hand.expected_log_joint, 1e-10);
-            assert_close(&format!("{name}, entropy"), entropy[index], by_hand.entropy, 1e-10);
-        }
-    }
-}
-
-#[test]
-fn visible_probabilities_are_accepted_and_follow_the_formula() {
-    for (name, dbm, machine) in machines() {
-        let visible = sigmoid(&Stream::new(5).normal(6, machine.visible(), DType::F64, &Device::Cpu).unwrap()).unwrap();
-        let (table, evidence) = dbm.clamp(&visible).unwrap().tabulate(20.0).unwrap();
-        let means = table.means().unwrap();
-        for (index, v) in rows(&visible).iter().enumerate() {
-            assert_close(&format!("{name}, evidence"), evidence[index], machine.log_evidence(v), 1e-10);
-            let expected = summed(&machine.posterior(v), &machine.log_joints(v), machine.hidden()).means;
-            let means: Vec<f64> = means.iter().flat_map(|layer| rows(layer)[index].clone()).collect();
-            assert_all_close(&format!("{name}, means"), &means, &expected, 1e-11);
-        }
-    }
-}
-
 #[test]
 fn single_precision_agrees_with_double() {
     for (name, dbm, _) in machines() {
@@ -364,36 +233,4 @@ fn enumeration_visits_every_state_once_in_the_stated_order() {
     assert_eq!(all, all_states(5), "the first unit changes fastest");
     assert_eq!(rows(&states.chunk(7, 9, DType::F64, &Device::Cpu).unwrap()), all[7..16]);
     assert!(Enumeration::new(&[(&dbm.units()[0], 63)]).unwrap().count().unwrap_err().to_string().contains("2^63"));
-}
-
-#[test]
-fn log_sums_keep_infinities_and_never_hide_a_number_that_is_none() {
-    use dbm::math::{largest_change, log_sum_exp};
-    assert_close("two", log_sum_exp(&[1.0, 2.0]), (1_f64.exp() + 2_f64.exp()).ln(), 1e-15);
-    assert_close("large", log_sum_exp(&[1e4, 1e4]), 1e4 + 2_f64.ln(), 1e-11);
-    assert_close("one", log_mean_exp(&[-3.0]), -3.0, 0.0);
-    assert_close("mean", log_mean_exp(&[2_f64.ln(), 4_f64.ln()]), 3_f64.ln(), 1e-15);
-    assert_close("impossible states do not count", log_sum_exp(&[f64::NEG_INFINITY, 1.5]), 1.5, 0.0);
-    for (values, expected) in [
-        (&[][..], f64::NEG_INFINITY),
-        (&[f64::NEG_INFINITY; 2], f64::NEG_INFINITY),
-        (&[f64::NEG_INFINITY, f64::INFINITY, 0.0], f64::INFINITY),
-    ] {
-        assert_close(&format!("{values:?}"), log_sum_exp(values), expected, 0.0);
-    }
-    for values in
-        [&[f64::NAN][..], &[1.0, f64::NAN], &[f64::NAN, 1.0], &[f64::NAN, f64::INFINITY], &[f64::INFINITY, f64::NAN]]
-    {
-        assert!(log_sum_exp(values).is_nan(), "{values:?} gives {}", log_sum_exp(values));
-    }
-    for (before, after) in
-        [([0.1, 0.2, f64::NAN], [0.1; 3]), ([f64::NAN, 0.2, 0.3], [0.1; 3]), ([0.1; 3], [0.1, f64::NAN, 0.9])]
-    {
-        let change = largest_change(&tensor(&[before.to_vec()]), &tensor(&[after.to_vec()])).unwrap();
-        assert!(change[0].is_nan(), "from {before:?} to {after:?}: {change:?}");
-    }
-    let change =
-        largest_change(&tensor(&[vec![0.5, 0.25], vec![0.0, 1.0]]), &tensor(&[vec![0.75, 0.25], vec![0.0, 0.0]]));
-    assert_eq!(change.unwrap(), [0.25, 1.0]);
-    assert_close("mean of three", mean_of(&[1.0, 2.0, 6.0]), 3.0, 1e-15);
 }

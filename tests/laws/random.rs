@@ -21,9 +21,10 @@ fn binary(stream: Stream, rows: usize, columns: usize) -> Tensor {
     sample_binary(&Tensor::full(-1.0, (rows, columns), &Device::Cpu).unwrap(), stream).unwrap()
 }
 
+type Draw = fn(Stream, usize, usize) -> Tensor;
+
 /// Everything that is drawn from a stream by row and column.
-const DRAWS: [(&str, fn(Stream, usize, usize) -> Tensor); 3] =
-    [("uniform", uniform), ("normal", normal), ("binary", binary)];
+const DRAWS: [(&str, Draw); 3] = [("uniform", uniform), ("normal", normal), ("binary", binary)];
 
 #[test]
 fn draws_are_the_same_numbers_in_single_and_double_precision() {
