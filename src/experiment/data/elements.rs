@@ -98,7 +98,9 @@ pub(super) fn read(reader: &mut dyn BufRead, layout: Layout, declared: Option<f6
     let count = layout.count()?;
     let promised = count * layout.kind.size();
     let mut body = Vec::new();
-    reader.take(promised as u64).read_to_end(&mut body).map_err(damaged)?;
+    if let Err(error) = reader.take(promised as u64).read_to_end(&mut body) {
+        return Err(damaged(error, &format!("at byte {} of the uncompressed data", layout.start + body.len())));
+    }
     if body.len() < promised {
         return fault(
             format!(
@@ -111,7 +113,7 @@ pub(super) fn read(reader: &mut dyn BufRead, layout: Layout, declared: Option<f6
             "the file is cut off: make or fetch it again",
         );
     }
-    let extra = io::copy(reader, &mut io::sink()).map_err(damaged)?;
+    let extra = io::copy(reader, &mut io::sink()).map_err(|error| damaged(error, "after the last value"))?;
     if extra > 0 {
         return fault(
             format!(
@@ -157,11 +159,11 @@ fn values(body: Vec<u8>, layout: Layout, declared: Option<f64>) -> Read<Array> {
 pub(super) const OUT_OF_RANGE: &str =
     "intensities run from 0 to 1: scale the values, or set `maximum` to the value of full intensity";
 
-/// A failure to read on in an already opened file: always its compression.
-pub(super) fn damaged(error: io::Error) -> Fault {
+/// A failure to read on in an already opened file: always its compression. `place` says where.
+pub(super) fn damaged(error: io::Error, place: &str) -> Fault {
     let problem = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "the compressed data end early".into(),
-        _ => format!("the compressed data are damaged ({error})"),
+        io::ErrorKind::UnexpectedEof => format!("the compressed data end early, {place}"),
+        _ => format!("the compressed data are damaged {place} ({error})"),
     };
     Fault { problem, remedy: "make or fetch the file again; `gzip -t` and `unzip -t` check files".into() }
 }
@@ -169,7 +171,7 @@ pub(super) fn damaged(error: io::Error) -> Fault {
 /// Exactly `count` bytes of a header.
 pub(super) fn header_bytes(reader: &mut dyn BufRead, count: usize) -> Read<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader.take(count as u64).read_to_end(&mut bytes).map_err(damaged)?;
+    reader.take(count as u64).read_to_end(&mut bytes).map_err(|error| damaged(error, "in the header"))?;
     if bytes.len() < count {
         return fault(
             format!("the header is cut off: {count} more bytes expected, {} found", bytes.len()),

@@ -2,6 +2,7 @@
 
 use super::super::{Error, Result};
 use super::array::{Array, Fault, Pixels, Read, fault};
+use super::elements::damaged;
 use super::prepare::{self, Parts};
 use super::{Binarization, Examples, FileSpec, FileSum, Files, Images, idx, npy, text};
 use crate::math::{DType, Device, Stream};
@@ -226,7 +227,7 @@ fn recognised(bytes: &[u8], array: Option<&str>, maximum: Option<f64>) -> Read<A
 }
 
 fn decoded(reader: &mut dyn BufRead, maximum: Option<f64>, subject: &str) -> Read<Array> {
-    let start = reader.fill_buf().map_err(super::elements::damaged)?;
+    let start = reader.fill_buf().map_err(|error| damaged(error, "at its first byte"))?;
     if start.starts_with(npy::MAGIC) {
         npy::read(reader, maximum)
     } else if idx::opens(start) {

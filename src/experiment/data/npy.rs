@@ -104,7 +104,7 @@ fn dims(header: &str) -> Read<Vec<usize>> {
 
 fn unreadable<T>(header: &str, key: &str) -> Read<T> {
     fault(
-        format!("the .npy header has no readable '{key}': {}", header.trim_end().escape_debug()),
+        format!("the .npy header has no readable '{key}': {}", header.trim_end().replace(char::is_control, "?")),
         "save the array with numpy.save",
     )
 }

@@ -16,7 +16,7 @@ pub(super) fn read(reader: &mut dyn BufRead, declared: Option<f64>) -> Read<Arra
     let (mut rows, mut units, mut line) = (0, None, Vec::new());
     for number in 1.. {
         line.clear();
-        if reader.read_until(b'\n', &mut line).map_err(damaged)? == 0 {
+        if reader.read_until(b'\n', &mut line).map_err(|error| damaged(error, &format!("in line {number}")))? == 0 {
             break;
         }
         let count = values(&line, number, &mut collector)?;

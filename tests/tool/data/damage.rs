@@ -113,15 +113,15 @@ fn damaged_compression_is_named() {
     table += &message("checksum.gz", &flipped(whole.len() - 6));
     table += &message("extra.gz", &[whole.clone(), b"more".to_vec()].concat());
     insta::assert_snapshot!(table, @r#"
-    start.gz: the compressed data end early
+    start.gz: the compressed data end early, at its first byte
       help: make or fetch the file again; `gzip -t` and `unzip -t` check files
-    truncated.gz: the compressed data end early
+    truncated.gz: the compressed data end early, at byte 57 of the uncompressed data
       help: make or fetch the file again; `gzip -t` and `unzip -t` check files
-    no-checksum.gz: the compressed data end early
+    no-checksum.gz: the compressed data end early, after the last value
       help: make or fetch the file again; `gzip -t` and `unzip -t` check files
-    checksum.gz: the compressed data are damaged (corrupt gzip stream does not have a matching checksum)
+    checksum.gz: the compressed data are damaged after the last value (corrupt gzip stream does not have a matching checksum)
       help: make or fetch the file again; `gzip -t` and `unzip -t` check files
-    extra.gz: the compressed data end early
+    extra.gz: the compressed data end early, after the last value
       help: make or fetch the file again; `gzip -t` and `unzip -t` check files
     "#);
 }
@@ -161,7 +161,7 @@ fn damaged_numpy_files_are_named() {
       help: save the array with numpy.save
     complex.npy: holds numbers of type '<c8', which cannot be read
       help: save it as bool, integers, float32 or float64: numpy.save(FILE, array.astype("float32"))
-    negative.npy: the .npy header has no readable 'shape': {\'descr\': \'|u1\', \'fortran_order\': False, \'shape\': (-7, 3, 5), }
+    negative.npy: the .npy header has no readable 'shape': {'descr': '|u1', 'fortran_order': False, 'shape': (-7, 3, 5), }
       help: save the array with numpy.save
     overflow.npy: the header promises 18446744073709551615 x 3 x 5 values, more than a computer can address
       help: the header is damaged: make or fetch the file again
