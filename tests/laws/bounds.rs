@@ -1,6 +1,6 @@
 //! Bounds stay on their side of the evidence, and numbers promise no more than they keep.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, rows, tensor};
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, random_q, rows, tensor};
 use dbm::evaluate::Guarantee::{Approximation, Estimate, Exact as Equal, LowerBound, UpperBound};
 use dbm::evaluate::{
     AnyScheme, Assess, Assessment, Bounded, Reference, Yardstick, elbo, elbo_unnormalized, exact, log_likelihood,
@@ -31,15 +31,6 @@ fn mean_field() -> Refined<Uninformed, MeanField> {
     Refined { start: Uninformed, by: MeanField::default(), stop: Stop::when_within(1e-10, 500) }
 }
 
-fn random(dbm: &Dbm, visible: &Tensor, seed: u64) -> Factorial {
-    Random.infer(dbm, visible, Stream::new(seed)).unwrap().q
-}
-
-fn scaled(q: &Factorial, scale: f64) -> Factorial {
-    let inputs = q.inputs().iter().map(|input| (input * scale).unwrap()).collect();
-    Factorial::from_inputs(q.units().to_vec(), inputs)
-}
-
 fn assess(scheme: &dyn Assess<Dbm>, dbm: &Dbm, visible: &Tensor, by: Yardstick<'_>) -> Assessment {
     scheme.assess(dbm, visible, by, Stream::new(3), &|| 0.0).unwrap()
 }
@@ -58,7 +49,7 @@ fn no_q_exceeds_the_evidence() {
     for (dbm, visible) in machines() {
         let evidence = evidence(&dbm, &visible);
         for (seed, scale) in [0.0, 0.5, 1.0, 3.0, 20.0].into_iter().enumerate() {
-            let q = scaled(&random(&dbm, &visible, seed as u64), scale);
+            let q = random_q(&dbm, &visible, scale, Stream::new(seed as u64));
             let found = elbo_unnormalized(&dbm, &visible, &q).unwrap();
             assert!(found.iter().zip(&evidence).all(|(bound, evidence)| *bound <= evidence + 1e-10));
         }
@@ -68,7 +59,7 @@ fn no_q_exceeds_the_evidence() {
 #[test]
 fn gap_is_the_kl_by_summation() {
     for (dbm, visible) in machines() {
-        let q = random(&dbm, &visible, 5);
+        let q = random_q(&dbm, &visible, 1.0, Stream::new(5));
         let log_z = exact(&dbm, MAX_BITS).unwrap().value.nats;
         let bounds = elbo(&dbm, &visible, &q, log_z).unwrap();
         let likelihoods = log_likelihood(&dbm, &visible, MAX_BITS, log_z).unwrap();
@@ -195,7 +186,7 @@ fn assessment_measures_what_summation_gives() {
         let reference = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap().unwrap();
         let by = Yardstick { reference: Some(&reference), block: 5 };
         let found = assess(&Random, &dbm, &visible, by);
-        let q = random(&dbm, &visible, 3);
+        let q = random_q(&dbm, &visible, 1.0, Stream::new(3));
         assert_all_close("KL", found.kl.as_ref().unwrap(), &kl_by_summation(&dbm, &visible, &q), 1e-9);
         let by_hand = ByHand::of(&dbm);
         let means = rows(&Tensor::cat(&q.means().unwrap(), 1).unwrap());

@@ -1,7 +1,7 @@
 //! Mean field: coordinate ascent on the bound, its fixed points, and where updating all layers at once goes wrong.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, rows, tensor};
-use dbm::inference::{Inference, Inferred, MeanField, Random, Refine, Refined, Stop, Uninformed};
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, random_q, rows, tensor};
+use dbm::inference::{Inference, Inferred, MeanField, Refine, Refined, Stop, Uninformed};
 use dbm::math::{DType, Device, Layers, Stream, Tensor, host, sigmoid};
 use dbm::models::{Conditionals, Dbm, ExpectedLogJoint, LatentModel, Reading, Schedule, Stack, Swept};
 use dbm::posterior::{Factorial, Posterior};
@@ -16,11 +16,11 @@ fn elbos(conditionals: &Stack, inputs: &[Tensor]) -> Vec<f64> {
 }
 
 /// Random images and a random q for each.
-fn random_pairs(dbm: &Dbm, examples: usize, input_std: f64, seed: u64) -> (Tensor, Factorial) {
+fn random_pairs(dbm: &Dbm, examples: usize, input_scale: f64, seed: u64) -> (Tensor, Factorial) {
     let stream = Stream::new(seed);
     let uniform = stream.named("images").uniform(examples, dbm.sizes()[0], DType::F64, &Device::Cpu).unwrap();
     let images = uniform.ge(0.5).unwrap().to_dtype(DType::F64).unwrap();
-    let q = Random { input_std }.infer(dbm, &images, stream).unwrap().q;
+    let q = random_q(dbm, &images, input_scale, stream);
     (images, q)
 }
 

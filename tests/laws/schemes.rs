@@ -1,6 +1,6 @@
 //! Inference schemes: starts, the network, refinement, and the bound that no scheme exceeds.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, random_dbm, rows, tensor};
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, random_dbm, random_q, rows, tensor};
 use dbm::inference::{
     AnyInference, BottomUp, Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop, Uninformed,
 };
@@ -136,7 +136,7 @@ fn network_and_many_sweeps_is_mean_field_from_the_network_s_answer() {
 #[test]
 fn zero_sweeps_change_nothing() {
     for (name, dbm, images) in machines() {
-        let start = Random { input_std: 2.0 }.infer(&dbm, &images, Stream::new(1)).unwrap().q;
+        let start = random_q(&dbm, &images, 1.0, Stream::new(1));
         let clamped = dbm.clamp(&images).unwrap();
         for stop in [Stop::after(0), Stop::after(0).traced(), Stop::when_within(1e-3, 0)] {
             for schedule in [Schedule::Ascending, Schedule::OddEven, Schedule::Parallel] {
@@ -169,8 +169,8 @@ fn no_q_exceeds_the_evidence_and_the_gap_is_the_divergence_from_the_posterior() 
         let posteriors: Vec<Vec<f64>> = rows(&images).iter().map(|v| by_hand.posterior(v)).collect();
         let states = all_states(by_hand.hidden());
         // Widely spread, ordinary and nearly uniform q.
-        for (seed, input_std) in [0.3, 1.0, 3.0, 8.0].into_iter().cycle().take(40).enumerate() {
-            let q = Random { input_std }.infer(&dbm, &images, Stream::new(seed as u64)).unwrap().q;
+        for (seed, input_scale) in [0.3, 1.0, 3.0, 8.0].into_iter().cycle().take(40).enumerate() {
+            let q = random_q(&dbm, &images, input_scale, Stream::new(seed as u64));
             let (bounds, inputs) = (bounds(&dbm, &images, &q), inputs_of(&q));
             for example in 0..evidence.len() {
                 let log_q = |h: &Vec<f64>| -> f64 {
@@ -237,7 +237,7 @@ fn an_uninformed_start_is_one_half_everywhere() {
 fn random_starts_have_the_stated_spread_and_do_not_depend_on_batches() {
     let dbm = random_dbm(&[3, 40, 30], 1.0, 1.0, 0);
     let images = Tensor::zeros((300, 3), DType::F64, &Device::Cpu).unwrap();
-    let start = |images: &Tensor, stream| inputs_of(&Random { input_std: 1.8 }.infer(&dbm, images, stream).unwrap().q);
+    let start = |images: &Tensor, stream| inputs_of(&Random.infer(&dbm, images, stream).unwrap().q);
     let whole = start(&images, Stream::new(4));
     let n = (300 * 70) as f64;
     let square = whole.concat().iter().map(|x| x * x).sum::<f64>() / n;

@@ -1,7 +1,9 @@
 //! Small machines and their sums over all states in plain loops over `f64`, without the library's mathematics.
 
+use dbm::inference::{Inference, Random};
 use dbm::math::{DType, Device, Stream, Tensor, host};
 use dbm::models::Dbm;
+use dbm::posterior::Factorial;
 
 /// A binary machine with normal weights and biases of these standard deviations, `f64`.
 pub fn random_dbm(sizes: &[usize], weight_std: f64, bias_std: f64, seed: u64) -> Dbm {
@@ -13,6 +15,12 @@ pub fn random_dbm(sizes: &[usize], weight_std: f64, bias_std: f64, seed: u64) ->
     let biases =
         sizes.iter().enumerate().map(|(l, &n)| normal("biases", l, 1, n, bias_std).squeeze(0).unwrap()).collect();
     Dbm::binary(weights, biases).unwrap()
+}
+
+/// A random q for each example, its inputs stretched by `scale`: 0 leaves means of one half, 20 saturates them.
+pub fn random_q(dbm: &Dbm, visible: &Tensor, scale: f64, stream: Stream) -> Factorial {
+    let q = Random.infer(dbm, visible, stream).unwrap().q;
+    Factorial::from_inputs(q.units().to_vec(), q.inputs().iter().map(|input| (input * scale).unwrap()).collect())
 }
 
 /// Every vector of `n` zeros and ones; the first unit changes fastest.
