@@ -129,6 +129,8 @@ fn bundled_digits_have_the_published_class_counts() {
     assert_eq!(counts(&digits.train), [376, 389, 380, 389, 387, 376, 377, 387, 380, 382]);
     assert_eq!(counts(&digits.test), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     assert_eq!((digits.shape, digits.train.units(), digits.files.len()), ([8, 8], 64, 2));
+    let values = values(&digits.train);
+    assert!(values.iter().all(|value| (value * 16.0).fract() == 0.0) && values.contains(&1.0), "ink in sixteenths");
 }
 
 #[test]
