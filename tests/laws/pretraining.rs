@@ -49,7 +49,7 @@ fn composed_conditionals_are_the_geometric_mean_of_those_of_two_rbms() {
     let expected = [down(0, 1.0), half(up(0, 2.0), down(1, 1.0)), half(up(1, 1.0), down(2, 2.0)), up(2, 1.0)];
     for (layer, expected) in expected.iter().enumerate() {
         let input = dbm.free().unwrap().input(&states, layer).unwrap();
-        assert_all_close(&format!("layer {layer}"), &values(&[input]), &values(&[expected.clone()]), 1e-13);
+        assert_all_close(&format!("layer {layer}"), &values(&[input]), &values(std::slice::from_ref(expected)), 1e-13);
     }
 }
 
