@@ -21,10 +21,10 @@ use std::process::ExitCode;
 /// checkpoint or model file, 5 training diverged, 6 a file could not be read or written, 130 interrupted (and saved).
 #[derive(Debug, Parser)]
 #[command(name = "dbm", version, max_term_width = 120)]
-struct Cli {
+pub struct Cli {
     /// Threads to use; the default is one per physical core. Results do not depend on it.
     #[arg(long, global = true, value_name = "N")]
-    threads: Option<usize>,
+    threads: Option<std::num::NonZeroUsize>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,14 +61,25 @@ struct RunsFolder {
     runs: PathBuf,
 }
 
-/// Parses the command line, does what it says, and reports errors.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match with_threads(cli.threads, || dispatch(cli.command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&error);
-            ExitCode::from(error.exit_code())
+/// Parses the command line; a wrong one ends the program with a usage message.
+pub fn parse() -> Cli {
+    Cli::parse()
+}
+
+impl Cli {
+    /// Threads of the whole program.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(candle_core::utils::get_num_threads, std::num::NonZeroUsize::get)
+    }
+
+    /// Does what the command line says and reports errors.
+    pub fn execute(self) -> ExitCode {
+        match with_threads(self.threads(), || dispatch(self.command)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                report(&error);
+                ExitCode::from(error.exit_code())
+            }
         }
     }
 }
@@ -88,14 +99,7 @@ fn dispatch(command: Command) -> Result<()> {
 }
 
 /// Everything runs inside one pool of that many threads.
-fn with_threads(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
-    if threads == Some(0) {
-        return Err(Error::Refused {
-            problem: "--threads 0 leaves nobody to work".into(),
-            remedy: "give 1 or more".into(),
-        });
-    }
-    let threads = threads.unwrap_or_else(candle_core::utils::get_num_threads);
+fn with_threads(threads: usize, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::Refused {
         problem: format!("{threads} threads could not be started: {error}"),
