@@ -6,10 +6,12 @@ use super::observe::{
 };
 use super::results::{Results, SchemeResult};
 use super::{Result, RunFolder};
+use crate::inference::Trace;
 use std::collections::BTreeMap;
 
 /// The observers of one run.
 pub struct Journal {
+    archive: Metrics,
     observers: Observers,
     /// One TensorBoard run per inference scheme; the same tags in each, so that their curves overlay.
     schemes: BTreeMap<String, TensorBoard>,
@@ -24,11 +26,11 @@ impl Journal {
     /// Opens the logs of a run: new ones, or those of a run that goes on after `resumed` steps.
     pub fn open(folder: &RunFolder, experiment: &Experiment, resumed: Option<u64>, progress: Progress) -> Result<Self> {
         let start_step = resumed.map_or(0, |step| step + 1);
-        let metrics = match resumed {
+        let archive = match resumed {
             None => Metrics::create(&folder.metrics())?,
             Some(step) => Metrics::resume(&folder.metrics(), step)?,
         };
-        let mut observers = Observers(vec![Box::new(metrics)]);
+        let mut observers = Observers::default();
         if experiment.log.tensorboard {
             let mut board = TensorBoard::create(folder.path(), start_step)?;
             board.describe(&hyperparameters(experiment), &format!("```toml\n{}```\n", resolved(experiment)))?;
@@ -36,6 +38,7 @@ impl Journal {
             observers.0.push(Box::new(board));
         }
         Ok(Self {
+            archive,
             observers,
             schemes: BTreeMap::new(),
             progress,
@@ -47,6 +50,7 @@ impl Journal {
 
     /// Writes one step's measurements.
     pub fn record(&mut self, record: &Record) -> Result<()> {
+        self.archive.record(record)?;
         self.observers.record(record)
     }
 
@@ -62,24 +66,33 @@ impl Journal {
         if let Some(nats) = results.log_likelihood_nats_mean {
             shared.scalar("eval/log_likelihood_nats_mean", nats);
         }
-        self.observers.record(&shared)?;
+        self.record(&shared)?;
         for scheme in &results.schemes {
-            let measured = measurements(scheme);
-            let mut archive = Record::new(step);
-            let mut board = Record::new(step);
-            for (name, value) in measured {
-                archive.scalar(format!("eval/{}/{name}", scheme.name), value);
-                board.scalar(format!("eval/{name}"), value);
-            }
-            // The archive alone gets the names with the scheme in them; TensorBoard has a run for each scheme.
-            if let Some(metrics) = self.observers.0.first_mut() {
-                metrics.record(&archive)?;
-            }
-            if self.tensorboard {
-                self.scheme(&scheme.name)?.record(&board)?;
-            }
+            self.scheme_record(step, &scheme.name, "eval", measurements(scheme))?;
         }
         Ok(())
+    }
+
+    /// Writes how a scheme came to its answer: one step of the curves is one sweep.
+    pub fn trace(&mut self, name: &str, trace: &Trace) -> Result<()> {
+        for (sweep, elbo) in trace.elbos_unnormalized.iter().enumerate() {
+            let mut measured = vec![("elbo_unnormalized_nats_mean", *elbo)];
+            let change = sweep.checked_sub(1).and_then(|before| trace.changes.get(before));
+            measured.extend(change.map(|change| ("largest_change", *change)));
+            self.scheme_record(sweep as u64, name, "inference", measured)?;
+        }
+        Ok(())
+    }
+
+    /// The archive gets names with the scheme in them; TensorBoard has a run for each scheme.
+    fn scheme_record(&mut self, step: u64, name: &str, group: &str, measured: Vec<(&str, f64)>) -> Result<()> {
+        let (mut archive, mut board) = (Record::new(step), Record::new(step));
+        for (quantity, value) in measured {
+            archive.scalar(format!("{group}/{name}/{quantity}"), value);
+            board.scalar(format!("{group}/{quantity}"), value);
+        }
+        self.archive.record(&archive)?;
+        if self.tensorboard { self.scheme(name)?.record(&board) } else { Ok(()) }
     }
 
     fn scheme(&mut self, name: &str) -> Result<&mut TensorBoard> {
@@ -92,6 +105,7 @@ impl Journal {
 
     /// Hands everything to the operating system.
     pub fn flush(&mut self) -> Result<()> {
+        self.archive.flush()?;
         self.observers.flush()?;
         self.schemes.values_mut().try_for_each(TensorBoard::flush)
     }
@@ -99,6 +113,7 @@ impl Journal {
     /// Last words; a failure to write them must not hide how the run ended.
     pub fn finish(&mut self, ended: Ended) -> Result<()> {
         self.progress.finish();
+        self.archive.finish(ended)?;
         self.observers.finish(ended)?;
         self.schemes.values_mut().try_for_each(|board| board.finish(ended))
     }

@@ -1,6 +1,6 @@
 //! From the scheme words of an experiment to inference: the only place that matches them.
 
-use super::config::{self, Scheme, Start};
+use super::config::{self, NetworkScheme, Scheme, Start};
 use super::{Error, Result};
 use crate::inference::{
     AnyInference, BottomUp, Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop, Uninformed,
@@ -19,19 +19,28 @@ pub enum Chosen {
 impl Chosen {
     /// Makes `scheme` ready; `network` is needed by the schemes that start from it.
     pub fn new(scheme: &Scheme, network: Option<&Network>, dtype: DType) -> Result<Self> {
+        Self::make(scheme, network, dtype, |stop| stop)
+    }
+
+    /// The same, recording the ELBO of every sweep; `None` for a scheme that does not sweep towards an answer.
+    pub fn traced(scheme: &Scheme, network: Option<&Network>, dtype: DType) -> Result<Option<AnyInference<Dbm>>> {
+        let sweeps = matches!(scheme, Scheme::MeanField(_) | Scheme::Network(NetworkScheme { refine: 1.. }));
+        Ok(match Self::make(scheme, network, dtype, Stop::traced)? {
+            Self::Factorial(scheme) if sweeps => Some(scheme),
+            _ => None,
+        })
+    }
+
+    fn make(scheme: &Scheme, network: Option<&Network>, dtype: DType, watched: impl Fn(Stop) -> Stop) -> Result<Self> {
         Ok(match scheme {
             Scheme::Exact(exact) => Self::Exact(Exact { max_bits: exact.max_bits as f64 }),
-            Scheme::Network(settings) => {
-                let plain = settings.refine == 0;
-                let network = present(network)?;
-                Self::Factorial(match plain {
-                    true => Box::new(network),
-                    false => refined(network, MeanField::default(), Stop::after(settings.refine)),
-                })
+            Scheme::Network(NetworkScheme { refine: 0 }) => Self::Factorial(Box::new(present(network)?)),
+            Scheme::Network(NetworkScheme { refine }) => {
+                Self::Factorial(refined(present(network)?, MeanField::default(), watched(Stop::after(*refine))))
             }
             Scheme::MeanField(settings) => {
                 let by = MeanField { schedule: schedule(settings.schedule), damping: settings.damping };
-                Self::Factorial(from(settings.start, network, by, stop(settings, dtype))?)
+                Self::Factorial(from(settings.start, network, by, watched(stop(settings, dtype)))?)
             }
             Scheme::Gibbs(settings) => {
                 let by = Gibbs { schedule: Schedule::OddEven, burn_in: settings.burn_in };
