@@ -6,7 +6,7 @@ use std::collections::HashMap;
 /// Tensors of a checkpoint by name.
 pub type SavedTensors = HashMap<String, Tensor>;
 
-/// E[x_lᵀ x_{l+1}] in the place of W_l and E[x_l] in the place of b_l.
+/// `E[x_lᵀ x_{l+1}]` in the place of W_l and `E[x_l]` in the place of b_l.
 pub type Statistics = Parameters;
 
 /// The direction in which an objective rises.
