@@ -125,11 +125,11 @@ impl Eval {
     fn from_file(&self, path: &Path, model: &ModelFile) -> Result<(String, Tensor, Vec<f64>)> {
         let options = FileOptions {
             array: self.array.clone(),
-            binarization: setup::binarization(match self.binarize.as_str() {
+            binarize: match self.binarize.as_str() {
                 "threshold" => Binarize::Threshold(0.5),
                 "stochastic" => Binarize::StochasticOnce,
                 _ => Binarize::None,
-            }),
+            },
             dtype: model.dbm.dtype(),
             ..FileOptions::default()
         };

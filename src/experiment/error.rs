@@ -5,30 +5,74 @@ use std::path::{Path, PathBuf};
 /// What went wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The experiment file, an override or a scheme word cannot be used; the report points at every problem.
+    /// The experiment file, an override or a scheme word cannot be used.
     #[error("{report}")]
-    Experiment { report: String },
+    Experiment {
+        /// Every problem: its line with carets, what is allowed, what was probably meant.
+        report: String,
+    },
     /// A data file is missing, damaged or does not fit.
     #[error("{}: {problem}", file.display())]
-    Data { file: PathBuf, problem: String, remedy: String },
+    Data {
+        /// As the user named it.
+        file: PathBuf,
+        /// What was found and where in the file, as the end of a sentence that begins with its name.
+        problem: String,
+        /// One action that helps.
+        remedy: String,
+    },
     /// A run folder, checkpoint or model file is missing, damaged or does not fit.
     #[error("{}: {problem}", path.display())]
-    Model { path: PathBuf, problem: String, remedy: String },
-    /// A parameter or measurement stopped being a number.
+    Model {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was found, as the end of a sentence that begins with the path.
+        problem: String,
+        /// One action that helps.
+        remedy: String,
+    },
+    /// A parameter or measurement stopped being a finite number.
     #[error("training diverged at step {step}: {measure} is {value}")]
-    Diverged { step: u64, measure: String, value: f64 },
+    Diverged {
+        /// Updates made, over all stages of the run.
+        step: u64,
+        /// Tag under which the number is logged, or name of the tensor.
+        measure: String,
+        /// NaN or an infinity.
+        value: f64,
+    },
     /// Something asked for is possible in principle but too large, or not offered for this model.
     #[error("{problem}")]
-    Refused { problem: String, remedy: String },
+    Refused {
+        /// What was asked for, and why it is not done.
+        problem: String,
+        /// One action that helps.
+        remedy: String,
+    },
     /// The operating system refused a file.
     #[error("cannot {action} {}: {source}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        /// What was tried, as the verb before the path: "read", "create the folder".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason the system gives.
+        source: std::io::Error,
+    },
     /// Stopped by Ctrl-C after saving a checkpoint.
     #[error("interrupted at step {step}; everything up to it is saved")]
-    Interrupted { run: PathBuf, step: u64 },
+    Interrupted {
+        /// The run folder, to be resumed.
+        run: PathBuf,
+        /// Updates made, over all stages of the run.
+        step: u64,
+    },
     /// An operation on tensors failed: a fault of the program or of the device.
     #[error("computation failed: {problem}")]
-    Compute { problem: String },
+    Compute {
+        /// The first line of the library's message.
+        problem: String,
+    },
 }
 
 /// Results of the floors that do input and output.
@@ -55,9 +99,9 @@ impl Error {
             Self::Data { remedy, .. } | Self::Model { remedy, .. } | Self::Refused { remedy, .. } => {
                 Some(remedy.clone())
             }
-            Self::Diverged { .. } => {
-                Some("lower train.learning_rate, or resume from the last checkpoint with a lower one".into())
-            }
+            Self::Diverged { .. } => Some(
+                "start a new run with a lower learning rate (train.learning_rate or pretrain.learning_rate)".into(),
+            ),
             Self::Io { source, .. } => Some(match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                     "free some disk space, then resume the run".into()

@@ -135,6 +135,8 @@ fn a_problem_of_meaning_points_at_its_line() {
         ("no layers", with("[8, 4]", "[]")),
         ("too many patterns", with("height = 4", "height = 40")),
         ("a shape without pixels", with(source, "{ files = { train = \"x.npy\", shape = [8, 0] } }")),
+        ("too many examples", with(source, "{ shifting_bar = { pixels = 1000, bar = 2, examples = 1000000 } }")),
+        ("no full intensity", with(source, "{ files = { train = \"x.npy\", maximum = 0 } }")),
         ("labels of no test", with(source, "{ files = { train = \"x.npy\", test_labels = \"y.npy\" } }")),
         ("no schemes", with("[\"exact\", \"network+1\", { mean_field = { sweeps = 5 } }]", "[]")),
         ("the same scheme twice", with("\"exact\"", "\"mean-field:sweeps=5\"")),

@@ -4,16 +4,24 @@ mod damage;
 mod files;
 
 use candle_core::{DType, Device, Tensor};
-use dbm::experiment::data::{
-    Amount, Binarization, Dataset, Examples, FileOptions, Preparation, Source, catalogue, load, load_examples,
-};
+use dbm::experiment::config::{Amount, Binarize, Data, Files, Source, Split, parse};
+use dbm::experiment::data::{Dataset, Examples, FileOptions, catalogue, load, load_examples};
 use dbm::math::{Stream, host};
 use files::*;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::path::PathBuf;
 
-fn prepared(source: &Source, preparation: &Preparation) -> Dataset {
-    load(source, preparation, stream()).unwrap()
+fn prepared(data: &Data, dtype: DType) -> Dataset {
+    load(data, dtype, &Device::Cpu, stream()).unwrap()
+}
+
+fn single(source: Source) -> Dataset {
+    prepared(&plain(source), DType::F32)
+}
+
+fn digits(binarize: Binarize, dtype: DType) -> Dataset {
+    prepared(&Data { binarize, ..plain(Source::Digits {}) }, dtype)
 }
 
 fn rows_of(examples: &Examples) -> Vec<Vec<u8>> {
@@ -121,7 +129,7 @@ fn scaling_follows_the_values_and_is_noted() {
 
 #[test]
 fn bundled_digits_have_the_published_class_counts() {
-    let digits = prepared(&Source::Digits, &Preparation::default());
+    let digits = single(Source::Digits {});
     let counts = |examples: &Examples| {
         let labels = examples.labels().unwrap();
         (0..10).map(|class| labels.iter().filter(|&&label| label == class).count()).collect::<Vec<_>>()
@@ -135,8 +143,7 @@ fn bundled_digits_have_the_published_class_counts() {
 
 #[test]
 fn independent_pixels_score_the_published_baseline() {
-    let binarization = Binarization::Threshold(0.5);
-    let digits = prepared(&Source::Digits, &Preparation { binarization, dtype: DType::F64, ..Preparation::default() });
+    let digits = digits(Binarize::Threshold(0.5), DType::F64);
     let train = digits.train.len() as f64;
     let on: Vec<f64> = digits.train.mean().iter().map(|mean| (mean * train + 1.0) / (train + 2.0)).collect();
     let score = |(&v, p): (&f64, &f64)| if v == 1.0 { p.ln() } else { (1.0 - p).ln() };
@@ -146,9 +153,8 @@ fn independent_pixels_score_the_published_baseline() {
 
 #[test]
 fn mean_is_the_mean_of_what_is_presented() {
-    for binarization in [Binarization::None, Binarization::Threshold(0.3), Binarization::StochasticOnce] {
-        let preparation = Preparation { binarization, dtype: DType::F64, ..Preparation::default() };
-        let digits = prepared(&Source::Digits, &preparation);
+    for binarize in [Binarize::None, Binarize::Threshold(0.3), Binarize::StochasticOnce] {
+        let digits = digits(binarize, DType::F64);
         let mut sums = vec![0.0; 64];
         values(&digits.test).chunks(64).for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v));
         for (sum, mean) in sums.iter().zip(digits.test.mean()) {
@@ -160,12 +166,11 @@ fn mean_is_the_mean_of_what_is_presented() {
 #[test]
 fn bars_and_stripes_are_every_full_row_or_column_once() {
     for (height, width) in [(1, 1), (1, 4), (4, 1), (3, 3), (2, 5), (4, 4)] {
-        let set = prepared(&Source::BarsAndStripes { height, width, draws: None }, &Preparation::default());
+        let set = single(Source::BarsAndStripes { height, width, examples: None });
         let rows = rows_of(&set.train);
         let distinct: HashSet<_> = rows.iter().collect();
         assert_eq!((rows.len(), distinct.len()), ((1 << height) + (1 << width) - 2, rows.len()));
-        let drawn = Source::BarsAndStripes { height, width, draws: Some(600) };
-        let drawn = rows_of(&prepared(&drawn, &Preparation::default()).train);
+        let drawn = rows_of(&single(Source::BarsAndStripes { height, width, examples: Some(600) }).train);
         assert_eq!(drawn.len(), 480, "a fifth is the test set");
         assert!(drawn.iter().all(|row| distinct.contains(row)), "draws are patterns");
         assert_eq!(drawn.iter().collect::<HashSet<_>>().len(), distinct.len(), "and miss none of so few");
@@ -175,16 +180,15 @@ fn bars_and_stripes_are_every_full_row_or_column_once() {
 #[test]
 fn shifter_and_shifting_bar_have_the_rows_of_their_definition() {
     // Of 16 patterns x 3 shifts, the two constant ones give one row for three shifts, the two alternating ones two.
-    let shifter = rows_of(&prepared(&Source::Shifter { bits: 4, draws: None }, &Preparation::default()).train);
+    let shifter = rows_of(&single(Source::Shifter { bits: 4, examples: None }).train);
     assert_eq!((shifter.len(), shifter.iter().collect::<HashSet<_>>().len()), (48, 42));
     let moved = |row: &[u8], by: usize| (0..4).all(|place| row[4 + place] == row[(place + by) % 4]);
     assert!(shifter.iter().all(|row| [0, 1, 3].iter().any(|&by| moved(row, by))));
-    let bar =
-        rows_of(&prepared(&Source::ShiftingBar { pixels: 9, bar: 2, draws: None }, &Preparation::default()).train);
+    let bar = rows_of(&single(Source::ShiftingBar { pixels: 9, bar: 2, examples: None }).train);
     assert_eq!((bar.len(), bar.iter().collect::<HashSet<_>>().len()), (9, 9));
     assert!(bar.iter().all(|row| row.iter().filter(|&&v| v == 255).count() == 2));
-    let large = Source::Shifter { bits: 100, draws: Some(50) };
-    assert_eq!(prepared(&large, &Preparation::default()).train.units(), 200, "draws need no enumeration");
+    let large = Source::Shifter { bits: 100, examples: Some(50) };
+    assert_eq!(single(large).train.units(), 200, "draws need no enumeration");
 }
 
 #[test]
@@ -194,33 +198,27 @@ fn splits_are_disjoint_and_cover_the_source() {
     let folder = Folder::new();
     let path = folder.write("rows", &idx(8, &[100, 1, 2], &bytes));
     for shuffle in [false, true] {
-        let preparation = Preparation {
-            shuffle,
-            validation: Amount::Count(15),
-            test: Amount::Fraction(0.25),
-            ..Preparation::default()
+        let split = |train| Split { train, validation: Amount::Count(15), test: Amount::Fraction(0.25), shuffle };
+        let set = |train| {
+            let data = Data { split: split(train), ..plain(Source::Files(training_file(&path))) };
+            prepared(&data, DType::F32)
         };
-        let set = prepared(&Source::Files(Box::new(training_file(&path))), &preparation);
+        let all_used = set(None);
         let numbers = |examples: &Examples| rows_of(examples).iter().map(|row| row[0]).collect::<Vec<_>>();
-        let [train, validation, test] = [&set.train, set.validation.as_ref().unwrap(), &set.test].map(numbers);
+        let [train, validation, test] =
+            [&all_used.train, all_used.validation.as_ref().unwrap(), &all_used.test].map(numbers);
         assert_eq!([train.len(), validation.len(), test.len()], [60, 15, 25]);
         let mut all = [train.clone(), validation, test].concat();
         assert_eq!(all.is_sorted(), !shuffle, "validation and test rows are the last");
         all.sort_unstable();
         assert_eq!(all, (0..100).collect::<Vec<u8>>());
-        let few = prepared(
-            &Source::Files(Box::new(training_file(&path))),
-            &Preparation { train_at_most: Some(10), ..preparation },
-        );
-        assert_eq!(numbers(&few.train), train[..10]);
+        assert_eq!(numbers(&set(Some(10)).train), train[..10]);
     }
 }
 
 #[test]
 fn drawn_pixels_depend_on_the_example_and_not_on_its_batch() {
-    let binarization = Binarization::StochasticEachTime;
-    let single = prepared(&Source::Digits, &Preparation { binarization, ..Preparation::default() });
-    let double = prepared(&Source::Digits, &Preparation { binarization, dtype: DType::F64, ..Preparation::default() });
+    let [single, double] = [DType::F32, DType::F64].map(|dtype| digits(Binarize::StochasticEachTime, dtype));
     let step = stream().at(3);
     let all = host(&single.train.all(step).unwrap()).unwrap();
     assert!(single.train.is_stochastic() && all.iter().all(|&v| v == 0.0 || v == 1.0));
@@ -237,9 +235,7 @@ fn drawn_pixels_depend_on_the_example_and_not_on_its_batch() {
 
 #[test]
 fn drawn_pixels_have_the_intensity_as_probability() {
-    let binarization = Binarization::StochasticOnce;
-    let grey = prepared(&Source::Digits, &Preparation::default()).train.mean();
-    let drawn = prepared(&Source::Digits, &Preparation { binarization, ..Preparation::default() }).train.mean();
+    let [grey, drawn] = [Binarize::None, Binarize::StochasticOnce].map(|how| digits(how, DType::F32).train.mean());
     // Five standard deviations of a mean of 3,823 draws, for any of 64 pixels.
     let tolerance = 5.0 * (0.25f64 / 3823.0).sqrt();
     assert!(grey.iter().zip(&drawn).all(|(p, mean)| (p - mean).abs() < tolerance));
@@ -247,34 +243,28 @@ fn drawn_pixels_have_the_intensity_as_probability() {
 
 #[test]
 fn same_seed_gives_the_same_bits_and_another_seed_does_not() {
-    let preparation =
-        Preparation { shuffle: true, binarization: Binarization::StochasticOnce, ..Preparation::default() };
-    let bits = |seed: u64| values(&load(&Source::Digits, &preparation, Stream::new(seed)).unwrap().train);
+    let data = Data {
+        source: Source::Digits {},
+        binarize: Binarize::StochasticOnce,
+        split: Split { shuffle: true, ..Split::default() },
+    };
+    let bits = |seed| values(&load(&data, DType::F32, &Device::Cpu, Stream::new(seed)).unwrap().train);
     assert_eq!(bits(1), bits(1));
     assert_ne!(bits(1), bits(2));
-}
-
-#[test]
-fn ready_values_become_a_data_set() {
-    let rows = Tensor::from_vec((0..60).map(|v| f64::from(v) / 59.0).collect(), (10, 6), &Device::Cpu).unwrap();
-    let preparation = Preparation { dtype: DType::F64, ..Preparation::default() };
-    let set = Dataset::from_values("samples", [2, 3], &rows, None, &preparation, stream()).unwrap();
-    assert_eq!((set.train.len(), set.test.len(), set.shape), (8, 2, [2, 3]));
-    assert!(Dataset::from_values("samples", [2, 2], &rows, None, &preparation, stream()).is_err());
-    assert!(Dataset::from_values("samples", [2, 3], &(rows * 1.1).unwrap(), None, &preparation, stream()).is_err());
 }
 
 #[test]
 fn the_record_says_what_was_done() {
     let folder = Folder::new();
     let train = folder.write("train.gz", &gz(&idx(8, &[7, 3, 5], &images())));
-    let preparation = Preparation {
-        shuffle: true,
-        validation: Amount::Count(2),
-        binarization: Binarization::StochasticEachTime,
-        ..Preparation::default()
-    };
-    let set = prepared(&Source::Files(Box::new(training_file(&train))), &preparation);
+    let set = prepared(
+        &Data {
+            source: Source::Files(training_file(&train)),
+            binarize: Binarize::StochasticEachTime,
+            split: Split { validation: Amount::Count(2), ..Split::default() },
+        },
+        DType::F32,
+    );
     let notes = set.notes.join("\n").replace(&*train.to_string_lossy(), "FILE");
     insta::assert_snapshot!(notes, @r#"
     FILE: values were divided by 255 (the largest found is 104)
@@ -286,5 +276,55 @@ fn the_record_says_what_was_done() {
     "#);
     assert_eq!(set.files[0].bytes, fs::metadata(&train).unwrap().len());
     assert_eq!(set.files[0].sha256.len(), 64);
-    assert!(catalogue().iter().any(|entry| entry.name == "digits" && entry.licence == "CC BY 4.0"));
+}
+
+#[test]
+fn the_catalogue_has_every_source_under_the_word_of_the_experiment_and_the_line_to_write() {
+    let parse =
+        |line: &str| parse("x", &format!("name = \"x\"\ntrain = {{}}\nmodel.hidden = [2]\n[data]\n{line}\n"), &[]);
+    let message = parse("source = \"\"").unwrap_err().to_string();
+    let words: Vec<&str> = message.split("allowed: ").nth(1).unwrap().lines().next().unwrap().split(", ").collect();
+    let entries = catalogue();
+    assert_eq!(entries.iter().map(|entry| entry.name).collect::<Vec<_>>(), words);
+    for entry in entries {
+        let source = toml::Value::try_from(parse(entry.toml).unwrap().data).unwrap()["source"].clone();
+        let word = source.as_str().or_else(|| source.as_table()?.keys().next().map(String::as_str));
+        assert_eq!(word, Some(entry.name), "{}", entry.toml);
+    }
+}
+
+/// A machine without connections, so that its samples are its biases' coin flips.
+fn model_file(folder: &Folder) -> PathBuf {
+    let bias = Tensor::new(&[9f64, -9.0, 9.0, -9.0, 9.0, -9.0], &Device::Cpu).unwrap();
+    let tensors = [
+        ("layers.0.weight", Tensor::zeros((6, 2), DType::F64, &Device::Cpu).unwrap()),
+        ("bias.0", bias),
+        ("bias.1", Tensor::zeros(2, DType::F64, &Device::Cpu).unwrap()),
+    ];
+    let path = folder.path("model.safetensors");
+    candle_core::safetensors::save(&HashMap::from(tensors), &path).unwrap();
+    path
+}
+
+#[test]
+fn samples_of_a_model_become_a_data_set() {
+    let folder = Folder::new();
+    let model = model_file(&folder);
+    let set = prepared(&plain(Source::Samples { model: model.clone(), examples: 10, sweeps: 2 }), DType::F64);
+    assert_eq!((set.train.len(), set.test.len(), set.shape), (8, 2, [2, 3]));
+    // A unit goes against its bias of 9 with probability exp(-9): less than 1 % over all samples.
+    assert_eq!(values(&set.test), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0].repeat(2));
+    assert_eq!(set.files.iter().map(|file| &file.path).collect::<Vec<_>>(), [&model], "its checksum is on record");
+}
+
+#[test]
+fn a_validation_file_takes_the_place_of_split_off_examples() {
+    let folder = Folder::new();
+    let train = folder.write("train", &idx(8, &[7, 3, 5], &images()));
+    let validation = Some(folder.write("validation", &idx(8, &[2, 3, 5], &images()[..30])));
+    let split = Split { validation: Amount::Fraction(0.5), shuffle: false, ..Split::default() };
+    let source = Source::Files(Files { validation, ..training_file(&train) });
+    let set = prepared(&Data { split, ..plain(source) }, DType::F32);
+    let sizes = [set.train.len(), set.validation.unwrap().len(), set.test.len()];
+    assert_eq!((sizes, set.files.len()), ([6, 2, 1], 2));
 }

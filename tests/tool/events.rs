@@ -180,13 +180,13 @@ fn text_and_hyperparameters_are_read_back_with_their_types() {
     assert_eq!((found[1].1.as_str(), &found[1].2), ("config", &LoggedValue::Text("# é\n\n| a | b |".into())));
     assert_eq!(found[2].2, LoggedValue::Other);
     assert_eq!(found[3], (3, "note".into(), LoggedValue::Text("**done**".into())));
-    assert_eq!((found[4].0, &found[4].2), (3, &LoggedValue::End { success: true }));
+    assert_eq!((found[4].0, &found[4].2), (3, &LoggedValue::End(Ended::Finished)));
 }
 
 #[test]
 fn only_a_described_run_that_is_over_has_an_end() {
     for (described, ended, expected) in [
-        (true, Ended::Failed, Some(LoggedValue::End { success: false })),
+        (true, Ended::Failed, Some(LoggedValue::End(Ended::Failed))),
         (true, Ended::Interrupted, None),
         (false, Ended::Finished, None),
     ] {
@@ -197,7 +197,7 @@ fn only_a_described_run_that_is_over_has_an_end() {
         }
         board.finish(ended).unwrap();
         let end =
-            values(board.path()).into_iter().map(|(_, _, value)| value).rfind(|v| matches!(v, LoggedValue::End { .. }));
+            values(board.path()).into_iter().map(|(_, _, value)| value).rfind(|v| matches!(v, LoggedValue::End(_)));
         assert_eq!(end, expected);
     }
 }

@@ -66,7 +66,7 @@ impl Problems {
 
     /// A count that may be 0.
     pub fn limit(&mut self, path: impl Into<String>, count: usize) {
-        let remedy = "set it to a thousand million at most";
+        let remedy = "set it to 1000000000 at most";
         self.require(count <= MOST, path, format!("is {count}, which no machine can do"), remedy);
     }
 
@@ -178,11 +178,11 @@ fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problem
     problems.require(!evaluate.schemes.is_empty(), "evaluate.schemes", "is empty", remedy);
     for (i, one) in evaluate.schemes.iter().enumerate() {
         let path = format!("evaluate.schemes.{i}");
-        let twice = evaluate.schemes.iter().take(i).any(|earlier| earlier.name() == one.name());
+        let twice = evaluate.schemes.iter().take(i).any(|earlier| earlier == one);
         problems.require(!twice, path.clone(), format!("names `{one}` a second time"), "leave one of them out");
         scheme(&path, one, experiment, problems);
     }
-    let visible = super::check_data::visible_units(&experiment.data.source);
+    let visible = experiment.data.source.shape().map(|[height, width]| height.saturating_mul(width));
     log_partition("evaluate.log_partition", &evaluate.log_partition, visible, &experiment.model.hidden, problems);
     let last = &evaluate.final_log_partition;
     log_partition("evaluate.final_log_partition", last, visible, &experiment.model.hidden, problems);

@@ -1,11 +1,11 @@
 //! Checks of the section `[data]`.
 
 use super::check::Problems;
-use super::{Amount, Binarize, Data, Source, Split};
+use super::{Amount, Binarize, Data, Files, Source, Split};
 use std::path::Path;
 
-/// Largest number of bits whose patterns are all made.
-const PATTERN_BITS: usize = 20;
+/// The most values a generated set may have.
+const MOST_VALUES: usize = 1 << 28;
 
 pub fn data(data: &Data, problems: &mut Problems) {
     source(&data.source, problems);
@@ -24,45 +24,57 @@ fn source(source: &Source, problems: &mut Problems) {
             let path = "data.source.bars_and_stripes";
             size(&format!("{path}.height"), *height, problems);
             size(&format!("{path}.width"), *width, problems);
-            patterns(path, *height.max(width), *examples, problems);
+            generated(path, height.saturating_mul(*width), power(*height) + power(*width) - 2, *examples, problems);
         }
         Source::Shifter { bits, examples } => {
-            size("data.source.shifter.bits", *bits, problems);
-            patterns("data.source.shifter", *bits, *examples, problems);
+            let path = "data.source.shifter";
+            size(&format!("{path}.bits"), *bits, problems);
+            generated(path, bits.saturating_mul(2), 3 * power(*bits), *examples, problems);
         }
         Source::ShiftingBar { pixels, bar, examples } => {
             let path = "data.source.shifting_bar";
             size(&format!("{path}.pixels"), *pixels, problems);
             problems.count(format!("{path}.bar"), *bar);
-            let remedy = "make it shorter than the row of pixels";
-            let message = format!("is {bar} pixels, and the row has {pixels}");
+            let remedy = "make it shorter than the ring of pixels";
+            let message = format!("is {bar} pixels, and the ring has {pixels}");
             problems.require(bar < pixels, format!("{path}.bar"), message, remedy);
-            patterns(path, 0, *examples, problems);
+            generated(path, *pixels, *pixels, *examples, problems);
         }
         Source::Samples { model, examples, sweeps } => {
             file("data.source.samples.model", Some(model), problems);
             problems.count("data.source.samples.examples", *examples);
             problems.count("data.source.samples.sweeps", *sweeps);
         }
-        Source::Files { train, test, labels, test_labels, array: _, shape } => {
-            let path = "data.source.files";
-            file(&format!("{path}.train"), Some(train), problems);
-            file(&format!("{path}.test"), test.as_deref(), problems);
-            file(&format!("{path}.labels"), labels.as_deref(), problems);
-            file(&format!("{path}.test_labels"), test_labels.as_deref(), problems);
-            for (axis, size) in shape.iter().flatten().enumerate() {
-                self::size(&format!("{path}.shape.{axis}"), *size, problems);
-            }
-            let missing = test_labels.is_some() && test.is_none();
-            let remedy = "add test = \"…\", or leave test_labels out";
-            problems.require(!missing, format!("{path}.test_labels"), "is given without a test file", remedy);
-        }
+        Source::Files(files) => self::files(files, problems),
     }
 }
 
+fn files(files: &Files, problems: &mut Problems) {
+    let Files { train, validation, test, labels, test_labels, array: _, shape, maximum } = files;
+    let path = |key: &str| format!("data.source.files.{key}");
+    file(&path("train"), Some(train), problems);
+    file(&path("validation"), validation.as_deref(), problems);
+    file(&path("test"), test.as_deref(), problems);
+    file(&path("labels"), labels.as_deref(), problems);
+    file(&path("test_labels"), test_labels.as_deref(), problems);
+    for (axis, pixels) in shape.iter().flatten().enumerate() {
+        size(&path(&format!("shape.{axis}")), *pixels, problems);
+    }
+    if let Some(maximum) = *maximum {
+        let holds = maximum.is_finite() && maximum > 0.0;
+        let remedy = "set it to the value that stands for full intensity, such as 255";
+        problems.require(holds, path("maximum"), format!("is {maximum:?}"), remedy);
+    }
+    let missing = test_labels.is_some() && test.is_none();
+    let remedy = "add test = \"…\", or leave test_labels out";
+    problems.require(!missing, path("test_labels"), "is given without a test file", remedy);
+}
+
 fn file(path: &str, file: Option<&Path>, problems: &mut Problems) {
-    let odd = file.is_some_and(|file| file.as_os_str().is_empty() || file.to_string_lossy().contains(char::is_control));
-    problems.require(!odd, path, "is not the name of a file", "name a file, relative to the current directory");
+    let Some(file) = file else { return };
+    let odd = file.as_os_str().is_empty() || file.to_string_lossy().contains(char::is_control);
+    let remedy = "name a file, relative to the current directory or from the root";
+    problems.require(!odd, path, format!("is {file:?}, which names no file"), remedy);
 }
 
 /// A side of a picture.
@@ -72,16 +84,25 @@ fn size(path: &str, pixels: usize, problems: &mut Problems) {
     problems.require(pixels <= 10_000, path, format!("is {pixels} pixels"), remedy);
 }
 
-/// Random examples, or every pattern once.
-fn patterns(path: &str, bits: usize, examples: Option<usize>, problems: &mut Problems) {
+/// 2^bits, or 2^60 where that is more (on a machine of 64 bits).
+fn power(bits: usize) -> usize {
+    1 << bits.min(usize::BITS as usize - 4)
+}
+
+/// A set of random examples, or of every pattern once, must fit into memory.
+fn generated(path: &str, pixels: usize, patterns: usize, examples: Option<usize>, problems: &mut Problems) {
+    let fits = examples.unwrap_or(patterns).saturating_mul(pixels) <= MOST_VALUES;
     match examples {
-        Some(examples) => problems.count(format!("{path}.examples"), examples),
-        None => problems.require(
-            bits <= PATTERN_BITS,
-            path,
-            format!("has 2^{bits} patterns or more, too many to make every one"),
-            "set examples to how many random ones you want",
-        ),
+        Some(examples) => {
+            let path = format!("{path}.examples");
+            problems.count(path.clone(), examples);
+            let message = format!("is {examples}, of {pixels} pixels each: too many to hold");
+            problems.require(fits, path, message, "ask for fewer, or for smaller ones");
+        }
+        None => {
+            let message = format!("has {patterns} patterns of {pixels} pixels or more, too many to make every one");
+            problems.require(fits, path, message, "set examples to how many random ones you want");
+        }
     }
 }
 
@@ -99,18 +120,7 @@ fn split(split: &Split, problems: &mut Problems) {
     if let (Amount::Fraction(validation), Amount::Fraction(test)) = (split.validation, split.test) {
         let alone = validation >= 1.0 || test >= 1.0;
         let remedy = "make both smaller, so that examples are left to train on";
-        let message = format!("is {validation:?}, and split.test is {test:?}: together everything");
+        let message = format!("is {validation:?} and data.split.test is {test:?}, which together take every example");
         problems.require(alone || validation + test < 1.0, "data.split.validation", message, remedy);
-    }
-}
-
-/// Visible units, where the file alone tells.
-pub fn visible_units(source: &Source) -> Option<usize> {
-    match source {
-        Source::Digits {} => Some(64),
-        Source::BarsAndStripes { height, width, .. } => Some(height.saturating_mul(*width)),
-        Source::ShiftingBar { pixels, .. } => Some(*pixels),
-        Source::Files { shape: Some([height, width]), .. } => Some(height.saturating_mul(*width)),
-        Source::Shifter { .. } | Source::Samples { .. } | Source::Files { shape: None, .. } => None,
     }
 }

@@ -1,5 +1,6 @@
 //! A choice is written as a table with one key, or as that key alone where it needs no settings.
 
+use super::report::NOTE;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -30,11 +31,21 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Choice<T> {
 
     fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
         let table = toml::Table::from_iter([(key(word), toml::Value::Table(toml::Table::new()))]);
-        T::deserialize(table.into_deserializer()).map_err(|error| E::custom(error.message()))
+        T::deserialize(table.into_deserializer()).map_err(|error| E::custom(of_word(word, error.message())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         only(map, |map| T::deserialize(MapAccessDeserializer::new(map)))
+    }
+}
+
+/// What is wrong with a choice written as a word alone.
+fn of_word(word: &str, message: &str) -> String {
+    match message.trim().strip_prefix("missing field ").map(|setting| setting.trim_matches('`')) {
+        Some(setting) => {
+            format!("`{word}` needs its settings{NOTE}write it as a table: {{ {} = {{ {setting} = … }} }}", key(word))
+        }
+        None => message.to_string(),
     }
 }
 

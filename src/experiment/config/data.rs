@@ -24,9 +24,10 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
-    /// The bundled 8x8 handwritten digits, with their own test set.
+    /// The bundled 8x8 handwritten digits (UCI optdigits): 3,823 to train on and 1,797 to test, with their classes.
     Digits {},
-    /// Pictures of full rows or full columns (MacKay 2003, section 43).
+    /// Pictures whose rows, or whose columns, are on or off as a whole: 2^height + 2^width - 2 patterns
+    /// (MacKay 2003, section 43).
     BarsAndStripes {
         /// Pixels from top to bottom.
         height: usize,
@@ -36,15 +37,16 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         examples: Option<usize>,
     },
-    /// A random row of bits, its copy shifted by one, and the direction (Hinton and Sejnowski 1986).
+    /// Two rows of bits: any pattern, and the same shifted cyclically by one left, not at all, or right: 3 · 2^bits
+    /// patterns (after Hinton and Sejnowski 1986).
     Shifter {
-        /// Bits in the row.
+        /// Bits in a row.
         bits: usize,
         /// Random examples; left out = every pattern once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         examples: Option<usize>,
     },
-    /// A bar of lit pixels anywhere on a ring.
+    /// A bar of lit pixels anywhere on a ring: as many patterns as pixels.
     ShiftingBar {
         /// Pixels of the ring.
         pixels: usize,
@@ -65,25 +67,51 @@ pub enum Source {
         sweeps: usize,
     },
     /// Your own files: IDX, .npy, .npz or .amat, gzipped or not.
-    Files {
-        /// Training examples.
-        train: PathBuf,
-        /// Test examples; left out = a part of the training file, see `split.test`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        test: Option<PathBuf>,
-        /// Labels of the training examples.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        labels: Option<PathBuf>,
-        /// Labels of the test examples.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        test_labels: Option<PathBuf>,
-        /// Name of the array inside an .npz file; left out = the only one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        array: Option<String>,
-        /// Height and width of one picture in pixels; left out = as the file says.
-        #[serde(default, deserialize_with = "height_and_width", skip_serializing_if = "Option::is_none")]
-        shape: Option<[usize; 2]>,
-    },
+    Files(Files),
+}
+
+impl Source {
+    /// Height and width of an example in pixels, where the experiment alone tells.
+    pub fn shape(&self) -> Option<[usize; 2]> {
+        match *self {
+            Self::Digits {} => Some([8, 8]),
+            Self::BarsAndStripes { height, width, .. } => Some([height, width]),
+            Self::Shifter { bits, .. } => Some([2, bits]),
+            Self::ShiftingBar { pixels, .. } => Some([1, pixels]),
+            Self::Samples { .. } => None,
+            Self::Files(Files { shape, .. }) => shape,
+        }
+    }
+}
+
+/// The user's own files, one per split.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// Training examples.
+    pub train: PathBuf,
+    /// Validation examples; left out = a part of the training file, see `split.validation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// Test examples; left out = a part of the training file, see `split.test`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// Classes of the training examples, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// Classes of the test examples, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_labels: Option<PathBuf>,
+    /// Name of the array of examples inside every .npz file; left out = the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<String>,
+    /// Height and width of one picture in pixels; left out = as the file says, else a square, else one row.
+    #[serde(default, deserialize_with = "height_and_width", skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[usize; 2]>,
+    /// The value in the files that stands for full intensity; left out = 1 for fractions and for integers 0 and 1, 255
+    /// for larger integers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
 }
 
 fn sample_sweeps() -> usize {
@@ -104,11 +132,11 @@ fn height_and_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 pub enum Binarize {
     /// Left as they are, read as probabilities of the visible units.
     None,
-    /// 1 where the value is greater than this.
+    /// 1 where the value is at least this.
     Threshold(f64),
-    /// Drawn with the value as probability, once, before training.
+    /// 1 with the value as probability, drawn once before training (Salakhutdinov and Murray 2008).
     StochasticOnce,
-    /// Drawn with the value as probability, anew at every presentation.
+    /// 1 with the value as probability: training examples drawn anew at every presentation, the others once.
     StochasticEachTime,
 }
 
@@ -122,14 +150,15 @@ impl Default for Binarize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Split {
-    /// At most so many training examples, after the validation examples are set aside; left out = all.
+    /// At most so many training examples, after the others are set aside; left out = all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
-    /// Training examples set aside to judge while training; none = the test examples judge.
+    /// Training examples set aside to judge while training, where the source has no validation set of its own; with
+    /// neither, the test examples judge.
     pub validation: Amount,
-    /// Examples set aside for the test, only where the source has no test set of its own.
+    /// Training examples set aside for the test, where the source has no test set of its own.
     pub test: Amount,
-    /// Whether the training examples are shuffled before they are split.
+    /// Whether the training examples are put in random order before any are set aside.
     pub shuffle: bool,
 }
 
@@ -149,11 +178,11 @@ pub enum Amount {
 }
 
 impl Amount {
-    /// Examples taken out of `total`, rounded to the nearest.
+    /// Examples to take out of `total`, rounded to the nearest whole number; a count may exceed `total`.
     pub fn of(self, total: usize) -> usize {
         match self {
-            Self::Count(count) => count.min(total),
-            Self::Fraction(fraction) => ((total as f64 * fraction).round() as usize).min(total),
+            Self::Count(count) => count,
+            Self::Fraction(fraction) => (total as f64 * fraction).round() as usize,
         }
     }
 }

@@ -14,7 +14,7 @@ mod training;
 mod word;
 
 pub use check::{Problem, check};
-pub use data::{Amount, Binarize, Data, Source, Split};
+pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
 };

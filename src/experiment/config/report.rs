@@ -71,10 +71,13 @@ pub fn plain(message: &str) -> Vec<String> {
     }
     let mismatch = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
     if mismatch == Some("unit variant, expected newtype variant") {
-        return vec!["this choice needs a value".into(), "write it as a table: { word = value }".into()];
+        return vec!["this choice needs a value".into(), "write it as a table, such as { threshold = 0.5 }".into()];
     }
     if let Some((found, expected)) = mismatch.and_then(|rest| rest.split_once(", expected ")) {
         return vec![format!("expected {}, found {}", everyday(expected), everyday(found))];
+    }
+    if message == "invalid basic string, expected `\"`" {
+        return vec!["the closing quote is missing".into()];
     }
     if ["string values must be quoted", "invalid float", "invalid integer"].iter().any(|bare| message.starts_with(bare))
     {

@@ -1,4 +1,4 @@
-//! The words for inference schemes: parsing, the shortest word, the name for folders and curves.
+//! The words for inference schemes: parsing, and the shortest word for a scheme.
 
 use super::choice;
 use super::report::{self, plain, suggestion};
@@ -94,11 +94,4 @@ fn options<T: Serialize>(settings: &T, defaults: &T) -> String {
         })
         .collect();
     if changed.is_empty() { String::new() } else { format!(":{}", changed.join(",")) }
-}
-
-impl Scheme {
-    /// A unique label of letters, digits, `+`, `-` and `.`, for folders and curves: `mean-field-sweeps-5`.
-    pub fn name(&self) -> String {
-        self.to_string().replace([':', ',', '='], "-")
-    }
 }

@@ -2,12 +2,11 @@
 
 use super::super::{Error, Result};
 use super::array::Pixels;
-use super::files::{fingerprint, hexadecimal};
 use super::prepare::Parts;
 use super::{Examples, FileSum};
 use flate2::read::GzDecoder;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const UNITS: usize = 64;
 /// Values are counts of ink 0..16.
@@ -52,9 +51,9 @@ fn read(bundled: &Bundled) -> Result<(Examples, FileSum)> {
         problem: format!("the digits inside the program are damaged: {problem}"),
         remedy: "build the program again from a clean checkout".into(),
     };
-    let sha256 = hexadecimal(&fingerprint(bundled.bytes));
-    if sha256 != bundled.sha256 {
-        return Err(broken(&format!("SHA-256 is {sha256}, not {}", bundled.sha256)));
+    let sum = FileSum::of(Path::new(bundled.name), bundled.bytes);
+    if sum.sha256 != bundled.sha256 {
+        return Err(broken(&format!("SHA-256 is {}, not {}", sum.sha256, bundled.sha256)));
     }
     let (mut values, mut labels) = (Vec::new(), Vec::new());
     for line in BufReader::new(GzDecoder::new(bundled.bytes)).lines() {
@@ -68,6 +67,5 @@ fn read(bundled: &Bundled) -> Result<(Examples, FileSum)> {
             _ => return Err(broken(&format!("row {} is not 64 numbers 0..16 and a class", labels.len() + 1))),
         }
     }
-    let sum = FileSum { path: PathBuf::from(bundled.name), bytes: bundled.bytes.len() as u64, sha256 };
     Ok((Examples::new(Pixels::Bytes { values, full: FULL }, UNITS).with_labels(Some(labels)), sum))
 }

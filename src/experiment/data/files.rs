@@ -1,131 +1,129 @@
 //! The user's files: opened, recognised by their content, decompressed, and matched with their labels.
 
+use super::super::config::{Binarize, Files};
 use super::super::{Error, Result};
 use super::array::{Array, Fault, Pixels, Read, fault};
-use super::elements::damaged;
+use super::elements::{OUT_OF_RANGE, damaged};
 use super::prepare::{self, Parts};
-use super::{Binarization, Examples, FileSpec, FileSum, Files, Images, idx, npy, text};
+use super::{Examples, FileSum, idx, npy, text};
 use crate::math::{DType, Device, Stream};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How to read one file as one set of examples.
 #[derive(Clone, Debug)]
 pub struct FileOptions {
-    /// The array, if the file is an `.npz`.
+    /// The array, if the file is an `.npz` of several.
     pub array: Option<String>,
-    pub labels: Option<FileSpec>,
     /// Height and width, where the file does not say.
     pub shape: Option<[usize; 2]>,
     /// The value that stands for full intensity, where it is not 1 (floats) or 255 (integers).
     pub maximum: Option<f64>,
-    pub binarization: Binarization,
+    /// How grey values become binary; stochastic binarisation of either kind draws once.
+    pub binarize: Binarize,
+    /// Precision of the tensors the examples are presented in.
     pub dtype: DType,
-    pub device: Device,
 }
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self {
-            array: None,
-            labels: None,
-            shape: None,
-            maximum: None,
-            binarization: Binarization::None,
-            dtype: DType::F32,
-            device: Device::Cpu,
-        }
+        Self { array: None, shape: None, maximum: None, binarize: Binarize::None, dtype: DType::F32 }
     }
 }
 
 /// One file's examples and the record of what was done to them.
 #[derive(Clone, Debug)]
 pub struct LoadedFile {
+    /// The examples, in the order of the file.
     pub examples: Examples,
     /// Height and width of an example.
     pub shape: [usize; 2],
+    /// The files read: the examples, and their labels where there are some.
     pub files: Vec<FileSum>,
+    /// Sentences that say what was done: scaling, a guessed shape, binarisation.
     pub notes: Vec<String>,
 }
 
-/// Reads the file at `path` (IDX, `.npy`, `.npz` or text; compressed or not) as one set of examples.
-///
-/// Stochastic binarisation of either kind draws once, from `stream`.
+/// Reads the file at `path` (IDX, `.npy`, `.npz` or text; compressed or not) as one set of examples, their pixels drawn, if they
+/// are, from `stream`.
 pub fn load_examples(path: &Path, options: &FileOptions, stream: Stream) -> Result<LoadedFile> {
-    let images = FileSpec { path: path.to_path_buf(), array: options.array.clone() };
-    let images = Images { images, labels: options.labels.clone() };
-    let LoadedFile { examples, shape, files, mut notes } = labelled(&images, options.shape, options.maximum)?;
-    let how = match options.binarization {
-        Binarization::StochasticEachTime => Binarization::StochasticOnce,
-        other => other,
-    };
-    let examples = prepare::binarize(examples, how, true, stream.named("binarize"))?;
-    notes.extend(prepare::binarization_note(how));
-    let examples = examples.presented_in(options.dtype, options.device.clone());
-    Ok(LoadedFile { examples, shape, files, notes })
-}
-
-/// Reads all files of a data set and checks that they fit together.
-pub(super) fn parts(spec: &Files) -> Result<Parts> {
-    let train = labelled(&spec.train, spec.shape, spec.maximum)?;
-    let units = train.examples.units();
-    let (mut files, mut notes) = (train.files, train.notes);
-    let mut other = |images: &Option<Images>| -> Result<Option<Examples>> {
-        let Some(images) = images else { return Ok(None) };
-        let set = labelled(images, spec.shape, spec.maximum)?;
-        if set.shape != train.shape {
-            let [[height, width], [train_height, train_width]] = [set.shape, train.shape];
-            return Err(Error::Data {
-                file: images.images.path.clone(),
-                problem: format!(
-                    "its examples have {height} x {width} = {} values, those of {} have {train_height} x {train_width} = {units}",
-                    set.examples.units(),
-                    spec.train.images.path.display()
-                ),
-                remedy: "give files of the same shape".into(),
-            });
-        }
-        files.extend(set.files);
-        notes.extend(set.notes);
-        Ok(Some(set.examples))
-    };
-    let validation = other(&spec.validation)?;
-    let test = other(&spec.test)?;
-    let stem = spec.train.images.path.file_stem().unwrap_or_default().to_string_lossy();
-    let name = stem.split('.').next().unwrap_or_default().to_string();
-    Ok(Parts { name, shape: train.shape, train: train.examples, validation, test, files, notes })
-}
-
-fn labelled(spec: &Images, shape: Option<[usize; 2]>, maximum: Option<f64>) -> Result<LoadedFile> {
+    let FileOptions { array, shape, maximum, binarize, dtype } = options;
     if let Some(maximum) = maximum.filter(|maximum| !(maximum.is_finite() && *maximum > 0.0)) {
         return Err(Error::Refused {
             problem: format!("`maximum` is {maximum}, which cannot be full intensity"),
             remedy: "set it to a number above 0, such as 255".into(),
         });
     }
-    let (array, sum) = open(&spec.images, maximum)?;
-    let file = sum.path.display().to_string();
+    let format = Format { array: array.as_deref(), shape: *shape, maximum: *maximum };
+    let LoadedFile { examples, shape, files, mut notes } = labelled(path, None, format)?;
+    let how = match *binarize {
+        Binarize::StochasticEachTime => Binarize::StochasticOnce,
+        other => other,
+    };
+    let examples = prepare::binarize(examples, how, true, stream.named("binarize"))?;
+    notes.extend(prepare::binarization_note(how));
+    Ok(LoadedFile { examples: examples.presented_in(*dtype, Device::Cpu), shape, files, notes })
+}
+
+/// What files do not say about themselves.
+#[derive(Clone, Copy)]
+struct Format<'a> {
+    array: Option<&'a str>,
+    shape: Option<[usize; 2]>,
+    maximum: Option<f64>,
+}
+
+/// Reads all files of a data set and checks that they fit together.
+pub(super) fn parts(spec: &Files) -> Result<Parts> {
+    let format = Format { array: spec.array.as_deref(), shape: spec.shape, maximum: spec.maximum };
+    let train = labelled(&spec.train, spec.labels.as_deref(), format)?;
+    let units = train.examples.units();
+    let (mut files, mut notes) = (train.files, train.notes);
+    let mut other = |path: &Option<PathBuf>, labels: &Option<PathBuf>| -> Result<Option<Examples>> {
+        let Some(path) = path else { return Ok(None) };
+        let set = labelled(path, labels.as_deref(), format)?;
+        if set.shape != train.shape {
+            let [[height, width], [train_height, train_width]] = [set.shape, train.shape];
+            let problem = format!(
+                "its examples have {height} x {width} = {} values, those of {} have {train_height} x {train_width} = {units}",
+                set.examples.units(),
+                spec.train.display()
+            );
+            return Err(at(path)(Fault { problem, remedy: "give files of the same shape".into() }));
+        }
+        files.extend(set.files);
+        notes.extend(set.notes);
+        Ok(Some(set.examples))
+    };
+    let validation = other(&spec.validation, &None)?;
+    let test = other(&spec.test, &spec.test_labels)?;
+    let stem = spec.train.file_stem().unwrap_or_default().to_string_lossy();
+    let name = stem.split('.').next().unwrap_or_default().to_string();
+    Ok(Parts { name, shape: train.shape, train: train.examples, validation, test, files, notes })
+}
+
+/// Reads a file of examples and, where there is one, their file of labels.
+fn labelled(path: &Path, labels: Option<&Path>, format: Format) -> Result<LoadedFile> {
+    let (array, sum) = open(path, format.array, format.maximum)?;
+    let file = path.display();
     let mut files = vec![sum];
     let mut notes: Vec<String> = array.note.iter().map(|note| format!("{file}: {note}")).collect();
-    let (count, shape, note) = geometry(&array.dims, shape).map_err(at(&spec.images.path))?;
+    let (count, shape, note) = geometry(&array.dims, format.shape).map_err(at(path))?;
     notes.extend(note.map(|note| format!("{file}: {note}")));
-    let mut labels = None;
-    if let Some(spec) = &spec.labels {
-        let (classes, sum) = open_labels(spec)?;
-        if classes.len() != count {
-            let problem = format!("holds {} labels, but {file} holds {count} examples", classes.len());
-            return Err(at(&spec.path)(Fault {
-                problem,
-                remedy: "give the labels that belong to the examples".into(),
-            }));
+    let mut classes = None;
+    if let Some(path) = labels {
+        let (found, sum) = open_labels(path)?;
+        if found.len() != count {
+            let problem = format!("holds {} labels, but {file} holds {count} examples", found.len());
+            return Err(at(path)(Fault { problem, remedy: "give the labels that belong to the examples".into() }));
         }
         files.push(sum);
-        labels = Some(classes);
+        classes = Some(found);
     }
-    let examples = Examples::new(array.pixels, shape[0] * shape[1]).with_labels(labels);
+    let examples = Examples::new(array.pixels, shape[0] * shape[1]).with_labels(classes);
     Ok(LoadedFile { examples, shape, files, notes })
 }
 
@@ -148,14 +146,15 @@ fn geometry(dims: &[usize], shape: Option<[usize; 2]>) -> Read<(usize, [usize; 2
         return fault("holds no examples", "give a file with at least one example of at least one value");
     }
     match (shape, found) {
-        (Some([height, width]), _) if height.checked_mul(width) != Some(units) => {
-            fault(format!("its examples have {units} values, which is not {height} x {width}"), "correct the shape")
-        }
+        (Some([height, width]), _) if height.checked_mul(width) != Some(units) => fault(
+            format!("its examples have {units} values, which is not {height} x {width}"),
+            "set `shape` to the height and width of a picture in the file, or leave it out",
+        ),
         (Some(shape), _) => Ok((count, shape, None)),
         (None, Some(shape)) => Ok((count, shape, None)),
         (None, None) => {
             let note =
-                format!("{units} values are no square, so examples are shown as one row; set the shape to change this");
+                format!("{units} values are no square, so examples are shown as one row; set `shape` to change this");
             Ok((count, [1, units], Some(note)))
         }
     }
@@ -166,18 +165,18 @@ fn square(units: usize) -> Option<[usize; 2]> {
     (side * side == units).then_some([side, side])
 }
 
-fn open_labels(spec: &FileSpec) -> Result<(Vec<u8>, FileSum)> {
+fn open_labels(path: &Path) -> Result<(Vec<u8>, FileSum)> {
     const REMEDY: &str = "labels are whole numbers 0..255, one per example";
     // As integers with a full scale of 255, labels stay the bytes they are.
-    let (Array { dims, pixels, .. }, sum) = open(spec, Some(255.0)).map_err(|error| match error {
-        Error::Data { file, problem, .. } if problem.contains("the value") => {
+    let (Array { dims, pixels, .. }, sum) = open(path, None, Some(255.0)).map_err(|error| match error {
+        Error::Data { file, problem, remedy } if remedy == OUT_OF_RANGE => {
             Error::Data { file, problem, remedy: REMEDY.into() }
         }
         other => other,
     })?;
     match (dims.as_slice(), pixels) {
         ([_] | [_, 1], Pixels::Bytes { values, .. }) => Ok((values, sum)),
-        _ => Err(at(&spec.path)(Fault { problem: "holds no labels".into(), remedy: REMEDY.into() })),
+        _ => Err(at(path)(Fault { problem: "holds no labels".into(), remedy: REMEDY.into() })),
     }
 }
 
@@ -187,8 +186,7 @@ fn at(path: &Path) -> impl Fn(Fault) -> Error {
 }
 
 /// Reads a file of any format.
-fn open(spec: &FileSpec, maximum: Option<f64>) -> Result<(Array, FileSum)> {
-    let path = &spec.path;
+fn open(path: &Path, array: Option<&str>, maximum: Option<f64>) -> Result<(Array, FileSum)> {
     let refused = |problem: &str, remedy: &str| at(path)(Fault { problem: problem.into(), remedy: remedy.into() });
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -206,9 +204,8 @@ fn open(spec: &FileSpec, maximum: Option<f64>) -> Result<(Array, FileSum)> {
     if bytes.is_empty() {
         return Err(refused("is empty", "make or fetch the file again"));
     }
-    let array = recognised(&bytes, spec.array.as_deref(), maximum).map_err(at(path))?;
-    let sum = FileSum { path: path.clone(), bytes: bytes.len() as u64, sha256: hexadecimal(&fingerprint(&bytes)) };
-    Ok((array, sum))
+    let array = recognised(&bytes, array, maximum).map_err(at(path))?;
+    Ok((array, FileSum::of(path, &bytes)))
 }
 
 fn recognised(bytes: &[u8], array: Option<&str>, maximum: Option<f64>) -> Read<Array> {
@@ -216,7 +213,7 @@ fn recognised(bytes: &[u8], array: Option<&str>, maximum: Option<f64>) -> Read<A
         return npy::read_archive(bytes, array, maximum);
     }
     if let Some(array) = array {
-        return fault(format!("is no .npz archive, so it holds no array \"{array}\""), "name no array");
+        return fault(format!("is no .npz archive, so it holds no array \"{array}\""), "leave `array` out");
     }
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut reader = BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes));
@@ -244,11 +241,10 @@ fn decoded(reader: &mut dyn BufRead, maximum: Option<f64>, subject: &str) -> Rea
     }
 }
 
-/// SHA-256.
-pub(super) fn fingerprint(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+impl FileSum {
+    /// Of a file with this content.
+    pub(super) fn of(path: &Path, bytes: &[u8]) -> Self {
+        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { path: path.to_path_buf(), bytes: bytes.len() as u64, sha256 }
+    }
 }

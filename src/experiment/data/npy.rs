@@ -34,12 +34,15 @@ pub(super) fn read_archive(bytes: &[u8], name: Option<&str>, declared: Option<f6
         (None, _) => {
             return fault(
                 format!("the archive holds several arrays: {listed}"),
-                format!("name one of them with `array = \"{}\"`", names.first().unwrap_or(&"")),
+                "name the one with the examples as `array`, or save every array in a file of its own",
             );
         }
         (Some(name), names) if names.contains(&name) => name,
         (Some(name), _) => {
-            return fault(format!("the archive holds no array \"{name}\""), format!("it holds: {listed}"));
+            return fault(
+                format!("the archive holds no array \"{name}\""),
+                format!("name one that it holds: {listed}"),
+            );
         }
     };
     let member = if members.iter().any(|member| member == wanted) { wanted.into() } else { format!("{wanted}.npy") };

@@ -1,34 +1,25 @@
 //! Generated sets: every pattern once, small enough to know exactly what a model should learn, or random draws of any number.
 
-use super::super::{Error, Result};
 use super::array::Pixels;
 use super::prepare::Parts;
 use super::{Examples, grouped};
 use crate::math::Stream;
 use rand::RngExt;
 
-/// The most values a generated set may have.
-const MOST_VALUES: usize = 1 << 28;
-/// Patterns of up to this many free bits are enumerated.
-const MOST_BITS: usize = 20;
-
 /// Images of whole rows (stripes) or whole columns (bars), all-off and all-on once: 2^height + 2^width - 2 patterns.
 ///
 /// With `draws`, that many examples, every pattern with equal probability.
-pub(super) fn bars_and_stripes(height: usize, width: usize, draws: Option<usize>, stream: Stream) -> Result<Parts> {
+pub(super) fn bars_and_stripes(height: usize, width: usize, draws: Option<usize>, stream: Stream) -> Parts {
     let name = format!("bars and stripes {height} x {width}");
-    let units = height.checked_mul(width).unwrap_or(0);
+    let units = height * width;
     let stripes = |rows: Vec<bool>| (0..units).map(move |unit| u8::from(rows[unit / width]));
     let bars = |columns: Vec<bool>| (0..units).map(move |unit| u8::from(columns[unit % width]));
     let Some(draws) = draws else {
-        let bits = height.max(width);
-        affordable(&name, bits, (1 << bits.min(MOST_BITS)) * 2, units)?;
         let all_stripes = (0..1usize << height).flat_map(|mask| stripes(bits_of(mask, height)));
         // The first and the last bars would be the all-off and all-on images, which the stripes have already.
         let all_bars = (1..(1usize << width) - 1).flat_map(|mask| bars(bits_of(mask, width)));
-        return Ok(every_pattern(name, [height, width], all_stripes.chain(all_bars).collect()));
+        return every_pattern(name, [height, width], all_stripes.chain(all_bars).collect());
     };
-    affordable(&name, 0, draws, units)?;
     let mut random = stream.generator();
     let chance_of_stripes = 1.0 / (1.0 + (width as f64 - height as f64).exp2());
     let mut values = Vec::with_capacity(draws * units);
@@ -44,13 +35,13 @@ pub(super) fn bars_and_stripes(height: usize, width: usize, draws: Option<usize>
             }
         }
     }
-    Ok(random_examples(name, [height, width], values))
+    random_examples(name, [height, width], values)
 }
 
 /// Two rows of `bits`: any pattern, and the same shifted by one left, not at all, or right (cyclically): 3 · 2^bits rows.
 ///
 /// With `draws`, that many examples of a random pattern and a random shift (Hinton and Sejnowski 1986).
-pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Result<Parts> {
+pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Parts {
     let name = format!("shifter of {bits} bits");
     let shifts = [1, 0, bits.saturating_sub(1)];
     let rows = |first: Vec<bool>, ahead: usize| -> Vec<u8> {
@@ -58,38 +49,29 @@ pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Resu
         first.iter().copied().chain(second).map(u8::from).collect()
     };
     let Some(draws) = draws else {
-        affordable(&name, bits, 3 << bits.min(MOST_BITS), 2 * bits)?;
         let patterns = (0..1usize << bits).map(|mask| bits_of(mask, bits));
         let values = patterns.flat_map(|first| shifts.map(|ahead| rows(first.clone(), ahead))).flatten().collect();
-        return Ok(every_pattern(name, [2, bits], values));
+        return every_pattern(name, [2, bits], values);
     };
-    affordable(&name, 0, draws, bits.saturating_mul(2))?;
     let mut random = stream.generator();
     let mut draw = || {
         let first = (0..bits).map(|_| random.random()).collect();
         rows(first, shifts[random.random_range(0..shifts.len())])
     };
     let values = (0..draws).flat_map(|_| draw()).collect();
-    Ok(random_examples(name, [2, bits], values))
+    random_examples(name, [2, bits], values)
 }
 
 /// A bar of `bar` pixels at each of the `pixels` positions of a ring; with `draws`, at that many random positions.
-pub(super) fn shifting_bar(pixels: usize, bar: usize, draws: Option<usize>, stream: Stream) -> Result<Parts> {
+pub(super) fn shifting_bar(pixels: usize, bar: usize, draws: Option<usize>, stream: Stream) -> Parts {
     let name = format!("shifting bar of {bar} in {pixels} pixels");
-    if bar == 0 || bar >= pixels {
-        return refused(
-            format!("{name}: the bar leaves nothing to learn"),
-            "give the bar at least 1 pixel and fewer than the ring",
-        );
-    }
-    affordable(&name, 0, draws.unwrap_or(pixels), pixels)?;
     let at = |position: usize| (0..pixels).map(move |pixel| u8::from((pixel + pixels - position) % pixels < bar));
     let Some(draws) = draws else {
-        return Ok(every_pattern(name, [1, pixels], (0..pixels).flat_map(at).collect()));
+        return every_pattern(name, [1, pixels], (0..pixels).flat_map(at).collect());
     };
     let mut random = stream.generator();
     let values = (0..draws).flat_map(|_| at(random.random_range(0..pixels))).collect();
-    Ok(random_examples(name, [1, pixels], values))
+    random_examples(name, [1, pixels], values)
 }
 
 fn bits_of(mask: usize, count: usize) -> Vec<bool> {
@@ -108,27 +90,4 @@ fn random_examples(name: String, shape: [usize; 2], values: Vec<u8>) -> Parts {
     let examples = Examples::new(Pixels::binary(values), shape[0] * shape[1]);
     let notes = vec![format!("{name}: {} examples were drawn at random", grouped(examples.len()))];
     Parts { name, shape, train: examples, validation: None, test: None, files: Vec::new(), notes }
-}
-
-fn affordable(name: &str, bits: usize, examples: usize, units: usize) -> Result<()> {
-    if units == 0 || examples == 0 {
-        return refused(format!("{name}: that makes no examples of at least one pixel"), "make every size at least 1");
-    }
-    if bits > MOST_BITS {
-        return refused(
-            format!("{name}: more than 2^{MOST_BITS} patterns are too many to make every one"),
-            "choose a smaller size, or ask for a number of random examples",
-        );
-    }
-    match examples.checked_mul(units) {
-        Some(values) if values <= MOST_VALUES => Ok(()),
-        _ => refused(
-            format!("{name}: {} examples of {} pixels are too many", grouped(examples), grouped(units)),
-            "ask for fewer examples or a smaller size",
-        ),
-    }
-}
-
-fn refused<T>(problem: String, remedy: &str) -> Result<T> {
-    Err(Error::Refused { problem, remedy: remedy.into() })
 }

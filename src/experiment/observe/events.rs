@@ -1,7 +1,7 @@
 //! Reads TensorBoard event files back, checksums verified.
 
-use super::Hyperparameter;
 use super::messages::{END_TAG, START_TAG};
+use super::{Ended, Hyperparameter};
 use crate::experiment::{Error, Result};
 use protobuf::well_known_types::Value_oneof_kind;
 use protobuf::{Message, ProtobufError};
@@ -27,7 +27,9 @@ pub struct Events {
 pub struct Event {
     /// Seconds since 1970.
     pub wall_time: f64,
+    /// Updates made; of a session's start, the first step the session may write.
     pub step: i64,
+    /// Its content.
     pub logged: Logged,
 }
 
@@ -47,19 +49,25 @@ pub enum Logged {
 /// A value as it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LoggedValue {
+    /// A point of a curve, read from single precision.
     Scalar(f64),
+    /// Buckets from left to right; each begins where the one before it ends.
     Histogram(Vec<Bucket>),
+    /// A picture.
     Image {
+        /// Pixels per line.
         width: usize,
+        /// Lines.
         height: usize,
+        /// The picture as a PNG file.
         png: Vec<u8>,
     },
+    /// Markdown.
     Text(String),
+    /// The settings of the run, by their dotted paths.
     Hyperparameters(BTreeMap<String, Hyperparameter>),
-    /// The run is over: did it succeed?
-    End {
-        success: bool,
-    },
+    /// The run is over, finished or failed.
+    End(Ended),
     /// Something this reader does not decode.
     Other,
 }
@@ -67,8 +75,11 @@ pub enum LoggedValue {
 /// One bar of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
+    /// Smallest value counted.
     pub left: f64,
+    /// Where the next bucket begins; the last one counts this value too.
     pub right: f64,
+    /// How many values lie between.
     pub count: f64,
 }
 
@@ -171,7 +182,8 @@ fn session(content: &[u8]) -> std::result::Result<LoggedValue, ProtobufError> {
             start.hparams.into_iter().filter_map(|(name, value)| Some((name, hyperparameter(value.kind?)?))).collect(),
         ),
         Some(HParamsPluginData_oneof_data::session_end_info(end)) => {
-            LoggedValue::End { success: end.status == tensorboard_proto::api::Status::STATUS_SUCCESS }
+            let success = end.status == tensorboard_proto::api::Status::STATUS_SUCCESS;
+            LoggedValue::End(if success { Ended::Finished } else { Ended::Failed })
         }
         _ => LoggedValue::Other,
     })

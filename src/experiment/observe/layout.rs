@@ -1,29 +1,38 @@
 //! TensorBoard's page of combined charts ("Custom Scalars").
 
-/// A titled group of charts.
+/// A group of charts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Section {
+    /// What stands above the group.
     pub title: String,
+    /// From left to right and top to bottom.
     pub charts: Vec<Chart>,
 }
 
 /// One chart; it is drawn for every selected run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Chart {
-    /// Lines of all scalars whose whole name matches one of these regular expressions.
-    Lines { title: String, tags: Vec<String> },
-    /// One scalar with a shaded band between two others: an estimate and its error.
-    Band { title: String, value: String, lower: String, upper: String },
+pub struct Chart {
+    pub(super) title: String,
+    pub(super) curves: Curves,
+}
+
+/// What a chart draws, by the tags of scalars.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Curves {
+    Lines(Vec<String>),
+    Band { value: String, lower: String, upper: String },
 }
 
 impl Chart {
-    /// A chart of lines.
+    /// Lines of all scalars whose whole tag matches one of these regular expressions.
     pub fn lines(title: &str, tags: &[&str]) -> Self {
-        Self::Lines { title: title.into(), tags: tags.iter().map(|tag| (*tag).into()).collect() }
+        let tags = tags.iter().map(|tag| (*tag).into()).collect();
+        Self { title: title.into(), curves: Curves::Lines(tags) }
     }
 
-    /// A chart of an estimate between its bounds.
+    /// One scalar with a shaded band between two others: an estimate and its error.
     pub fn band(title: &str, value: &str, lower: &str, upper: &str) -> Self {
-        Self::Band { title: title.into(), value: value.into(), lower: lower.into(), upper: upper.into() }
+        let curves = Curves::Band { value: value.into(), lower: lower.into(), upper: upper.into() };
+        Self { title: title.into(), curves }
     }
 }

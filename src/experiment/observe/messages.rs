@@ -1,5 +1,6 @@
 //! What TensorBoard calls things: our values as its protocol buffers.
 
+use super::layout::Curves;
 use super::{Chart, Hyperparameter, Image, Section, Value};
 use crate::experiment::{Error, Result};
 use protobuf::well_known_types::Value as ProtoValue;
@@ -131,21 +132,20 @@ pub(super) fn layout(sections: &[Section]) -> Result<Summary_Value> {
 
 fn chart(chart: &Chart) -> ProtoChart {
     let mut message = ProtoChart::new();
-    match chart {
-        Chart::Lines { title, tags } => {
+    message.set_title(chart.title.clone());
+    match &chart.curves {
+        Curves::Lines(tags) => {
             let mut content = MultilineChartContent::new();
             content.set_tag(tags.clone().into());
-            message.set_title(title.clone());
             message.set_multiline(content);
         }
-        Chart::Band { title, value, lower, upper } => {
+        Curves::Band { value, lower, upper } => {
             let mut series = MarginChartContent_Series::new();
             series.set_value(value.clone());
             series.set_lower(lower.clone());
             series.set_upper(upper.clone());
             let mut content = MarginChartContent::new();
             content.set_series(vec![series].into());
-            message.set_title(title.clone());
             message.set_margin(content);
         }
     }

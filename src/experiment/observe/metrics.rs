@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 /// One line of the archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
+    /// Updates made when it was measured, over all stages of the run.
     pub step: u64,
+    /// What was measured and in which unit, such as `train/elbo_nats_mean`.
     pub tag: String,
     /// Written as a number, or as "NaN", "inf" or "-inf", which JSON has no numbers for.
     #[serde(serialize_with = "write_number", deserialize_with = "read_number")]

@@ -34,17 +34,21 @@ pub enum Value {
     Text(String),
 }
 
-/// A value and its name, such as `train/elbo_nats_mean`.
+/// A value and its name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
+    /// Names what was measured, and the unit: `train/elbo_nats_mean`.
     pub tag: String,
+    /// What was measured.
     pub value: Value,
 }
 
 /// Everything measured at one step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
+    /// Updates made so far, over all stages of the run.
     pub step: u64,
+    /// In the order of measuring.
     pub entries: Vec<Entry>,
 }
 

@@ -12,8 +12,11 @@ use tensorboard_proto::api::Status;
 /// A setting as the HParams table shows it, sorts it and filters by it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Hyperparameter {
+    /// Filtered by a range.
     Number(f64),
+    /// Filtered by a pattern.
     Word(String),
+    /// Filtered by a tick.
     Switch(bool),
 }
 

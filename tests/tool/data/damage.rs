@@ -1,7 +1,9 @@
 //! Bad data files: each is refused with the file, the place, what was found and what helps; none brings the program down.
 
 use super::files::*;
-use dbm::experiment::data::{FileOptions, FileSpec, Files, Images, Preparation, Source, load, load_examples};
+use candle_core::{DType, Device};
+use dbm::experiment::config::{Amount, Data, Files, Source, Split};
+use dbm::experiment::data::{FileOptions, load, load_examples};
 use rand::RngExt;
 use std::fmt::Write;
 use std::path::Path;
@@ -94,7 +96,7 @@ fn damaged_idx_files_name_the_bytes() {
     ink.idx: the value 17 is above 16 (example 2, byte offset 33)
       help: intensities run from 0 to 1: scale the values, or set `maximum` to the value of full intensity
     shape.idx: its examples have 15 values, which is not 4 x 4
-      help: correct the shape
+      help: set `shape` to the height and width of a picture in the file, or leave it out
     "#);
 }
 
@@ -170,11 +172,11 @@ fn damaged_numpy_files_are_named() {
     nan.npy: the value is NaN, not a finite number (example 1, byte offset 78)
       help: intensities run from 0 to 1: scale the values, or set `maximum` to the value of full intensity
     several.npz: the archive holds several arrays: x_test, x_train
-      help: name one of them with `array = "x_test"`
+      help: name the one with the examples as `array`, or save every array in a file of its own
     absent.npz: the archive holds no array "x"
-      help: it holds: x_test, x_train
+      help: name one that it holds: x_test, x_train
     alone.npy: is no .npz archive, so it holds no array "x"
-      help: name no array
+      help: leave `array` out
     inside.npz: array "x": the header promises 105 bytes of values (7 x 3 x 5) from offset 73, but the file has only 77 of them and ends at offset 150
       help: the file is cut off: make or fetch it again
     truncated.npz: begins like a .npz file but is no readable zip archive (invalid Zip archive: Could not find EOCD)
@@ -214,22 +216,28 @@ fn bad_text_names_line_and_value() {
 fn files_that_do_not_belong_together_are_named() {
     let folder = Folder::new();
     let train = folder.write("train.idx", &valid());
-    let spec = |path: &Path| FileSpec { path: path.to_path_buf(), array: None };
-    let refuse = |files: Files| {
-        let source = Source::Files(Box::new(files));
-        shown(load(&source, &Preparation::default(), stream()).err().unwrap(), &folder)
-    };
+    let refuse = |data: Data| shown(load(&data, DType::F32, &Device::Cpu, stream()).err().unwrap(), &folder);
+    let refuse_files = |files: Files| refuse(plain(Source::Files(files)));
     let labelled = |name: &str, bytes: &[u8]| {
-        let labels = Some(spec(&folder.write(name, bytes)));
-        refuse(Files { train: Images { labels, ..only(&train) }, ..Files::default() })
+        refuse_files(Files { labels: Some(folder.write(name, bytes)), ..training_file(&train) })
     };
     let mut table = String::new();
     table += &labelled("few-labels.idx", &idx(8, &[6], &[1; 6]));
     table += &labelled("large-label.idx", &idx(0x0b, &[7], &[1; 14]));
     table += &labelled("real-labels.amat", b"0.5\n1\n2\n3\n4\n5\n6\n");
-    let test = Some(only(&folder.write("test.idx", &idx(8, &[7, 5, 3], &images()))));
-    table += &refuse(Files { test, ..training_file(&train) });
-    table += &refuse(Files { maximum: Some(0.0), ..training_file(&train) });
+    let several = npz(&[("x", npy("|u1", "False", "(7,)", &[1; 7])), ("y", npy("|u1", "False", "(7,)", &[1; 7]))]);
+    table += &labelled("several-labels.npz", &several);
+    let test = Some(folder.write("test.idx", &idx(8, &[7, 5, 3], &images())));
+    table += &refuse_files(Files { test, ..training_file(&train) });
+    let split = |validation, test| {
+        let split = Split { validation, test, ..Split::default() };
+        refuse(Data { split, ..plain(Source::Files(training_file(&train))) })
+    };
+    table += &split(Amount::Count(0), Amount::Count(0));
+    table += &split(Amount::Count(5), Amount::Count(2));
+    table += &split(Amount::Count(500), Amount::Fraction(0.5));
+    let maximum = FileOptions { maximum: Some(0.0), ..FileOptions::default() };
+    table += &shown(load_examples(&train, &maximum, stream()).err().unwrap(), &folder);
     insta::assert_snapshot!(table, @r#"
     few-labels.idx: holds 6 labels, but train.idx holds 7 examples
       help: give the labels that belong to the examples
@@ -237,8 +245,16 @@ fn files_that_do_not_belong_together_are_named() {
       help: labels are whole numbers 0..255, one per example
     real-labels.amat: holds no labels
       help: labels are whole numbers 0..255, one per example
+    several-labels.npz: the archive holds several arrays: x, y
+      help: name the one with the examples as `array`, or save every array in a file of its own
     test.idx: its examples have 5 x 3 = 15 values, those of train.idx have 3 x 5 = 15
       help: give files of the same shape
+    train: there is no test set, and none is split off
+      help: set data.split.test, such as 0.2
+    train: of 7 examples, 2 for testing and 5 for validation leave none to train on
+      help: set data.split.test or data.split.validation lower
+    train: of 7 examples, 4 for testing and 500 for validation leave none to train on
+      help: set data.split.test or data.split.validation lower
     `maximum` is 0, which cannot be full intensity
       help: set it to a number above 0, such as 255
     "#);

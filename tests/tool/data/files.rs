@@ -2,7 +2,8 @@
 
 use candle_core::DType;
 use dbm::experiment::Error;
-use dbm::experiment::data::{Examples, FileOptions, FileSpec, Files, Images, LoadedFile, load_examples};
+use dbm::experiment::config::{Binarize, Data, Files, Source, Split};
+use dbm::experiment::data::{Examples, FileOptions, LoadedFile, load_examples};
 use dbm::math::{Stream, host};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
@@ -90,10 +91,11 @@ pub fn values(examples: &Examples) -> Vec<f64> {
     host(&examples.all(stream()).unwrap()).unwrap()
 }
 
-pub fn only(path: &Path) -> Images {
-    Images { images: FileSpec { path: path.to_path_buf(), array: None }, labels: None }
+pub fn training_file(path: &Path) -> Files {
+    Files { train: path.to_path_buf(), ..Files::default() }
 }
 
-pub fn training_file(path: &Path) -> Files {
-    Files { train: only(path), ..Files::default() }
+/// Examples as they are: grey, in order, the last fifth of them the test set where the source has none.
+pub fn plain(source: Source) -> Data {
+    Data { source, binarize: Binarize::None, split: Split { shuffle: false, ..Split::default() } }
 }

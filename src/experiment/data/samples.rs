@@ -1,0 +1,76 @@
+//! Gibbs samples of a model as examples.
+
+use super::super::config::{self, Source};
+use super::super::{Error, Result, RunFolder, model_file, pictures};
+use super::array::Pixels;
+use super::prepare::Parts;
+use super::{Examples, FileSum, grouped};
+use crate::learning::Chains;
+use crate::math::{DType, Device, Stream, Tensor, host};
+use crate::models::{Conditionals, Dbm};
+use std::path::{Path, PathBuf};
+
+/// Models trained on samples of models trained on samples …: where the search for a shape gives up.
+const GENERATIONS: usize = 16;
+
+/// Samples of the model at `path`, one chain each.
+pub(super) fn parts(
+    path: &Path,
+    count: usize,
+    sweeps: usize,
+    dtype: DType,
+    device: &Device,
+    stream: Stream,
+) -> Result<Parts> {
+    let file = model_file::locate(path)?;
+    let dbm = model_file::read(&file, Some(dtype), device)?.dbm;
+    let (visible, _) = sample(&dbm, count, sweeps, stream)?;
+    let units = visible.dim(1)?;
+    let pixels = Pixels::from_unit_values(&host(&visible)?).ok_or_else(|| Error::Model {
+        path: file.clone(),
+        problem: "its samples are not all between 0 and 1".into(),
+        remedy: "take a model whose parameters are finite numbers".into(),
+    })?;
+    let name = format!("samples of {}", path.display());
+    let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+    let note = format!("{name}: {} chains of {sweeps} Gibbs sweeps, from starts drawn at random", grouped(count));
+    Ok(Parts {
+        name,
+        shape: shape_of(&file, units),
+        train: Examples::new(pixels, units),
+        validation: None,
+        test: None,
+        files: vec![FileSum::of(&file, &bytes)],
+        notes: vec![note],
+    })
+}
+
+/// Visible states, and their probabilities given the layer above, `[count, visible]`: one Gibbs chain per sample, from a start
+/// drawn from the biases.
+pub fn sample(dbm: &Dbm, count: usize, sweeps: usize, stream: Stream) -> Result<(Tensor, Tensor)> {
+    let chains = Chains::from_biases(dbm, count, stream.named("first states"))?;
+    let (chains, _) = chains.advance(dbm, sweeps, stream.named("sweeps"))?;
+    let input = dbm.free()?.input(chains.states(), 0)?;
+    Ok((chains.states()[0].clone(), dbm.units()[0].mean(&input)?))
+}
+
+/// Height and width of what a model was trained on, where it lies in a run folder that tells, else the squarest rectangle of
+/// so many `units`.
+pub fn shape_of(model_file: &Path, units: usize) -> [usize; 2] {
+    let shape = trained_on(model_file.to_path_buf(), GENERATIONS);
+    shape
+        .filter(|[height, width]| height.checked_mul(*width) == Some(units))
+        .unwrap_or_else(|| pictures::rectangle(units))
+}
+
+fn trained_on(file: PathBuf, generations: usize) -> Option<[usize; 2]> {
+    let run = RunFolder::open(file.parent()?.parent()?).ok()?;
+    let data = config::load(&run.config(), &[]).ok()?.experiment.data;
+    match &data.source {
+        Source::Samples { model, .. } if generations > 0 => {
+            trained_on(model_file::locate(model).ok()?, generations - 1)
+        }
+        source @ Source::Files(files) => source.shape().or_else(|| Some(super::files::parts(files).ok()?.shape)),
+        source => source.shape(),
+    }
+}
