@@ -32,19 +32,19 @@ pub struct Eval {
     #[arg(long, value_name = "METHOD", value_parser = ["exact", "ais"])]
     log_partition: Option<String>,
     /// Temperatures of annealed importance sampling.
-    #[arg(long, value_name = "N", default_value_t = Ais::default().temperatures)]
+    #[arg(long, value_name = "N", default_value_t = Ais::default().temperatures, value_parser = positive, requires = "log_partition")]
     temperatures: usize,
     /// Chains of annealed importance sampling.
-    #[arg(long, value_name = "N", default_value_t = Ais::default().chains)]
+    #[arg(long, value_name = "N", default_value_t = Ais::default().chains, value_parser = positive, requires = "log_partition")]
     chains: usize,
     /// Most bits an exact log Z may enumerate.
-    #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits)]
+    #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits, requires = "log_partition")]
     max_bits: usize,
     /// How grey values of FILE become binary: none, threshold (at 0.5) or stochastic (drawn once).
     #[arg(long, value_name = "HOW", default_value = "none", value_parser = ["none", "threshold", "stochastic"])]
     binarize: String,
     /// Only the first N examples.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     examples: Option<usize>,
     /// Precision; the default is that of the file.
     #[arg(long, value_parser = ["f32", "f64"])]
@@ -58,6 +58,10 @@ pub struct Eval {
     /// Print as JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn positive(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number, 1 or more".to_string())
 }
 
 /// Examples to judge on.
@@ -90,7 +94,7 @@ impl Eval {
     fn schemes(&self) -> Result<Option<Vec<(String, Scheme)>>> {
         let parse = |word: &String| match word.parse::<Scheme>() {
             Ok(scheme) => Ok((word.clone(), scheme)),
-            Err(problem) => Err(Error::Experiment { report: format!("--scheme {word}: {problem}") }),
+            Err(problem) => Err(Error::Experiment { report: format!("--{problem}") }),
         };
         let schemes = self.schemes.iter().map(parse).collect::<Result<Vec<_>>>()?;
         Ok((!schemes.is_empty()).then_some(schemes))
@@ -118,7 +122,7 @@ impl Eval {
                 remedy: "give the data the model was trained on".into(),
             });
         }
-        let visible = all.narrow(0, 0, self.examples.unwrap_or(count).clamp(1, count))?;
+        let visible = all.narrow(0, 0, self.examples.unwrap_or(count).min(count))?;
         Ok(Examples { name, visible, means })
     }
 
@@ -140,6 +144,8 @@ impl Eval {
 
     /// The test examples of the run that the model file lies in.
     fn from_run(&self, model: &ModelFile, file: &Path) -> Result<(String, Tensor, Vec<f64>)> {
+        // Absolute, so that a bare file name has its folders too.
+        let file = std::path::absolute(file).map_err(Error::io("find", file))?;
         let run = file.parent().and_then(Path::parent).map(RunFolder::open);
         let Some(Ok(run)) = run else {
             return Err(Error::Model {
