@@ -1,7 +1,9 @@
 //! `dbm eval`.
 
 use super::{print, print_json, table};
-use crate::experiment::config::{Ais, Binarize, ExactPartition, LogPartition, Scheme, load};
+use crate::experiment::config::{
+    Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, load,
+};
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Request, judge};
 use crate::experiment::model_file::{self, ModelFile};
@@ -53,7 +55,7 @@ pub struct Eval {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Give the values of every example too (with --json).
-    #[arg(long)]
+    #[arg(long, requires = "json")]
     per_example: bool,
     /// Print as JSON.
     #[arg(long)]
@@ -77,6 +79,7 @@ impl Eval {
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
         let file = model_file::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &Device::Cpu)?;
+        sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
         let examples = self.examples(&model, &file)?;
         let request = Request {
             data: &examples.name,
@@ -160,6 +163,23 @@ impl Eval {
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
         Ok((dataset.name, visible, dataset.train.mean()))
     }
+}
+
+/// Options of schemes must make sense here as they must in an experiment file.
+fn sensible(schemes: &[(String, Scheme)], dtype: DType) -> Result<()> {
+    // How large a model exact inference may have is asked where the model is at hand.
+    let mut experiment = Experiment::new("eval", Source::Digits {}, vec![1]);
+    experiment.dtype = setup::dtype_word(dtype);
+    experiment.train = Some(Train::default());
+    for (word, scheme) in schemes {
+        experiment.evaluate.schemes = vec![scheme.clone()];
+        if let Some(problem) = check(&experiment).first() {
+            let option = problem.path.rsplit('.').next().unwrap_or_default().replace('_', "-");
+            let report = format!("--scheme `{word}`: {option} {}\n  = {}", problem.message, problem.remedy);
+            return Err(Error::Experiment { report });
+        }
+    }
+    Ok(())
 }
 
 /// Without a word from the user: mean field, and the network where there is one.

@@ -5,6 +5,7 @@ use super::config::{Experiment, Loaded, VisibleBias, load, resolved};
 use super::data::Dataset;
 use super::driver::{Driver, TRAINER_PREFIX};
 use super::judge::judge;
+use super::model_file::plain;
 use super::observe::{Ended, Progress, Verbosity};
 use super::results::Results;
 use super::stages::{JointTrainer, Stage, StageKind, joint, pretraining, stages};
@@ -247,7 +248,7 @@ impl Phase {
         };
         restored.map_err(|error| Error::Model {
             path: checkpoint.path,
-            problem: Error::from(error).to_string(),
+            problem: plain(error),
             remedy: "the checkpoint belongs to another experiment; start a new run".into(),
         })
     }

@@ -13,9 +13,10 @@ fn binary_rows(count: usize, units: usize) -> Vec<Vec<f64>> {
     (0..count).map(|_| (0..units).map(|_| if draw() > 0.0 { 1.0 } else { 0.0 }).collect()).collect()
 }
 
+/// Probabilities, no finer than `f32`, which is what the program keeps of grey values.
 fn grey_rows(count: usize, units: usize) -> Vec<Vec<f64>> {
     let mut draw = scatter(98);
-    (0..count).map(|_| (0..units).map(|_| (draw() + 1.0) / 2.0).collect()).collect()
+    (0..count).map(|_| (0..units).map(|_| f64::from(((draw() + 1.0) / 2.0) as f32)).collect()).collect()
 }
 
 /// An .npy file of 64-bit numbers.

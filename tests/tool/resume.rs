@@ -70,7 +70,7 @@ fn survives_a_kill(changes: &str, step: u64) {
 /// What TensorBoard draws: files in order, a session's start voids what older files hold from its step on.
 fn curves_are_single(run: &RunDir) {
     let mut folders: BTreeSet<_> = BTreeSet::new();
-    run.event_files().iter().for_each(|file| drop(folders.insert(file.parent().unwrap().to_path_buf())));
+    folders.extend(run.event_files().iter().map(|file| file.parent().unwrap().to_path_buf()));
     for folder in folders {
         let mut curve: Vec<(i64, String)> = Vec::new();
         for file in run.event_files().into_iter().filter(|file| file.parent() == Some(&folder)) {
