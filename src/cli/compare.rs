@@ -25,6 +25,9 @@ struct Side {
     /// Settings in which the runs differ.
     settings: BTreeMap<String, toml::Value>,
     results: Results,
+    /// Checksums of the data files.
+    #[serde(skip)]
+    files: Vec<String>,
 }
 
 impl Compare {
@@ -49,6 +52,7 @@ fn side(path: &PathBuf) -> Result<Side> {
         run: run.name(),
         settings: summary(&load(&run.config(), &[])?.experiment).into_iter().collect(),
         results: run.read_json(&run.results())?,
+        files: run.provenance()?.data.into_iter().map(|file| file.sha256).collect(),
     })
 }
 
@@ -59,6 +63,7 @@ fn refuse_different_data(sides: &[Side]) -> Result<()> {
         (
             side.results.examples,
             side.results.data.clone(),
+            side.files.clone(),
             data.map(|(p, v)| (p.clone(), v.clone())).collect::<Vec<_>>(),
         )
     };
@@ -108,7 +113,8 @@ fn text(sides: &[Side]) -> String {
         });
         std::iter::once(format!("ELBO by {name}")).chain(cells).collect()
     }));
-    let differing = table::table(&head, settings.collect());
+    let settings: Vec<Vec<String>> = settings.collect();
+    let differing = if settings.is_empty() { "none".into() } else { table::table(&head, settings) };
     let first = &sides[0].results;
     format!(
         "settings that differ\n{differing}\n\nmean over {} examples of {}, nats; a higher ELBO is better\n{}",

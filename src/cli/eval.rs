@@ -1,7 +1,9 @@
 //! `dbm eval`.
 
 use super::{print, print_json, table};
-use crate::experiment::config::{Ais, Binarize, ExactPartition, LogPartition, Scheme, load};
+use crate::experiment::config::{
+    Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, load,
+};
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Request, judge};
 use crate::experiment::model_file::{self, ModelFile};
@@ -32,19 +34,19 @@ pub struct Eval {
     #[arg(long, value_name = "METHOD", value_parser = ["exact", "ais"])]
     log_partition: Option<String>,
     /// Temperatures of annealed importance sampling.
-    #[arg(long, value_name = "N", default_value_t = Ais::default().temperatures)]
+    #[arg(long, value_name = "N", default_value_t = Ais::default().temperatures, value_parser = positive, requires = "log_partition")]
     temperatures: usize,
     /// Chains of annealed importance sampling.
-    #[arg(long, value_name = "N", default_value_t = Ais::default().chains)]
+    #[arg(long, value_name = "N", default_value_t = Ais::default().chains, value_parser = positive, requires = "log_partition")]
     chains: usize,
     /// Most bits an exact log Z may enumerate.
-    #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits)]
+    #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits, requires = "log_partition")]
     max_bits: usize,
     /// How grey values of FILE become binary: none, threshold (at 0.5) or stochastic (drawn once).
     #[arg(long, value_name = "HOW", default_value = "none", value_parser = ["none", "threshold", "stochastic"])]
     binarize: String,
     /// Only the first N examples.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     examples: Option<usize>,
     /// Precision; the default is that of the file.
     #[arg(long, value_parser = ["f32", "f64"])]
@@ -53,11 +55,15 @@ pub struct Eval {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Give the values of every example too (with --json).
-    #[arg(long)]
+    #[arg(long, requires = "json")]
     per_example: bool,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn positive(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number, 1 or more".to_string())
 }
 
 /// Examples to judge on.
@@ -73,6 +79,7 @@ impl Eval {
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
         let file = model_file::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &Device::Cpu)?;
+        sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
         let examples = self.examples(&model, &file)?;
         let request = Request {
             data: &examples.name,
@@ -90,7 +97,7 @@ impl Eval {
     fn schemes(&self) -> Result<Option<Vec<(String, Scheme)>>> {
         let parse = |word: &String| match word.parse::<Scheme>() {
             Ok(scheme) => Ok((word.clone(), scheme)),
-            Err(problem) => Err(Error::Experiment { report: format!("--scheme {word}: {problem}") }),
+            Err(problem) => Err(Error::Experiment { report: format!("--{problem}") }),
         };
         let schemes = self.schemes.iter().map(parse).collect::<Result<Vec<_>>>()?;
         Ok((!schemes.is_empty()).then_some(schemes))
@@ -118,7 +125,7 @@ impl Eval {
                 remedy: "give the data the model was trained on".into(),
             });
         }
-        let visible = all.narrow(0, 0, self.examples.unwrap_or(count).clamp(1, count))?;
+        let visible = all.narrow(0, 0, self.examples.unwrap_or(count).min(count))?;
         Ok(Examples { name, visible, means })
     }
 
@@ -140,6 +147,8 @@ impl Eval {
 
     /// The test examples of the run that the model file lies in.
     fn from_run(&self, model: &ModelFile, file: &Path) -> Result<(String, Tensor, Vec<f64>)> {
+        // Absolute, so that a bare file name has its folders too.
+        let file = std::path::absolute(file).map_err(Error::io("find", file))?;
         let run = file.parent().and_then(Path::parent).map(RunFolder::open);
         let Some(Ok(run)) = run else {
             return Err(Error::Model {
@@ -154,6 +163,23 @@ impl Eval {
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
         Ok((dataset.name, visible, dataset.train.mean()))
     }
+}
+
+/// Options of schemes must make sense here as they must in an experiment file.
+fn sensible(schemes: &[(String, Scheme)], dtype: DType) -> Result<()> {
+    // How large a model exact inference may have is asked where the model is at hand.
+    let mut experiment = Experiment::new("eval", Source::Digits {}, vec![1]);
+    experiment.dtype = setup::dtype_word(dtype);
+    experiment.train = Some(Train::default());
+    for (word, scheme) in schemes {
+        experiment.evaluate.schemes = vec![scheme.clone()];
+        if let Some(problem) = check(&experiment).first() {
+            let option = problem.path.rsplit('.').next().unwrap_or_default().replace('_', "-");
+            let report = format!("--scheme `{word}`: {option} {}\n  = {}", problem.message, problem.remedy);
+            return Err(Error::Experiment { report });
+        }
+    }
+    Ok(())
 }
 
 /// Without a word from the user: mean field, and the network where there is one.

@@ -112,7 +112,9 @@ fn with_threads(threads: usize, work: impl FnOnce() -> Result<()> + Send) -> Res
 fn report(error: &Error) {
     use std::io::Write;
     let mut out = std::io::stderr().lock();
-    let _ = writeln!(out, "error: {error}");
+    // What was asked for is no error.
+    let head = if matches!(error, Error::Interrupted { .. }) { "" } else { "error: " };
+    let _ = writeln!(out, "{head}{error}");
     if let Some(remedy) = error.remedy() {
         let _ = writeln!(out, " help: {remedy}");
     }

@@ -46,7 +46,9 @@ struct Written {
 
 fn shape(text: &str) -> std::result::Result<[usize; 2], String> {
     let sides = text.split_once('x').and_then(|(h, w)| Some([h.parse().ok()?, w.parse().ok()?]));
-    sides.filter(|[h, w]| h * w > 0).ok_or_else(|| "expected height x width in pixels, such as 8x8".to_string())
+    sides
+        .filter(|[h, w]: &[usize; 2]| *h > 0 && *w > 0)
+        .ok_or_else(|| "expected height x width in pixels, such as 8x8".to_string())
 }
 
 impl Sample {
@@ -57,19 +59,21 @@ impl Sample {
                 remedy: "give 1 or more".into(),
             });
         }
+        let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if !["npy", "png"].contains(&ending) {
+            return Err(Error::Refused {
+                problem: format!("--out {} is neither a .png nor a .npy file", self.out.display()),
+                remedy: "end the name in .png or .npy".into(),
+            });
+        }
         let file = model_file::locate(&self.model)?;
         let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
+        let shape = self.shape(&file, dbm.sizes()[0])?;
         let (states, probabilities) = setup::sample(&dbm, self.count, self.sweeps, Stream::new(self.seed))?;
         let values = if self.states { states } else { probabilities };
-        match self.out.extension().and_then(|ending| ending.to_str()) {
-            Some("npy") => self.write_npy(&values)?,
-            Some("png") => write_whole(&self.out, &self.picture(&values, &file)?)?,
-            _ => {
-                return Err(Error::Refused {
-                    problem: format!("--out {} is neither a .png nor a .npy file", self.out.display()),
-                    remedy: "end the name in .png or .npy".into(),
-                });
-            }
+        match ending {
+            "npy" => self.write_npy(&values)?,
+            _ => write_whole(&self.out, &self.picture(&values, shape)?)?,
         }
         let values = host(&values)?;
         let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -83,21 +87,27 @@ impl Sample {
     }
 
     fn write_npy(&self, values: &Tensor) -> Result<()> {
-        std::fs::File::create(&self.out).map_err(Error::io("write", &self.out))?;
-        Ok(values.to_dtype(DType::F32)?.write_npy(&self.out)?)
+        values.to_dtype(DType::F32)?.write_npy(&self.out).map_err(|error| match error {
+            candle_core::Error::Io(source) => Error::io("write", &self.out)(source),
+            other => other.into(),
+        })
     }
 
-    fn picture(&self, values: &Tensor, file: &Path) -> Result<Vec<u8>> {
-        let units = values.dim(1)?;
-        let shape = self.shape.unwrap_or_else(|| setup::shape_of(file, units));
-        if shape[0].checked_mul(shape[1]) != Some(units) {
-            return Err(Error::Refused {
-                problem: format!("{} x {} pixels do not show {units} visible units", shape[0], shape[1]),
-                remedy: "give another --shape HxW".into(),
-            });
-        }
-        let pictures: Vec<Vec<f64>> = host(values)?.chunks(units).map(<[f64]>::to_vec).collect();
+    fn picture(&self, values: &Tensor, shape: [usize; 2]) -> Result<Vec<u8>> {
+        let pictures: Vec<Vec<f64>> = host(values)?.chunks(shape[0] * shape[1]).map(<[f64]>::to_vec).collect();
         let columns = (self.count as f64).sqrt().ceil() as usize;
         Image::grid(&pictures, shape, columns, Range::Unit)?.png()
+    }
+
+    /// Height and width of one sample.
+    fn shape(&self, file: &Path, units: usize) -> Result<[usize; 2]> {
+        let shape = self.shape.unwrap_or_else(|| setup::shape_of(file, units));
+        if shape[0].checked_mul(shape[1]) == Some(units) {
+            return Ok(shape);
+        }
+        Err(Error::Refused {
+            problem: format!("{} x {} pixels do not show {units} visible units", shape[0], shape[1]),
+            remedy: "give another --shape HxW".into(),
+        })
     }
 }

@@ -29,9 +29,10 @@ impl Tensorboard {
     pub fn execute(self) -> Result<()> {
         let folder = self.run.unwrap_or(self.folder.runs);
         if !folder.is_dir() {
+            let problem = if folder.exists() { "is not a folder" } else { "does not exist" };
             return Err(Error::Model {
                 path: folder,
-                problem: "does not exist".into(),
+                problem: problem.into(),
                 remedy: "make a run first: dbm run experiments/quickstart.toml".into(),
             });
         }

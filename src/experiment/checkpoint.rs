@@ -56,7 +56,8 @@ impl Checkpoints {
     pub fn save(&self, position: Position, tensors: &[(String, Tensor)]) -> Result<PathBuf> {
         let path = self.folder.join(format!("step-{:010}.safetensors", position.step));
         self.write(&path, position, tensors)?;
-        let files = self.files()?;
+        // A newer file is a damaged one that the run was resumed from before; it must not push out whole ones.
+        let files: Vec<PathBuf> = self.files()?.into_iter().filter(|file| *file <= path).collect();
         for old in files.iter().take(files.len().saturating_sub(self.keep)) {
             std::fs::remove_file(old).map_err(Error::io("remove the old checkpoint", old))?;
         }

@@ -27,6 +27,8 @@ pub struct Driver<'a> {
     /// The root of all random streams.
     pub root: Stream,
     pub position: Position,
+    /// Index of the last stage; what follows it judges and draws the end of the run.
+    pub last_stage: usize,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
     /// Where to go on, for the message of an interruption.
@@ -105,12 +107,12 @@ impl Driver<'_> {
         if epoch_ended {
             self.check_finite(state)?;
         }
-        if due(settings.log.histograms_every_epochs) || due(settings.log.images_every_epochs) {
+        // The end of the last stage is drawn and judged on everything, by the caller.
+        if done < steps || self.position.stage < self.last_stage {
             self.draw(state, due(settings.log.histograms_every_epochs), due(settings.log.images_every_epochs))?;
-        }
-        // The end of the last stage is judged on everything, by the caller.
-        if due(settings.evaluate.every_epochs) && done < steps {
-            self.evaluate(state)?;
+            if due(settings.evaluate.every_epochs) {
+                self.evaluate(state)?;
+            }
         }
         let by_steps = settings.checkpoint.every_steps as u64;
         let save = due(settings.checkpoint.every_epochs) || (by_steps > 0 && done.is_multiple_of(by_steps));
@@ -125,8 +127,10 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Saves everything needed to go on from here.
+    /// Saves everything needed to go on from here, unless there is nothing to go on with: broken numbers must not push out whole
+    /// checkpoints.
     pub fn save<S: State>(&mut self, state: &S) -> Result<()> {
+        self.check_finite(state)?;
         self.journal.flush()?;
         let tensors = checkpoint_tensors(state)?;
         self.checkpoints.save(self.position, &tensors)?;
@@ -144,6 +148,9 @@ impl Driver<'_> {
 
     /// Writes histograms and pictures.
     pub fn draw<S: State>(&mut self, state: &S, histograms: bool, images: bool) -> Result<()> {
+        if !histograms && !images {
+            return Ok(());
+        }
         let (dbm, network) = (state.dbm()?, state.network()?);
         let visible = self.held_out(100)?;
         let view = View {
@@ -165,11 +172,7 @@ impl Driver<'_> {
 
     /// Judges the schemes on held-out examples and keeps the best model.
     fn evaluate<S: State>(&mut self, state: &S) -> Result<()> {
-        let (dbm, network) = (state.dbm()?, state.network()?);
-        let visible = self.held_out(self.experiment.evaluate.examples)?;
-        let request = self.request(&self.experiment.evaluate.log_partition);
-        let stream = self.root.named("evaluation").at(self.position.step);
-        let results = judge(&dbm, Some(&network), &visible, &request, stream)?;
+        let results = self.judge_held_out(state)?;
         self.journal.compare(self.position.step, &results)?;
         for warning in &results.warnings {
             self.journal.progress.note(&format!("step {}: {warning}", self.position.step));
@@ -177,8 +180,25 @@ impl Driver<'_> {
         self.keep_best(&results, state)
     }
 
+    fn judge_held_out<S: State>(&self, state: &S) -> Result<Results> {
+        let (dbm, network) = (state.dbm()?, state.network()?);
+        let visible = self.held_out(self.experiment.evaluate.examples)?;
+        let request = self.request(&self.experiment.evaluate.log_partition);
+        let stream = self.root.named("evaluation").at(self.position.step);
+        judge(&dbm, Some(&network), &visible, &request, stream)
+    }
+
+    /// Compares the model at the end with the best on the way, on the same held-out examples.
+    pub fn last_may_be_best<S: State>(&mut self, state: &S) -> Result<()> {
+        if self.experiment.evaluate.every_epochs == 0 || !self.experiment.checkpoint.best {
+            return Ok(());
+        }
+        let results = self.judge_held_out(state)?;
+        self.keep_best(&results, state)
+    }
+
     /// Saves the model apart if no earlier one had a higher ELBO by any scheme.
-    pub fn keep_best<S: State>(&mut self, results: &Results, state: &S) -> Result<()> {
+    fn keep_best<S: State>(&mut self, results: &Results, state: &S) -> Result<()> {
         let score = results.schemes.iter().map(|scheme| scheme.elbo_nats_mean).fold(f64::NEG_INFINITY, f64::max);
         let better = self.position.best.is_none_or(|(best, _)| score > best);
         if better && score.is_finite() {

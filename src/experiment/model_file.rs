@@ -68,7 +68,14 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
 
 /// Reads a model file. `dtype` converts; without it the file's own type is kept (16-bit types become `f32`).
 pub fn read(path: &Path, dtype: Option<DType>, device: &Device) -> Result<ModelFile> {
-    let bytes = std::fs::read(path).map_err(Error::io("read the model", path))?;
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::Model {
+            path: path.to_path_buf(),
+            problem: "does not exist".into(),
+            remedy: "check the path; `dbm runs` lists the runs".into(),
+        },
+        _ => Error::io("read the model", path)(error),
+    })?;
     let damaged = |problem: String| Error::Model {
         path: path.to_path_buf(),
         problem,
@@ -78,7 +85,7 @@ pub fn read(path: &Path, dtype: Option<DType>, device: &Device) -> Result<ModelF
         .map_err(|error| damaged(format!("is not a whole safetensors file ({error})")))?;
     let header = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER_KEY).cloned());
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-        .map_err(|error| damaged(format!("is not a whole safetensors file ({})", Error::from(error))))?;
+        .map_err(|error| damaged(format!("is not a whole safetensors file ({})", plain(error))))?;
     Reader { path, tensors: tensors.into_iter().collect(), dtype, device }.read(header)
 }
 
@@ -103,11 +110,12 @@ impl Reader<'_> {
         let weights =
             (0..depth).map(|l| self.take(&format!("layers.{l}.weight"), 2, dtype)).collect::<Result<Vec<_>>>()?;
         let biases = (0..=depth).map(|l| self.take(&format!("bias.{l}"), 1, dtype)).collect::<Result<Vec<_>>>()?;
-        let dbm = Dbm::binary(weights, biases).map_err(|error| self.problem(Error::from(error).to_string()))?;
+        let dbm = Dbm::binary(weights, biases).map_err(|error| self.problem(plain(error)))?;
         let network = self.network(&dbm, dtype)?;
         let strange = ["layers.", "bias.", "recognition."];
         if let Some(name) = self.tensors.keys().find(|name| strange.iter().any(|prefix| name.starts_with(prefix))) {
-            return Err(self.problem(format!("the tensor {name} has no place in a machine of {depth} hidden layers")));
+            return Err(self
+                .problem(format!("the tensor {name} has no place: the weights end with layers.{}.weight", depth - 1)));
         }
         Ok(ModelFile { dbm, network, other: self.tensors, header })
     }
@@ -129,15 +137,19 @@ impl Reader<'_> {
             }
         }
         let network = Network::new(dbm.units()[1..].to_vec(), weights, biases);
-        Ok(Some(network.map_err(|error| self.problem(Error::from(error).to_string()))?))
+        Ok(Some(network.map_err(|error| self.problem(plain(error)))?))
     }
 
     fn take(&mut self, name: &str, rank: usize, dtype: DType) -> Result<Tensor> {
         let Some(tensor) = self.tensors.remove(name) else {
             return Err(self.problem(format!("has no tensor {name}")));
         };
-        if tensor.rank() != rank || tensor.elem_count() == 0 {
-            return Err(self.problem(format!("{name} has shape {:?}, expected {rank} dimensions", tensor.dims())));
+        if tensor.rank() != rank {
+            let expected = if rank == 1 { "a vector" } else { "a matrix" };
+            return Err(self.problem(format!("{name} has shape {:?}, expected {expected}", tensor.dims())));
+        }
+        if tensor.elem_count() == 0 {
+            return Err(self.problem(format!("{name} has shape {:?}: a layer without units", tensor.dims())));
         }
         if !tensor.dtype().is_float() {
             return Err(self.problem(format!("{name} holds {:?}, expected floating-point numbers", tensor.dtype())));
@@ -155,5 +167,13 @@ impl Reader<'_> {
             problem,
             remedy: "see `dbm eval --help` for the names and shapes a model file has".into(),
         }
+    }
+}
+
+/// What a failed operation on tensors says, without the remark that something was computed.
+pub fn plain(error: candle_core::Error) -> String {
+    match Error::from(error) {
+        Error::Compute { problem } => problem,
+        other => other.to_string(),
     }
 }

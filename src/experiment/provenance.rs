@@ -70,7 +70,7 @@ impl Provenance {
     pub fn begin(seed: u64, data: Vec<FileSum>, preparation: Vec<String>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             git: git(),
             seed,
             threads: rayon::current_num_threads(),

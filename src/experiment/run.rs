@@ -5,6 +5,7 @@ use super::config::{Experiment, Loaded, VisibleBias, load, resolved};
 use super::data::Dataset;
 use super::driver::{Driver, TRAINER_PREFIX};
 use super::judge::judge;
+use super::model_file::plain;
 use super::observe::{Ended, Progress, Verbosity};
 use super::results::Results;
 use super::stages::{JointTrainer, Stage, StageKind, joint, pretraining, stages};
@@ -41,6 +42,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
     let dataset = prepared(experiment, &mut progress)?;
     let folder = RunFolder::create(&options.runs, &label(loaded))?;
     folder.write_text(&folder.config(), &resolved(experiment))?;
+    let _claim = folder.claim()?;
     let mut provenance = Provenance::begin(experiment.seed, dataset.files.clone(), dataset.notes.clone());
     folder.write_provenance(&provenance)?;
     progress.note(&format!("run folder: {}", folder.path().display()));
@@ -53,12 +55,14 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
 /// Continues a run from its newest whole checkpoint; the result is that of an uninterrupted run, bit for bit.
 pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
     let folder = RunFolder::open(path)?;
+    let _claim = folder.claim()?;
     let mut provenance = folder.provenance()?;
+    let mut progress = Progress::new(options.verbosity);
     if provenance.status == Status::Finished {
+        progress.note("this run is finished already; these are its results");
         return Ok(Finished { results: folder.read_json(&folder.results())?, folder });
     }
     let experiment = load(&folder.config(), &[])?.experiment;
-    let mut progress = Progress::new(options.verbosity);
     let dataset = prepared(&experiment, &mut progress)?;
     if dataset.files != provenance.data {
         return Err(Error::Model {
@@ -113,6 +117,7 @@ impl Work<'_> {
     /// Does the work and writes down how it ended.
     fn accounted(&self, provenance: &mut Provenance, journal: Journal, from: Option<Checkpoint>) -> Result<Results> {
         let watch = clock::Stopwatch::start();
+        let plan = stages(self.experiment);
         let mut driver = Driver {
             experiment: self.experiment,
             dataset: self.dataset,
@@ -120,10 +125,11 @@ impl Work<'_> {
             checkpoints: Checkpoints::new(self.folder.path(), self.experiment.checkpoint.keep),
             root: Stream::new(self.experiment.seed),
             position: from.as_ref().map_or_else(Position::default, |checkpoint| checkpoint.position),
+            last_stage: plan.len().saturating_sub(1),
             interrupted: self.interrupted,
             run: self.folder.path().to_path_buf(),
         };
-        let outcome = self.work(&mut driver, from);
+        let outcome = self.work(&mut driver, &plan, from);
         let (status, ended) = match &outcome {
             Ok(_) => (Status::Finished, Ended::Finished),
             Err(Error::Interrupted { .. }) => (Status::Interrupted, Ended::Interrupted),
@@ -139,10 +145,9 @@ impl Work<'_> {
         outcome.and_then(|results| written.map(|()| results))
     }
 
-    fn work(&self, driver: &mut Driver, from: Option<Checkpoint>) -> Result<Results> {
-        let plan = stages(self.experiment);
+    fn work(&self, driver: &mut Driver, plan: &[Stage], from: Option<Checkpoint>) -> Result<Results> {
         let mut at = match from {
-            Some(checkpoint) => Phase::restore(&plan[checkpoint.position.stage.min(plan.len() - 1)], checkpoint)?,
+            Some(checkpoint) => Phase::restore(&plan[checkpoint.position.stage.min(driver.last_stage)], checkpoint)?,
             None => self.first_phase(driver, &plan[0])?,
         };
         for (index, stage) in plan.iter().enumerate().skip(driver.position.stage) {
@@ -206,12 +211,16 @@ impl Work<'_> {
 
     /// Judges the trained model on all test examples.
     fn conclude<S: State>(&self, driver: &mut Driver, state: &S) -> Result<Results> {
+        driver.journal.progress.finish();
         driver.journal.progress.note("comparing inference schemes on the test examples");
-        driver.draw(state, true, true)?;
         let visible = setup::first(&self.dataset.test, usize::MAX, driver.root)?;
         let request = driver.request(&self.experiment.evaluate.final_log_partition);
         let stream = driver.root.named("final evaluation");
         let results = judge(&state.dbm()?, Some(&state.network()?), &visible, &request, stream)?;
+        driver.last_may_be_best(state)?;
+        // Written only now, all at once: a run killed while it judges judges again when resumed, and each value is logged once.
+        let log = &self.experiment.log;
+        driver.draw(state, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;
         driver.journal.compare(driver.position.step, &results)?;
         self.folder.write_json(&self.folder.results(), &results)?;
         Ok(results)
@@ -239,7 +248,7 @@ impl Phase {
         };
         restored.map_err(|error| Error::Model {
             path: checkpoint.path,
-            problem: Error::from(error).to_string(),
+            problem: plain(error),
             remedy: "the checkpoint belongs to another experiment; start a new run".into(),
         })
     }

@@ -5,6 +5,7 @@ use super::provenance::Provenance;
 use super::{Error, Result, clock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// `runs/<time>-<name>-<changes>-s<seed>/` and the files in it.
@@ -46,6 +47,21 @@ impl RunFolder {
             problem: problem.into(),
             remedy: "list the runs with: dbm runs".into(),
         })
+    }
+
+    /// Keeps every other process from working on the run until the returned file is closed, by this process's death at the latest.
+    pub fn claim(&self) -> Result<File> {
+        // The one file of a run that is never replaced.
+        let file = File::open(self.config()).map_err(Error::io("open", &self.config()))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Error::Model {
+                path: self.path.clone(),
+                problem: "another process is at work on this run".into(),
+                remedy: "let it finish, or stop it with Ctrl-C first".into(),
+            }),
+            // File systems without locks are no reason not to work.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        }
     }
 
     /// The folder itself.

@@ -1,9 +1,16 @@
 //! Laws of the program: files, logs, errors, commands.
 
+mod bench;
+mod by_hand;
+mod commands;
 mod config;
 mod config_messages;
 mod data;
+mod eval;
 mod events;
+mod faults;
 mod metrics;
 mod progress;
+mod resume;
+mod runs;
 mod tidy;

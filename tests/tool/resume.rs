@@ -1,0 +1,258 @@
+//! Laws of `dbm resume`: a run that was killed or interrupted ends with the bits of one that was not.
+
+use crate::bench::{Bench, RunDir, TINY, assert_same_bits, calm};
+use dbm::experiment::observe::{Logged, LoggedValue, read_events};
+use std::collections::BTreeSet;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// Long enough to be stopped anywhere; three updates make an epoch.
+const LONG: &str = "train.epochs=150 evaluate.every_epochs=10";
+const WAKE_SLEEP: &str = "train.algorithm={wake_sleep={chains=7,gibbs_sweeps=2}}";
+
+fn start(bench: &Bench, changes: &str) -> Child {
+    let words = format!("run tiny.toml {changes}");
+    bench.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until something is so.
+fn wait_until(mut holds: impl FnMut() -> bool) {
+    for _ in 0..30_000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("this took more than a minute");
+}
+
+/// Starts a run and waits until it has a checkpoint of at least this step.
+fn started(bench: &Bench, changes: &str, step: u64) -> (Child, RunDir) {
+    let before = bench.runs().len();
+    let child = start(bench, changes);
+    wait_until(|| bench.runs().len() > before);
+    let run = bench.newest();
+    wait_until(|| run.has_reached(step));
+    (child, run)
+}
+
+impl RunDir {
+    fn has_reached(&self, step: u64) -> bool {
+        self.checkpoints().iter().any(|name| step_of(name) >= step)
+    }
+}
+
+fn step_of(checkpoint: &str) -> u64 {
+    checkpoint.trim_start_matches("step-").trim_end_matches(".safetensors").parse().unwrap()
+}
+
+/// A run killed without warning after `step` updates.
+fn killed(bench: &Bench, changes: &str, step: u64) -> RunDir {
+    let (mut child, run) = started(bench, changes, step);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(run.json("run.json")["status"], "running", "the run was over before it could be killed");
+    run
+}
+
+/// Runs to the end, runs again, kills it, resumes: the same bits.
+fn survives_a_kill(changes: &str, step: u64) {
+    let bench = Bench::with(TINY);
+    let whole = bench.run(changes);
+    let broken = killed(&bench, changes, step);
+    assert!(step_of(&broken.checkpoints().pop().unwrap()) < step_of(&whole.checkpoints().pop().unwrap()));
+    bench.ok(&format!("resume {} --quiet", broken.show()));
+    assert_same_bits(&whole, &broken);
+    assert_eq!(broken.json("run.json")["resumed"].as_array().unwrap().len(), 1);
+    curves_are_single(&broken);
+}
+
+/// What TensorBoard draws: files in order, a session's start voids what older files hold from its step on.
+fn curves_are_single(run: &RunDir) {
+    let mut folders: BTreeSet<_> = BTreeSet::new();
+    folders.extend(run.event_files().iter().map(|file| file.parent().unwrap().to_path_buf()));
+    for folder in folders {
+        let mut curve: Vec<(i64, String)> = Vec::new();
+        for file in run.event_files().into_iter().filter(|file| file.parent() == Some(&folder)) {
+            for event in read_events(&file).unwrap().events {
+                match event.logged {
+                    Logged::Start => curve.retain(|(step, _)| *step < event.step),
+                    Logged::Values(values) => {
+                        let drawn = values.into_iter().filter(|(_, value)| {
+                            matches!(
+                                value,
+                                LoggedValue::Scalar(_) | LoggedValue::Image { .. } | LoggedValue::Histogram(_)
+                            )
+                        });
+                        curve.extend(drawn.map(|(tag, _)| (event.step, tag)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let distinct: BTreeSet<_> = curve.iter().collect();
+        assert_eq!(curve.len(), distinct.len(), "{} has a step twice", folder.display());
+        assert!(curve.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{} goes back in time", folder.display());
+    }
+}
+
+#[test]
+fn maximum_likelihood_survives_a_kill_at_the_end_of_an_epoch() {
+    survives_a_kill(LONG, 60);
+}
+
+#[test]
+fn maximum_likelihood_survives_a_kill_inside_an_epoch() {
+    let inside = "checkpoint.every_epochs=0 checkpoint.every_steps=4 data.binarize=stochastic_each_time dtype=f64";
+    survives_a_kill(&format!("{LONG} {inside}"), 61);
+}
+
+#[test]
+fn wake_sleep_survives_a_kill() {
+    survives_a_kill(&format!("{LONG} {WAKE_SLEEP} checkpoint.every_epochs=0 checkpoint.every_steps=7"), 61);
+}
+
+#[test]
+fn pretraining_survives_a_kill_in_its_first_and_in_its_second_layer() {
+    let pretraining = "pretrain.epochs=80 pretrain.chains=persistent evaluate.every_epochs=20";
+    survives_a_kill(&format!("{pretraining} checkpoint.every_epochs=0 checkpoint.every_steps=5"), 32);
+    survives_a_kill(pretraining, 80 * 3 + 30);
+}
+
+#[test]
+fn a_run_can_be_killed_twice() {
+    let bench = Bench::with(TINY);
+    let whole = bench.run(LONG);
+    let broken = killed(&bench, LONG, 40);
+    let words = format!("resume {} --quiet", broken.show());
+    let mut child = bench.command(&words).stdout(Stdio::null()).spawn().unwrap();
+    let later = step_of(&broken.checkpoints().pop().unwrap()) + 30;
+    wait_until(|| broken.has_reached(later));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.ok(&words);
+    assert_same_bits(&whole, &broken);
+    curves_are_single(&broken);
+}
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let bench = Bench::with(TINY);
+    let whole = bench.run(LONG);
+    let (child, run) = started(&bench, LONG, 50);
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = calm(child.wait_with_output().unwrap());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    let step = step_of(&run.checkpoints().pop().unwrap());
+    let relative = format!("runs/{}", run.path("").file_name().unwrap().to_string_lossy());
+    let words = format!(
+        "interrupted at step {step}; everything up to it is saved\n help: continue with: dbm resume {relative}\n"
+    );
+    assert!(message.ends_with(&words), "{message}");
+    assert_eq!(run.json("run.json")["status"], "interrupted");
+    assert_eq!(run.json("run.json")["steps"], step);
+    bench.ok(&format!("resume {relative} --quiet"));
+    assert_same_bits(&whole, &run);
+    assert_eq!(run.json("run.json")["status"], "finished");
+    curves_are_single(&run);
+}
+
+#[test]
+fn a_torn_checkpoint_falls_back_to_the_one_before() {
+    let bench = Bench::with(TINY);
+    for keep in [1, 3] {
+        let changes = format!("{LONG} checkpoint.keep={}", keep + 1);
+        let whole = bench.run(&changes);
+        let broken = killed(&bench, &changes, 60);
+        let last = broken.last_checkpoint();
+        let bytes = std::fs::read(&last).unwrap();
+        std::fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
+        let output = bench.output(&format!("resume {}", broken.show()));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{message}");
+        assert!(
+            message.contains("warning: ") && message.contains("falling back to the checkpoint before it"),
+            "{message}"
+        );
+        assert_same_bits(&whole, &broken);
+        curves_are_single(&broken);
+    }
+}
+
+#[test]
+fn a_torn_checkpoint_does_not_push_out_the_whole_ones_behind_it() {
+    let bench = Bench::with(TINY);
+    // The torn file lies 40 epochs ahead of the checkpoint that the run goes on from.
+    let changes = format!("{LONG} checkpoint.keep=1");
+    let broken = killed(&bench, &changes, 30);
+    let at = step_of(&broken.checkpoints().pop().unwrap());
+    std::fs::write(broken.path(&format!("checkpoints/step-{:010}.safetensors", at + 120)), b"torn").unwrap();
+    let mut child = bench.command(&format!("resume {} --quiet", broken.show())).stdout(Stdio::null()).spawn().unwrap();
+    wait_until(|| broken.checkpoints().iter().any(|name| (at + 10..at + 120).contains(&step_of(name))));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.ok(&format!("resume {} --quiet", broken.show()));
+    assert_eq!(broken.checkpoints().len(), 1);
+}
+
+#[test]
+fn without_a_whole_checkpoint_the_run_is_to_be_started_again() {
+    let bench = Bench::with(TINY);
+    let broken = killed(&bench, LONG, 60);
+    for name in broken.checkpoints() {
+        std::fs::write(broken.path("checkpoints").join(name), b"torn").unwrap();
+    }
+    let message = bench.refusal(&format!("resume {}", broken.show()));
+    assert!(message.starts_with("exit 4") && message.contains("none of the 3 checkpoints can be read"), "{message}");
+    assert!(message.contains("help: start again with: dbm run CONFIG"), "{message}");
+}
+
+#[test]
+fn a_finished_run_reports_its_results_again() {
+    let bench = Bench::with(TINY);
+    let first = bench.json("run tiny.toml --json --quiet");
+    let run = bench.newest();
+    let before = run.read("run.json");
+    assert_eq!(bench.json(&format!("resume {} --json", run.show())), first);
+    assert_eq!(run.read("run.json"), before);
+    assert_eq!(run.event_files().len(), 6, "nothing was logged anew");
+}
+
+#[test]
+fn a_run_at_work_is_not_resumed_by_a_second_process() {
+    let bench = Bench::with(TINY);
+    let (mut child, run) = started(&bench, "train.epochs=100000", 20);
+    let message = bench.refusal(&format!("resume {}", run.show()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(message.starts_with("exit 4") && message.contains("another process is at work on this run"), "{message}");
+}
+
+#[test]
+fn changed_data_are_refused() {
+    let bench = Bench::with(
+        &TINY.replace("{ bars_and_stripes = { height = 3, width = 3 } }", "{ files = { train = \"data.amat\" } }"),
+    );
+    let rows: String = (0..20).map(|row| format!("{} 1 0 {} 1 0\n", row % 2, row / 3 % 2)).collect();
+    bench.write("data.amat", &rows);
+    let broken = killed(&bench, LONG, 60);
+    bench.write("data.amat", rows.replacen("1 1 0", "0 1 0", 1));
+    let message = bench.refusal(&format!("resume {}", broken.show()));
+    assert!(
+        message.starts_with("exit 4") && message.contains("the data files are not those the run was started with"),
+        "{message}"
+    );
+    bench.write("data.amat", &rows);
+    bench.ok(&format!("resume {} --quiet", broken.show()));
+}
+
+#[test]
+fn a_folder_that_is_no_run_is_refused() {
+    let bench = Bench::with(TINY);
+    for words in ["resume nowhere", "resume .", "resume tiny.toml"] {
+        let message = bench.refusal(words);
+        assert!(message.starts_with("exit 4") && message.contains("help: list the runs with: dbm runs"), "{message}");
+    }
+}
