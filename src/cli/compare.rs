@@ -6,7 +6,7 @@ use crate::experiment::results::{Results, SchemeResult};
 use crate::experiment::{Error, Result, RunFolder};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Set finished runs side by side. Reads what the runs wrote and computes nothing anew.
 #[derive(Debug, clap::Args)]
@@ -32,18 +32,18 @@ struct Side {
 
 impl Compare {
     pub fn execute(self) -> Result<()> {
-        let mut sides = self.runs.iter().map(side).collect::<Result<Vec<_>>>()?;
+        let mut sides = self.runs.iter().map(|run| side(run)).collect::<Result<Vec<_>>>()?;
         refuse_different_data(&sides)?;
         keep_differing(&mut sides);
         if self.json { print_json(&sides) } else { print(&text(&sides)) }
     }
 }
 
-fn side(path: &PathBuf) -> Result<Side> {
+fn side(path: &Path) -> Result<Side> {
     let run = RunFolder::open(path)?;
     if !run.results().exists() {
         return Err(Error::Model {
-            path: path.clone(),
+            path: path.to_path_buf(),
             problem: "has no results yet".into(),
             remedy: format!("finish it with: dbm resume {}", path.display()),
         });

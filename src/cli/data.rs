@@ -24,7 +24,7 @@ impl Data {
         }
         let rows = entries
             .into_iter()
-            .map(|e| vec![e.name.into(), e.description.into(), e.examples.into(), e.shape.into(), e.licence.into()]);
-        print(&table::table(&["data.source", "what", "examples", "shape", "licence"], rows.collect()))
+            .map(|e| vec![e.description.into(), e.toml.into(), e.examples.into(), e.shape.into(), e.licence.into()]);
+        print(&table::table(&["what", "in the section [data]", "examples", "shape", "licence"], rows.collect()))
     }
 }

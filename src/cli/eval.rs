@@ -42,6 +42,9 @@ pub struct Eval {
     /// Most bits an exact log Z may enumerate.
     #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits, requires = "log_partition")]
     max_bits: usize,
+    /// Value in FILE that stands for full intensity, where it is not 1 (floats) or 255 (integers).
+    #[arg(long, value_name = "VALUE", requires = "data")]
+    maximum: Option<f64>,
     /// How grey values of FILE become binary: none, threshold (at 0.5) or stochastic (drawn once).
     #[arg(long, value_name = "HOW", default_value = "none", value_parser = ["none", "threshold", "stochastic"])]
     binarize: String,
@@ -54,8 +57,8 @@ pub struct Eval {
     /// Seed of all random draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Give the values of every example too (with --json).
-    #[arg(long, requires = "json")]
+    /// Give the values of every example too, in the JSON.
+    #[arg(long)]
     per_example: bool,
     /// Print as JSON.
     #[arg(long)]
@@ -113,8 +116,8 @@ impl Eval {
 
     fn examples(&self, model: &ModelFile, file: &Path) -> Result<Examples> {
         let (name, all, means) = match &self.data {
-            Some(path) => self.from_file(path, model)?,
-            None => self.from_run(model, file)?,
+            Some(path) => self.read_file(path, model)?,
+            None => self.read_run(model, file)?,
         };
         let (count, units) = all.dims2()?;
         let expected = model.dbm.sizes()[0];
@@ -129,9 +132,10 @@ impl Eval {
         Ok(Examples { name, visible, means })
     }
 
-    fn from_file(&self, path: &Path, model: &ModelFile) -> Result<(String, Tensor, Vec<f64>)> {
+    fn read_file(&self, path: &Path, model: &ModelFile) -> Result<(String, Tensor, Vec<f64>)> {
         let options = FileOptions {
             array: self.array.clone(),
+            maximum: self.maximum,
             binarize: match self.binarize.as_str() {
                 "threshold" => Binarize::Threshold(0.5),
                 "stochastic" => Binarize::StochasticOnce,
@@ -146,7 +150,7 @@ impl Eval {
     }
 
     /// The test examples of the run that the model file lies in.
-    fn from_run(&self, model: &ModelFile, file: &Path) -> Result<(String, Tensor, Vec<f64>)> {
+    fn read_run(&self, model: &ModelFile, file: &Path) -> Result<(String, Tensor, Vec<f64>)> {
         // Absolute, so that a bare file name has its folders too.
         let file = std::path::absolute(file).map_err(Error::io("find", file))?;
         let run = file.parent().and_then(Path::parent).map(RunFolder::open);

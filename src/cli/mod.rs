@@ -31,25 +31,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run an experiment file in a run folder of its own.
     Run(run::Run),
-    /// Continue a run that was interrupted or killed.
     Resume(run::Resume),
-    /// Judge inference schemes on a model: a run folder, a checkpoint, or any safetensors file with the public names.
     Eval(eval::Eval),
-    /// Set finished runs side by side: what differs in their settings, and their results.
     Compare(compare::Compare),
-    /// List the runs.
     Runs(runs::Runs),
-    /// Draw samples from a model.
     Sample(sample::Sample),
-    /// Show or check an experiment file.
     #[command(subcommand)]
     Config(config::Config),
-    /// What data there is.
     #[command(subcommand)]
     Data(data::Data),
-    /// Start TensorBoard on the runs, or say how to install it.
     Tensorboard(tensorboard::Tensorboard),
 }
 

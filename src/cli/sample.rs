@@ -2,8 +2,9 @@
 
 use super::{print, print_json};
 use crate::experiment::checkpoint::write_whole;
+use crate::experiment::data::{sample, shape_of};
 use crate::experiment::observe::{Image, Range};
-use crate::experiment::{Error, Result, model_file, setup};
+use crate::experiment::{Error, Result, model_file};
 use crate::math::{DType, Device, Stream, Tensor, host};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -69,7 +70,7 @@ impl Sample {
         let file = model_file::locate(&self.model)?;
         let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
         let shape = self.shape(&file, dbm.sizes()[0])?;
-        let (states, probabilities) = setup::sample(&dbm, self.count, self.sweeps, Stream::new(self.seed))?;
+        let (states, probabilities) = sample(&dbm, self.count, self.sweeps, Stream::new(self.seed))?;
         let values = if self.states { states } else { probabilities };
         match ending {
             "npy" => self.write_npy(&values)?,
@@ -101,7 +102,7 @@ impl Sample {
 
     /// Height and width of one sample.
     fn shape(&self, file: &Path, units: usize) -> Result<[usize; 2]> {
-        let shape = self.shape.unwrap_or_else(|| setup::shape_of(file, units));
+        let shape = self.shape.unwrap_or_else(|| shape_of(file, units));
         if shape[0].checked_mul(shape[1]) == Some(units) {
             return Ok(shape);
         }

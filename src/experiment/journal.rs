@@ -68,28 +68,34 @@ impl Journal {
         }
         self.record(&shared)?;
         for scheme in &results.schemes {
-            self.scheme_record(step, &scheme.name, "eval", measurements(scheme))?;
+            self.scheme_record(step, &scheme.name, measurements(scheme))?;
         }
         Ok(())
     }
 
-    /// Writes how a scheme came to its answer: one step of the curves is one sweep.
+    /// Writes how a scheme came to its answer, where a step is a sweep: a TensorBoard run of its own.
     pub fn trace(&mut self, name: &str, trace: &Trace) -> Result<()> {
-        for (sweep, elbo) in trace.elbos_unnormalized.iter().enumerate() {
-            let mut measured = vec![("elbo_unnormalized_nats_mean", *elbo)];
-            let change = sweep.checked_sub(1).and_then(|before| trace.changes.get(before));
-            measured.extend(change.map(|change| ("largest_change", *change)));
-            self.scheme_record(sweep as u64, name, "inference", measured)?;
+        if !self.tensorboard || trace.elbos_unnormalized.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let mut board = TensorBoard::create(&self.folder.trace_events(&file_name(name)), 0)?;
+        for (sweep, elbo) in trace.elbos_unnormalized.iter().enumerate() {
+            let mut record = Record::new(sweep as u64);
+            record.scalar("inference/elbo_unnormalized_nats_mean", *elbo);
+            if let Some(change) = sweep.checked_sub(1).and_then(|before| trace.changes.get(before)) {
+                record.scalar("inference/largest_change", *change);
+            }
+            board.record(&record)?;
+        }
+        board.finish(Ended::Finished)
     }
 
     /// The archive gets names with the scheme in them; TensorBoard has a run for each scheme.
-    fn scheme_record(&mut self, step: u64, name: &str, group: &str, measured: Vec<(&str, f64)>) -> Result<()> {
+    fn scheme_record(&mut self, step: u64, name: &str, measured: Vec<(&str, f64)>) -> Result<()> {
         let (mut archive, mut board) = (Record::new(step), Record::new(step));
         for (quantity, value) in measured {
-            archive.scalar(format!("{group}/{name}/{quantity}"), value);
-            board.scalar(format!("{group}/{quantity}"), value);
+            archive.scalar(format!("eval/{name}/{quantity}"), value);
+            board.scalar(format!("eval/{quantity}"), value);
         }
         self.archive.record(&archive)?;
         if self.tensorboard { self.scheme(name)?.record(&board) } else { Ok(()) }
@@ -136,7 +142,7 @@ fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
 }
 
 /// A scheme's word as the name of a folder.
-pub fn file_name(word: &str) -> String {
+fn file_name(word: &str) -> String {
     word.chars().map(|c| if c.is_alphanumeric() || "+-_.=,".contains(c) { c } else { '_' }).collect()
 }
 

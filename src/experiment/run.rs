@@ -9,13 +9,16 @@ use super::model_file::plain;
 use super::observe::{Ended, Progress, Verbosity};
 use super::results::Results;
 use super::stages::{JointTrainer, Stage, StageKind, joint, pretraining, stages};
-use super::{Error, Journal, Provenance, Result, RunFolder, Status, clock, setup};
-use crate::inference::Network;
+use super::{Chosen, Error, Journal, Provenance, Result, RunFolder, Status, clock, setup};
+use crate::inference::{Inference, Network};
 use crate::learning::{Joint, RbmStack, SavedTensors, State, Trainer};
 use crate::math::{Stream, Tensor};
 use crate::models::Dbm;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+
+/// Examples whose inference is traced sweep by sweep.
+const TRACED: usize = 1000;
 
 /// How a run is made, beside what its experiment file says.
 pub struct Options<'a> {
@@ -222,8 +225,22 @@ impl Work<'_> {
         let log = &self.experiment.log;
         driver.draw(state, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;
         driver.journal.compare(driver.position.step, &results)?;
+        self.trace(driver, state, &visible)?;
         self.folder.write_json(&self.folder.results(), &results)?;
         Ok(results)
+    }
+
+    /// Writes how the sweeping schemes come to their answers, sweep by sweep.
+    fn trace<S: State>(&self, driver: &mut Driver, state: &S, visible: &Tensor) -> Result<()> {
+        let (dbm, network) = (state.dbm()?, state.network()?);
+        let rows = visible.narrow(0, 0, visible.dim(0)?.min(TRACED))?;
+        for scheme in &self.experiment.evaluate.schemes {
+            if let Some(traced) = Chosen::traced(scheme, Some(&network), dbm.dtype())? {
+                let stream = driver.root.named("trace");
+                driver.journal.trace(&scheme.to_string(), &traced.infer(&dbm, &rows, stream)?.trace)?;
+            }
+        }
+        Ok(())
     }
 }
 

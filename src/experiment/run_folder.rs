@@ -94,6 +94,11 @@ impl RunFolder {
         self.path.join("schemes").join(label)
     }
 
+    /// TensorBoard events of one scheme's way to its answer, where a step is a sweep.
+    pub fn trace_events(&self, label: &str) -> PathBuf {
+        self.path.join("traces").join(label)
+    }
+
     fn provenance_file(&self) -> PathBuf {
         self.path.join("run.json")
     }

@@ -5,8 +5,6 @@ use super::data::{self, Dataset, Examples};
 use super::{Error, Result};
 use crate::math::{DType, Device, Stream, Tensor};
 
-pub use super::data::{sample, shape_of};
-
 /// The type of all values.
 pub fn dtype(dtype: config::Dtype) -> DType {
     match dtype {

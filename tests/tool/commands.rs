@@ -92,7 +92,7 @@ fn a_comparison_shows_only_the_settings_that_differ() {
     let (one, other) = (bench.run(""), bench.run("train.learning_rate=0.02 seed=8"));
     let words = format!("compare {} {}", one.show(), other.show());
     let settings = bench.json(&format!("{words} --json"))[0]["settings"].clone();
-    assert_eq!(settings, serde_json::json!({ "seed": 3, "train.learning_rate": 0.005 }));
+    assert_eq!(settings, serde_json::json!({ "seed": 3, "train.learning_rate": 0.05 }));
     let text = bench.ok(&words);
     assert!(text.contains("train.learning_rate") && !text.contains("momentum"), "{text}");
     assert!(text.contains("ELBO by network+1") && text.contains("(lower bound)"), "{text}");

@@ -163,7 +163,7 @@ fn divergence_names_the_step_and_the_measure_and_spares_the_last_good_checkpoint
         let words = format!("run tiny.toml train.learning_rate=1e30 train.epochs=40 --quiet {changes}");
         let message = bench.refusal(&words);
         assert!(message.starts_with("exit 5\nerror: training diverged at step "), "{message}");
-        assert!(message.contains("help: lower train.learning_rate"), "{message}");
+        assert!(message.contains("help: start a new run with a lower learning rate"), "{message}");
         let run = bench.newest();
         let provenance = run.json("run.json");
         assert_eq!(provenance["status"], "failed");

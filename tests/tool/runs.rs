@@ -30,8 +30,10 @@ fn a_run_folder_holds_everything_about_the_run() {
         ["step-0000000018", "step-0000000021", "step-0000000024"].map(|n| format!("{n}.safetensors"))
     );
     assert!(run.text("config.toml").contains("learning_rate = 0.02"));
-    // One TensorBoard run for the training and one for each scheme, with the same tags.
-    assert_eq!(run.event_files().len(), 1 + 5);
+    // One TensorBoard run for the training, one for each scheme, with the same tags, and one for each that sweeps.
+    let sweeping = std::fs::read_dir(run.path("traces")).unwrap().count();
+    assert!(sweeping > 0);
+    assert_eq!(run.event_files().len(), 1 + 5 + sweeping);
     assert_eq!(std::fs::read_dir(run.path("schemes")).unwrap().count(), 5);
     for word in ["run folder:", "tensorboard --logdir", "network+1", "log Z", "lower bound"] {
         assert!(output.contains(word), "{word} is not in\n{output}");

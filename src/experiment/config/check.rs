@@ -191,8 +191,8 @@ fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problem
 fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
     match scheme {
         Scheme::Exact(exact) => {
-            let bits = experiment.model.hidden.iter().fold(0, |sum: usize, units| sum.saturating_add(*units));
-            enumerable(path, bits, exact.max_bits, "hidden units", problems);
+            let bits = smaller_half(experiment.model.hidden.iter().copied());
+            enumerable(path, bits, exact.max_bits, "hidden units in the smaller half of alternate layers", problems);
         }
         Scheme::MeanField(settings) => mean_field(&format!("{path}.mean_field"), settings, experiment.dtype, problems),
         Scheme::Gibbs(gibbs) => {
@@ -226,12 +226,8 @@ fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden:
     match how {
         LogPartition::Auto {} => {}
         LogPartition::Exact(exact) => {
-            let layers = visible.into_iter().chain(hidden.iter().copied());
-            let (even, odd) = layers.enumerate().fold((0, 0), |(even, odd): (usize, usize), (layer, units)| {
-                if layer % 2 == 0 { (even.saturating_add(units), odd) } else { (even, odd.saturating_add(units)) }
-            });
             // Unknown before the data are read for some sources; then the run refuses.
-            let bits = visible.map_or(0, |_| even.min(odd));
+            let bits = visible.map_or(0, |units| smaller_half(std::iter::once(units).chain(hidden.iter().copied())));
             enumerable(&format!("{path}.exact"), bits, exact.max_bits, "units in alternate layers", problems);
         }
         LogPartition::Ais(Ais { temperatures, chains }) => {
@@ -241,6 +237,14 @@ fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden:
             problems.require(*chains != 1, format!("{path}.ais.chains"), "is 1, which gives no error bar", remedy);
         }
     }
+}
+
+/// Units in the smaller half of alternate layers: the bits of an exact sum.
+fn smaller_half(layers: impl Iterator<Item = usize>) -> usize {
+    let (even, odd) = layers.enumerate().fold((0, 0), |(even, odd): (usize, usize), (layer, units)| {
+        if layer % 2 == 0 { (even.saturating_add(units), odd) } else { (even, odd.saturating_add(units)) }
+    });
+    even.min(odd)
 }
 
 /// Enumeration of 2^bits states must be within the file's own limit, and that limit within reason.

@@ -20,7 +20,7 @@ pub use experiment::{
 };
 pub use load::{Loaded, load, parse};
 pub use report::suggestion;
-pub use resolved::{changed, hash, marked, resolved, summary};
+pub use resolved::{marked, resolved, summary};
 pub use scheme::{Exact, Gibbs, MeanField, NetworkScheme, Schedule, Scheme, Start};
 pub use training::{Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Train, WakeSleep};
 pub use word::WORDS;

@@ -1,8 +1,7 @@
-//! An experiment written back: as a complete file, as a flat list of settings, as a hash.
+//! An experiment written back: as a complete file, as a flat list of settings.
 
 use super::Experiment;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -117,21 +116,4 @@ fn flatten(path: &str, value: Value, settings: &mut Vec<(String, Value)>) {
         }
         leaf => settings.push((path.into(), leaf)),
     }
-}
-
-/// Settings in which two experiments differ: path, value in the first, value in the second.
-pub fn changed(first: &Experiment, second: &Experiment) -> Vec<(String, Option<Value>, Option<Value>)> {
-    let mut paths: BTreeMap<String, (Option<Value>, Option<Value>)> = BTreeMap::new();
-    for (path, value) in summary(first) {
-        paths.entry(path).or_default().0 = Some(value);
-    }
-    for (path, value) in summary(second) {
-        paths.entry(path).or_default().1 = Some(value);
-    }
-    paths.into_iter().filter(|(_, (a, b))| a != b).map(|(path, (a, b))| (path, a, b)).collect()
-}
-
-/// Twelve hexadecimal digits that differ between experiments: SHA-256 of the resolved file.
-pub fn hash(experiment: &Experiment) -> String {
-    Sha256::digest(resolved(experiment)).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scheme {
-    /// The true posterior, by enumeration of all hidden states.
+    /// The true posterior, by enumeration of one half of alternate hidden layers.
     Exact(Exact),
     /// A factorial q, by coordinate ascent of the ELBO.
     MeanField(MeanField),
@@ -25,7 +25,7 @@ pub enum Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Exact {
-    /// Refused for models with more hidden units than this.
+    /// Refused where the smaller half of alternate hidden layers has more units than this.
     pub max_bits: usize,
 }
 

@@ -77,7 +77,7 @@ impl Default for Train {
         Self {
             epochs: 50,
             batch_size: 100,
-            learning_rate: LearningRate::constant(0.005),
+            learning_rate: LearningRate::constant(0.05),
             momentum: 0.5,
             weight_decay: 0.0002,
             algorithm: Algorithm::default(),
