@@ -30,7 +30,7 @@ pub fn results(results: &Results) -> String {
         let mut row = vec![
             scheme.name.clone(),
             format!("{:.3}{error}", scheme.elbo_nats_mean),
-            format!("{:.3}", scheme.gap_nats_mean),
+            format!("{:.4}", scheme.gap_nats_mean),
             format!("{:.4}", scheme.reconstruction_error_mean),
             format!("{:.1}", scheme.sweeps_mean),
             format!("{:.0} %", 100.0 * scheme.converged_fraction),
