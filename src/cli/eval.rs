@@ -1,6 +1,7 @@
 //! `dbm eval`.
 
 use super::{print, print_json, table};
+use crate::experiment::checkpoint;
 use crate::experiment::config::{
     Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, load,
 };
@@ -80,7 +81,7 @@ impl Eval {
     pub fn execute(self) -> Result<()> {
         let schemes = self.schemes()?;
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
-        let file = model_file::locate(&self.model)?;
+        let file = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &Device::Cpu)?;
         sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
         let examples = self.examples(&model, &file)?;

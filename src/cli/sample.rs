@@ -1,7 +1,7 @@
 //! `dbm sample`.
 
 use super::{print, print_json};
-use crate::experiment::checkpoint::write_whole;
+use crate::experiment::checkpoint::{self, write_whole};
 use crate::experiment::data::{sample, shape_of};
 use crate::experiment::observe::{Image, Range};
 use crate::experiment::{Error, Result, model_file};
@@ -67,7 +67,7 @@ impl Sample {
                 remedy: "end the name in .png or .npy".into(),
             });
         }
-        let file = model_file::locate(&self.model)?;
+        let file = checkpoint::locate(&self.model)?;
         let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
         let shape = self.shape(&file, dbm.sizes()[0])?;
         let (states, probabilities) = sample(&dbm, self.count, self.sweeps, Stream::new(self.seed))?;

@@ -4,7 +4,7 @@ use super::bound::elbo_unnormalized;
 use super::quantity::Bounded;
 use crate::inference::Inference;
 use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of};
-use crate::models::{Dbm, ExpectedLogJoint, LatentModel, Stack};
+use crate::models::{ExpectedLogJoint, LatentModel, Reconstruct, Stack};
 use crate::posterior::Posterior;
 use serde::Serialize;
 
@@ -13,20 +13,6 @@ const ENTRIES: f64 = (1 << 21) as f64;
 
 /// Examples inferred at once where no tables are held.
 const BLOCK: usize = 1000;
-
-/// Models that can say what the visible units would be.
-pub trait Reconstruct: LatentModel {
-    /// Means of the visible units given the means of the hidden layers, `[examples, visible]`.
-    fn reconstruct(&self, hidden_means: &[Tensor]) -> Result<Tensor>;
-}
-
-impl Reconstruct for Dbm {
-    fn reconstruct(&self, hidden_means: &[Tensor]) -> Result<Tensor> {
-        let Some(first) = hidden_means.first() else { bail!("a reconstruction starts from at least one hidden layer") };
-        let input = first.matmul(&self.weights()[0].t()?)?.broadcast_add(&self.biases()[0])?;
-        self.units()[0].mean(&input)
-    }
-}
 
 /// A scheme that can be judged.
 pub trait Assess<M> {

@@ -1,7 +1,7 @@
 //! Checkpoints: everything a run needs to go on bit for bit, written whole or not at all.
 
 use super::model_file::{self, ModelFile};
-use super::{Error, Result};
+use super::{Error, Result, RunFolder};
 use crate::math::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -134,6 +134,15 @@ pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
             remedy: "use the version of this program that wrote it, or start a new run".into(),
         }),
     }
+}
+
+/// The model file a path means: a run folder's newest checkpoint, or the file itself.
+pub fn locate(path: &Path) -> Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    let run = RunFolder::open(path)?;
+    Ok(Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?.0.path)
 }
 
 /// Writes a file under a temporary name, forces it to disk and renames it, so that a crash leaves the old file or the new one.

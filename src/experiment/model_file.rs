@@ -3,13 +3,12 @@
 //! `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the visible layer), and for
 //! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`. Other names are kept apart.
 
-use super::checkpoint::Checkpoints;
-use super::{Error, Result, RunFolder};
+use super::{Error, Result};
 use crate::inference::Network;
 use crate::math::{DType, Device, Tensor};
 use crate::models::Dbm;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The header key of what this program knows about a file of its own.
 const HEADER_KEY: &str = "dbm";
@@ -55,15 +54,6 @@ pub fn to_bytes(tensors: &[(String, Tensor)], header: Option<&str>) -> Result<Ve
     let metadata = header.map(|header| HashMap::from([(HEADER_KEY.to_string(), header.to_string())]));
     safetensors::serialize(host.iter().map(|(name, tensor)| (*name, tensor)), metadata)
         .map_err(|error| Error::Compute { problem: format!("serialising tensors: {error}") })
-}
-
-/// The model file a path means: a run folder's newest checkpoint, or the file itself.
-pub fn locate(path: &Path) -> Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_path_buf());
-    }
-    let run = RunFolder::open(path)?;
-    Ok(Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?.0.path)
 }
 
 /// Reads a model file. `dtype` converts; without it the file's own type is kept (16-bit types become `f32`).

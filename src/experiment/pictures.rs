@@ -4,7 +4,7 @@ use super::Result;
 use super::observe::{Image, Range, Record, Value};
 use crate::inference::Network;
 use crate::math::{Layers, Tensor, host};
-use crate::models::{Conditionals, Dbm};
+use crate::models::{Dbm, Reconstruct};
 use crate::posterior::Posterior;
 
 /// Pictures per grid.
@@ -56,14 +56,13 @@ impl View<'_> {
             record.push(format!("filters/layer_{}", l + 1), self.grid(&filters.t()?, self.shape, Range::Symmetric)?);
         }
         let means = self.network.posterior(self.visible)?.means()?;
-        record.push("reconstructions/data_above_reconstruction", self.reconstructions(&means[0])?);
+        record.push("reconstructions/data_above_reconstruction", self.reconstructions(&means)?);
         for (l, means) in means.iter().enumerate() {
             let shape = rectangle(means.dim(1)?);
             record.push(format!("posterior_means/hidden_{}", l + 1), self.grid(means, shape, Range::Unit)?);
         }
         if let Some(chains) = &self.chains {
-            let input = self.dbm.free()?.input(chains, 0)?;
-            let probabilities = self.dbm.units()[0].mean(&input)?;
+            let probabilities = self.dbm.reconstruct(&chains[1..])?;
             record.push("chains/probabilities", self.grid(&probabilities, self.shape, Range::Unit)?);
             record.push("chains/states", self.grid(&chains[0], self.shape, Range::Unit)?);
         }
@@ -71,9 +70,8 @@ impl View<'_> {
     }
 
     /// Rows of data, each above the row of its reconstructions.
-    fn reconstructions(&self, first_hidden: &Tensor) -> Result<Value> {
-        let input = first_hidden.matmul(&self.dbm.weights()[0].t()?)?.broadcast_add(&self.dbm.biases()[0])?;
-        let (data, again) = (pictures(self.visible, PAIRS)?, pictures(&self.dbm.units()[0].mean(&input)?, PAIRS)?);
+    fn reconstructions(&self, hidden_means: &[Tensor]) -> Result<Value> {
+        let (data, again) = (pictures(self.visible, PAIRS)?, pictures(&self.dbm.reconstruct(hidden_means)?, PAIRS)?);
         let blank = vec![1.0; self.shape[0] * self.shape[1]];
         let mut tiles = Vec::new();
         for (data, again) in data.chunks(COLUMNS).zip(again.chunks(COLUMNS)) {

@@ -1,9 +1,9 @@
 //! The state of joint training: machine, inference network, their momenta and the persistent chains.
 
-use super::{Chains, Gradient, Parameters, SavedTensors, Sgd, State};
+use super::{Chains, Gradient, Measurements, Parameters, SavedTensors, Sgd, State, Statistics, Update};
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
-use crate::models::Dbm;
+use crate::models::{Dbm, Reconstruct};
 
 /// All layers trained together, the inference network beside them.
 #[derive(Clone, Debug)]
@@ -41,24 +41,52 @@ impl Joint {
         })
     }
 
-    /// Moves the machine uphill; the network stays.
-    pub(super) fn move_dbm(self, sgd: &Sgd, uphill: &Gradient, learning_rate: f64) -> Result<Self> {
-        let (to, dbm_momentum) = sgd.step(&Parameters::of_dbm(&self.dbm), &self.dbm_momentum, uphill, learning_rate)?;
-        Ok(Self { dbm: self.dbm.with_parameters(to.weights, to.biases)?, dbm_momentum, ..self })
+    /// What an update tells people; `fit` is how well the network does, by name.
+    pub(super) fn measure(&self, phases: &Phases, fit: (&str, f64)) -> Result<Measurements> {
+        let mut measurements = Measurements::default();
+        measurements.add_reconstruction(phases.batch, &self.dbm.reconstruct(phases.awake)?)?;
+        measurements.add(fit.0, fit.1);
+        measurements.add("chain_flip_rate", self.chains.flip_rate(phases.chains)?);
+        measurements.add_phases(phases.positive, phases.negative, 0)?;
+        let uphill = phases.positive.minus(phases.negative)?;
+        measurements.add_norms("", &Parameters::of_dbm(&self.dbm), &uphill, 0)?;
+        measurements.add_norms("network_", &Parameters::of_network(&self.network), phases.network_uphill, 0)?;
+        Ok(measurements)
     }
 
-    /// Moves the network uphill; the machine stays.
-    pub(super) fn move_network(self, sgd: &Sgd, uphill: &Gradient, learning_rate: f64) -> Result<Self> {
-        let from = Parameters::of_network(&self.network);
-        let (to, network_momentum) = sgd.step(&from, &self.network_momentum, uphill, learning_rate)?;
-        Ok(Self { network: self.network.with_parameters(to.weights, to.biases)?, network_momentum, ..self })
+    /// Moves the machine by the difference of the phases and the network by its own gradient, neither by the other's.
+    pub(super) fn advance(self, dbm: &Sgd, network: &Sgd, phases: Phases, update: &Update) -> Result<Self> {
+        let uphill = phases.positive.minus(phases.negative)?;
+        let at = Parameters::of_dbm(&self.dbm);
+        let (to, dbm_momentum) = dbm.step(&at, &self.dbm_momentum, &uphill, update.learning_rate)?;
+        let (at, uphill) = (Parameters::of_network(&self.network), phases.network_uphill);
+        let rate = update.network_learning_rate;
+        let (network_to, network_momentum) = network.step(&at, &self.network_momentum, uphill, rate)?;
+        Ok(Self {
+            dbm: self.dbm.with_parameters(to.weights, to.biases)?,
+            network: self.network.with_parameters(network_to.weights, network_to.biases)?,
+            dbm_momentum,
+            network_momentum,
+            chains: phases.chains.clone(),
+        })
     }
+}
 
-    /// E[v | h_1] under the machine for means of the first hidden layer.
-    pub(super) fn reconstruct(&self, first_hidden: &Tensor) -> Result<Tensor> {
-        let input = first_hidden.matmul(&self.dbm.weights()[0].t()?)?.broadcast_add(&self.dbm.biases()[0])?;
-        self.dbm.units()[0].mean(&input)
-    }
+/// What one update found before anything moved.
+#[derive(Clone, Copy)]
+pub(super) struct Phases<'a> {
+    /// Examples, `[examples, visible]`.
+    pub batch: &'a Tensor,
+    /// Means of the hidden layers on the examples.
+    pub awake: &'a [Tensor],
+    /// Statistics under the data.
+    pub positive: &'a Statistics,
+    /// Statistics under the chains.
+    pub negative: &'a Statistics,
+    /// Gradient of the network's objective.
+    pub network_uphill: &'a Gradient,
+    /// The chains after their sweeps.
+    pub chains: &'a Chains,
 }
 
 impl State for Joint {

@@ -4,9 +4,10 @@
 //! visible units as well as the hidden ones (the book's algorithm prints the data there for the first weights, an erratum).
 //! The inference network learns the answers of the positive phase on the way (Salakhutdinov & Larochelle 2010).
 
+use super::joint::Phases;
 use super::{
-    ExpectedStatistics, Joint, Measurements, NegativePhase, Parameters, Sgd, Statistics, Trainer, Update,
-    cross_entropy, recognition_gradient,
+    ExpectedStatistics, Joint, Measurements, NegativePhase, Sgd, Statistics, Trainer, Update, cross_entropy,
+    recognition_gradient,
 };
 use crate::inference::{Inference, Network, Refine, Stop};
 use crate::math::{Layers, Result, Stream, Tensor, host, mean_of};
@@ -95,26 +96,23 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
         let positive = self.positive.infer(&state.dbm, &state.network, batch, update.stream.named("positive phase"))?;
         let (chains, layers) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
         let negative = Statistics::of(&layers)?;
-        let uphill = positive.statistics.minus(&negative)?;
         let inputs = state.network.inputs(batch)?;
         let network_uphill = recognition_gradient(&state.network, batch, &inputs, &positive.means)?;
-
-        let mut measurements = Measurements::default();
-        if update.measured {
-            measurements.add_reconstruction(batch, &state.reconstruct(&positive.means[0])?)?;
+        let phases = Phases {
+            batch,
+            awake: &positive.means,
+            positive: &positive.statistics,
+            negative: &negative,
+            network_uphill: &network_uphill,
+            chains: &chains,
+        };
+        let measurements = if update.measured {
             let cross_entropies = cross_entropy(&state.network, &inputs, &positive.means)?;
             let kl = mean_of(&cross_entropies) - mean_of(&host(&positive.q.entropy()?)?);
-            measurements.add("network_kl_nats_mean", kl);
-            measurements.add("chain_flip_rate", state.chains.flip_rate(&chains)?);
-            measurements.add_phases(&positive.statistics, &negative, 0)?;
-            measurements.add_norms("", &Parameters::of_dbm(&state.dbm), &uphill, 0)?;
-            measurements.add_norms("network_", &Parameters::of_network(&state.network), &network_uphill, 0)?;
-        }
-        let state = state.move_dbm(&self.dbm, &uphill, update.learning_rate)?.move_network(
-            &self.network,
-            &network_uphill,
-            update.network_learning_rate,
-        )?;
-        Ok((Joint { chains, ..state }, measurements))
+            state.measure(&phases, ("network_kl_nats_mean", kl))?
+        } else {
+            Measurements::default()
+        };
+        Ok((state.advance(&self.dbm, &self.network, phases, &update)?, measurements))
     }
 }

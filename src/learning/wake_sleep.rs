@@ -4,10 +4,10 @@
 //! learns to tell the dreamed h from the dreamed v. The network never learns from data, and the sleep objective is
 //! KL(p ‖ q) on dreams, not the ELBO's KL(q ‖ p) on data: nothing guarantees that one bound rises.
 
+use super::joint::Phases;
 use super::statistics::with_visible;
 use super::{
-    Joint, Measurements, NegativePhase, Parameters, Sgd, Statistics, Trainer, Update, cross_entropy,
-    recognition_gradient,
+    Joint, Measurements, NegativePhase, Sgd, Statistics, Trainer, Update, cross_entropy, recognition_gradient,
 };
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor, mean_of};
@@ -38,25 +38,22 @@ impl Trainer for WakeSleep {
         let (chains, dream) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
         let awake = state.network.posterior(batch)?.means()?;
         let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(&dream)?);
-        let uphill = positive.minus(&negative)?;
         let inputs = state.network.inputs(&dream[0])?;
         let network_uphill = recognition_gradient(&state.network, &dream[0], &inputs, &dream[1..])?;
-
-        let mut measurements = Measurements::default();
-        if update.measured {
-            measurements.add_reconstruction(batch, &state.reconstruct(&awake[0])?)?;
-            let cross_entropies = cross_entropy(&state.network, &inputs, &dream[1..])?;
-            measurements.add("dream_cross_entropy_nats_mean", mean_of(&cross_entropies));
-            measurements.add("chain_flip_rate", state.chains.flip_rate(&chains)?);
-            measurements.add_phases(&positive, &negative, 0)?;
-            measurements.add_norms("", &Parameters::of_dbm(&state.dbm), &uphill, 0)?;
-            measurements.add_norms("network_", &Parameters::of_network(&state.network), &network_uphill, 0)?;
-        }
-        let state = state.move_dbm(&self.dbm, &uphill, update.learning_rate)?.move_network(
-            &self.network,
-            &network_uphill,
-            update.network_learning_rate,
-        )?;
-        Ok((Joint { chains, ..state }, measurements))
+        let phases = Phases {
+            batch,
+            awake: &awake,
+            positive: &positive,
+            negative: &negative,
+            network_uphill: &network_uphill,
+            chains: &chains,
+        };
+        let measurements = if update.measured {
+            let nats = mean_of(&cross_entropy(&state.network, &inputs, &dream[1..])?);
+            state.measure(&phases, ("dream_cross_entropy_nats_mean", nats))?
+        } else {
+            Measurements::default()
+        };
+        Ok((state.advance(&self.dbm, &self.network, phases, &update)?, measurements))
     }
 }

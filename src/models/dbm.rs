@@ -2,7 +2,7 @@
 //!
 //! ln p̃(x_0 … x_L) = Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}, with x_0 = v. `biases[l]` is b_l, `weights[l]` is W_l.
 
-use super::{LatentModel, Stack};
+use super::{LatentModel, Reconstruct, Stack};
 use crate::math::{DType, Device, Result, Stream, Tensor, bail, inner};
 use crate::units::{Binary, Kind};
 use std::sync::Arc;
@@ -114,5 +114,12 @@ impl LatentModel for Dbm {
             weights: self.weights[1..].to_vec(),
             offset: (inner(visible, &self.biases[0].unsqueeze(0)?)? + base)?,
         })
+    }
+}
+
+impl Reconstruct for Dbm {
+    fn reconstruct(&self, hidden: &[Tensor]) -> Result<Tensor> {
+        let Some(first) = hidden.first() else { bail!("a reconstruction starts from at least one hidden layer") };
+        self.units[0].mean(&first.matmul(&self.weights[0].t()?)?.broadcast_add(&self.biases[0])?)
     }
 }

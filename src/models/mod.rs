@@ -20,6 +20,12 @@ pub trait LatentModel {
     fn clamp(&self, visible: &Tensor) -> Result<Self::Clamped>;
 }
 
+/// Models that can say what the visible units would be.
+pub trait Reconstruct: LatentModel {
+    /// Means of the visible units given the means (or states) of the hidden layers, bottom first, `[examples, visible]`.
+    fn reconstruct(&self, hidden: &[Tensor]) -> Result<Tensor>;
+}
+
 /// Units in layers, each of which knows the input it receives from all the others.
 ///
 /// Reading the mean off the input is mean field, a sample Gibbs sampling, the mode iterated conditional modes: one sweep,

@@ -1,7 +1,7 @@
 //! Gibbs samples of a model as examples.
 
 use super::super::config::{self, Source};
-use super::super::{Error, Result, RunFolder, model_file, pictures};
+use super::super::{Error, Result, RunFolder, checkpoint, model_file, pictures};
 use super::array::Pixels;
 use super::prepare::Parts;
 use super::{Examples, FileSum, grouped};
@@ -22,7 +22,7 @@ pub(super) fn parts(
     device: &Device,
     stream: Stream,
 ) -> Result<Parts> {
-    let file = model_file::locate(path)?;
+    let file = checkpoint::locate(path)?;
     let dbm = model_file::read(&file, Some(dtype), device)?.dbm;
     let (visible, _) = sample(&dbm, count, sweeps, stream)?;
     let units = visible.dim(1)?;
@@ -68,7 +68,7 @@ fn trained_on(file: PathBuf, generations: usize) -> Option<[usize; 2]> {
     let data = config::load(&run.config(), &[]).ok()?.experiment.data;
     match &data.source {
         Source::Samples { model, .. } if generations > 0 => {
-            trained_on(model_file::locate(model).ok()?, generations - 1)
+            trained_on(checkpoint::locate(model).ok()?, generations - 1)
         }
         source @ Source::Files(files) => source.shape().or_else(|| Some(super::files::parts(files).ok()?.shape)),
         source => source.shape(),
