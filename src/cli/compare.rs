@@ -3,7 +3,7 @@
 use super::{print, print_json, table};
 use crate::experiment::config::{load, summary};
 use crate::experiment::results::{Results, SchemeResult};
-use crate::experiment::{Error, Result, RunFolder};
+use crate::experiment::{Error, Result, RunFolder, quoted};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn side(path: &Path) -> Result<Side> {
         return Err(Error::Model {
             path: path.to_path_buf(),
             problem: "has no results yet".into(),
-            remedy: format!("finish it with: dbm resume {}", path.display()),
+            remedy: format!("finish it with: dbm resume {}", quoted(path)),
         });
     }
     Ok(Side {

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 /// Deep Boltzmann machine research workbench: train, infer, compare and evaluate from one experiment file.
 ///
 /// Exit codes: 0 fine, 1 a fault of the program, 2 a bad experiment, command line or request, 3 bad data, 4 a bad run folder,
-/// checkpoint or model file, 5 training diverged, 6 a file could not be read or written, 130 interrupted (and saved).
+/// checkpoint or model file, 5 training diverged, 6 a file could not be read or written, 130 interrupted (saved, unless Ctrl-C was pressed twice).
 #[derive(Debug, Parser)]
 #[command(name = "dbm", version, max_term_width = 120)]
 pub struct Cli {

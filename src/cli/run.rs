@@ -5,6 +5,7 @@ use crate::experiment::config::{load, marked};
 use crate::experiment::observe::Verbosity;
 use crate::experiment::run::{Finished, Options, resume, run};
 use crate::experiment::{Error, Result};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -90,9 +91,13 @@ impl Show {
 /// The first Ctrl-C asks the run to finish its update, save and stop; the second ends the program at once.
 fn listen_for_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
+        // Nobody may be there to read it; that must not keep the program from stopping.
+        let mut out = std::io::stderr();
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            let _ = writeln!(out, "stopped at once; `dbm resume` goes on from the last checkpoint");
             std::process::exit(130);
         }
+        let _ = writeln!(out, "stopping after this update; Ctrl-C again stops at once, without saving");
     })
     .map_err(|error| Error::Compute { problem: format!("listening for Ctrl-C: {error}") })
 }

@@ -1,7 +1,7 @@
 //! `dbm tensorboard`.
 
 use super::{RunsFolder, print};
-use crate::experiment::{Error, Result};
+use crate::experiment::{Error, Result, quoted};
 use std::path::{Path, PathBuf};
 
 /// Start TensorBoard on all runs or on one.
@@ -18,8 +18,7 @@ pub struct Tensorboard {
 
 /// The command line that shows every picture and histogram of a folder, not only a sample of them.
 pub fn command(folder: &Path) -> Vec<String> {
-    let folder = folder.display().to_string();
-    let folder = if folder.contains(' ') { format!("'{folder}'") } else { folder };
+    let folder = quoted(folder);
     ["tensorboard", "--logdir", &folder, "--samples_per_plugin", "scalars=100000,images=1000,histograms=1000"]
         .map(str::to_string)
         .to_vec()

@@ -147,7 +147,10 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
 
 /// Writes a file under a temporary name, forces it to disk and renames it, so that a crash leaves the old file or the new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("partial");
+    // A name of its own beside the file, so that nothing of the user's is in the way.
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.partial", std::process::id()));
+    let temporary = path.with_file_name(name);
     let written = std::fs::File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
@@ -157,5 +160,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
         return Err(Error::io("write", path)(error));
     }
-    std::fs::rename(&temporary, path).map_err(Error::io("write", path))
+    std::fs::rename(&temporary, path).map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        Error::io("write", path)(error)
+    })
 }

@@ -110,7 +110,7 @@ impl Error {
                 std::io::ErrorKind::NotFound => "check the path".into(),
                 _ => "check that the path is a writable file or folder".into(),
             }),
-            Self::Interrupted { run, .. } => Some(format!("continue with: dbm resume {}", run.display())),
+            Self::Interrupted { run, .. } => Some(format!("continue with: dbm resume {}", quoted(run))),
             Self::Compute { .. } => Some("please report this with the experiment file".into()),
         }
     }
@@ -120,6 +120,13 @@ impl Error {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
     }
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=,:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 impl From<candle_core::Error> for Error {

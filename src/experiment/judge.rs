@@ -7,7 +7,7 @@ use crate::evaluate::{
     self, Annealing, Assess, Assessment, Bounded, Guarantee, LogPartition, Method, Reference, Spacing, Yardstick,
 };
 use crate::inference::{Inference, Network};
-use crate::math::{Device, Stream, Tensor, mean_of};
+use crate::math::{DType, Device, Stream, Tensor, host, mean_of};
 use crate::models::{Dbm, LatentModel};
 
 /// Exact sums this small are taken without being asked for.
@@ -17,6 +17,13 @@ const REFERENCE_BITS: f64 = 26.0;
 
 /// Examples inferred once before the clock starts.
 const WARM_UP: usize = 100;
+
+/// Said of examples that are no states of binary units.
+const GREY: &str = "Some values are neither 0 nor 1: they enter the formulas as they are, so the numbers are no log-probabilities \
+                    of a binary model. Binarise the data for those.";
+/// Said of numbers that rounding has eaten.
+const COARSE: &str = "The numbers are too large for their precision, or no numbers at all: nothing they seem to promise holds. The \
+                      model has most likely diverged.";
 
 /// What to judge, and how.
 #[derive(Clone, Debug)]
@@ -46,12 +53,21 @@ pub fn judge(
         .iter()
         .map(|(name, scheme)| ready(name, scheme, dbm, network, visible))
         .collect::<Result<Vec<_>>>()?;
-    let log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream)?;
+    let mut log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream)?;
     let reference = Reference::tabulate(dbm, visible, reference_bits(request, visible.dim(0)?))?;
     let assessments = chosen
         .iter()
         .map(|(name, scheme)| assess(scheme, dbm, visible, reference.as_ref(), stream.named("infer").named(name)))
         .collect::<Result<Vec<_>>>()?;
+    let mut warnings: Vec<String> = log_partition.ais.iter().filter_map(|report| report.unreliable.clone()).collect();
+    if !host(visible)?.iter().all(|&value| value == 0.0 || value == 1.0) {
+        warnings.push(GREY.into());
+    }
+    let nats = assessments.iter().map(|a| a.elbo_unnormalized().mean).chain([log_partition.value.nats]);
+    if !nats.into_iter().all(|nats| resolved(nats, dbm.dtype())) {
+        warnings.push(COARSE.into());
+        log_partition.value.guarantee = Guarantee::Approximation;
+    }
     let best = assessments.iter().map(|a| a.elbo_unnormalized().mean).fold(f64::NEG_INFINITY, f64::max);
     let schemes = chosen
         .iter()
@@ -68,10 +84,16 @@ pub fn judge(
         log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
         log_likelihood_guarantee: likelihood.map(|likelihood| likelihood.guarantee),
         log_likelihood_nats: evidence.filter(|_| request.per_example).map(each),
-        warnings: log_partition.ais.iter().filter_map(|report| report.unreliable.clone()).collect(),
+        warnings,
         log_partition: summary(&log_partition),
         schemes,
     })
+}
+
+/// Whether a number of this size is known to a tenth of a nat.
+fn resolved(nats: f64, dtype: DType) -> bool {
+    let spacing = if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+    nats.is_finite() && nats.abs() * spacing < 0.1
 }
 
 /// ln Z of a machine in the way asked for.

@@ -19,7 +19,7 @@ mod schemes;
 pub mod setup;
 mod stages;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, quoted};
 pub use journal::Journal;
 pub use provenance::{Git, Provenance, Status};
 pub use run_folder::{RunFolder, list};
