@@ -93,7 +93,7 @@ impl Eval {
             per_example: self.per_example,
         };
         let stream = Stream::new(self.seed).named("eval");
-        let results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream)?;
+        let results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, &mut |_| Ok(()))?;
         if self.json { print_json(&results) } else { print(&table::results(&results)) }
     }
 

@@ -185,7 +185,7 @@ impl Driver<'_> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
         let request = self.request(&self.experiment.evaluate.log_partition);
         let stream = self.root.named("evaluation").at(self.position.step);
-        judge(&dbm, Some(&network), &visible, &request, stream)
+        judge(&dbm, Some(&network), &visible, &request, stream, &mut |_| Ok(()))
     }
 
     /// Compares the model at the end with the best on the way, on the same held-out examples.

@@ -40,6 +40,20 @@ pub struct Request<'a> {
     pub per_example: bool,
 }
 
+/// Called between pieces of the work; an error stops it.
+pub type Watch<'a> = dyn FnMut(Portion<'_>) -> Result<()> + 'a;
+
+/// How far a piece of the work is.
+#[derive(Clone, Copy, Debug)]
+pub struct Portion<'a> {
+    /// What is being done, in the user's words.
+    pub what: &'a str,
+    /// Units of it done.
+    pub done: usize,
+    /// Units of it in all.
+    pub of: usize,
+}
+
 /// Judges every scheme on `visible` `[examples, visible]`.
 pub fn judge(
     dbm: &Dbm,
@@ -47,7 +61,9 @@ pub fn judge(
     visible: &Tensor,
     request: &Request,
     stream: Stream,
+    watch: &mut Watch,
 ) -> Result<Results> {
+    watch(Portion { what: "judging", done: 0, of: request.schemes.len() })?;
     let chosen = request
         .schemes
         .iter()

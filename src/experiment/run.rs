@@ -219,7 +219,7 @@ impl Work<'_> {
         let visible = setup::first(&self.dataset.test, usize::MAX, driver.root)?;
         let request = driver.request(&self.experiment.evaluate.final_log_partition);
         let stream = driver.root.named("final evaluation");
-        let results = judge(&state.dbm()?, Some(&state.network()?), &visible, &request, stream)?;
+        let results = judge(&state.dbm()?, Some(&state.network()?), &visible, &request, stream, &mut |_| Ok(()))?;
         driver.last_may_be_best(state)?;
         // Written only now, all at once: a run killed while it judges judges again when resumed, and each value is logged once.
         let log = &self.experiment.log;
