@@ -4,7 +4,7 @@
 //! input, and g_L = 1. `weights[l]` is R_l, `biases[l]` is r_l.
 
 use super::{Inference, Inferred, Trace};
-use crate::math::{Layers, Result, Stream, Tensor, bail};
+use crate::math::{Layers, Result, Stream, Tensor, Weight, bail};
 use crate::models::Dbm;
 use crate::posterior::Factorial;
 use crate::units::Kind;
@@ -15,6 +15,7 @@ pub struct Network {
     units: Vec<Kind>,
     weights: Vec<Tensor>,
     biases: Vec<Tensor>,
+    couplings: Vec<Weight>,
 }
 
 impl Network {
@@ -29,7 +30,7 @@ impl Network {
                 bail!("recognition.{l}.weight is {:?}, not [{below}, {}]", weight.dims(), bias.dims1()?);
             }
         }
-        Ok(Self { units, weights, biases })
+        Ok(Self { units, couplings: Weight::of(&weights), weights, biases })
     }
 
     /// The untrained network: the machine's own weights and hidden biases.
@@ -45,6 +46,11 @@ impl Network {
     /// `weights()[l]` is `[n_l, n_{l+1}]`.
     pub fn weights(&self) -> &[Tensor] {
         &self.weights
+    }
+
+    /// R_l, to take products with.
+    pub fn coupling(&self, l: usize) -> &Weight {
+        &self.couplings[l]
     }
 
     /// `biases()[l]` is `[n_{l+1}]`.
@@ -66,11 +72,11 @@ impl Network {
     pub fn inputs(&self, visible: &Tensor) -> Result<Layers> {
         let mut inputs: Layers = Vec::with_capacity(self.weights.len());
         let mut below = visible.clone();
-        for (l, (weight, bias)) in self.weights.iter().zip(&self.biases).enumerate() {
+        for (l, (weight, bias)) in self.couplings.iter().zip(&self.biases).enumerate() {
             if l > 0 {
                 below = self.units[l - 1].mean(&inputs[l - 1])?;
             }
-            inputs.push((below.matmul(weight)? * self.gain(l))?.broadcast_add(bias)?);
+            inputs.push((weight.up(&below)? * self.gain(l))?.broadcast_add(bias)?);
         }
         Ok(inputs)
     }

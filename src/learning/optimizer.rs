@@ -1,7 +1,7 @@
 //! Stochastic gradient ascent with momentum and weight decay.
 
 use super::{Gradient, Parameters};
-use crate::math::{Result, Tensor};
+use crate::math::{Momentum, Result, Tensor, momentum_step};
 
 /// Δ ← m Δ + ε (gradient - λ weights), parameters ← parameters + Δ (Hinton 2010, "A practical guide to training restricted
 /// Boltzmann machines", sections 9 and 10). Biases are not decayed. The learning rate ε is an argument of each step.
@@ -26,11 +26,7 @@ impl Sgd {
             at.iter()
                 .zip(last.iter().zip(uphill))
                 .map(|(at, (last, uphill))| {
-                    let mut move_by = ((last * self.momentum)? + (uphill * learning_rate)?)?;
-                    if decay != 0.0 {
-                        move_by = (move_by - (at * (learning_rate * decay))?)?;
-                    }
-                    Ok(((at + &move_by)?, move_by))
+                    momentum_step(at, last, uphill, Momentum { momentum: self.momentum, rate: learning_rate, decay })
                 })
                 .collect::<Result<(Vec<_>, Vec<_>)>>()
         };

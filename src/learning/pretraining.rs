@@ -13,7 +13,7 @@
 use super::parameters::saved;
 use super::{Measurements, Parameters, SavedTensors, Sgd, State, Statistics, Trainer, Update};
 use crate::inference::Network;
-use crate::math::{Result, Stream, Tensor, bail};
+use crate::math::{Result, Stream, Tensor, Weight, bail};
 use crate::models::Dbm;
 use crate::units::Kind;
 
@@ -53,7 +53,7 @@ pub struct RbmStack {
 struct Rbm {
     kinds: [Kind; 2],
     copies: [usize; 2],
-    weight: Tensor,
+    weight: Weight,
     biases: [Tensor; 2],
 }
 
@@ -64,30 +64,30 @@ impl Rbm {
         Ok(Self {
             kinds: [dbm.units()[l].clone(), dbm.units()[l + 1].clone()],
             copies: [copies(l + 1 < dbm.depth()), copies(l > 0)],
-            weight: (&dbm.weights()[l] / share_in_dbm(dbm, l))?,
+            weight: (&dbm.weights()[l] / share_in_dbm(dbm, l))?.into(),
             biases: [dbm.biases()[l].clone(), dbm.biases()[l + 1].clone()],
         })
     }
 
     fn parameters(&self) -> Parameters {
-        Parameters { weights: vec![self.weight.clone()], biases: self.biases.to_vec() }
+        Parameters { weights: vec![self.weight.tensor().clone()], biases: self.biases.to_vec() }
     }
 
     fn with_parameters(&self, mut to: Parameters) -> Result<Self> {
         let (Some(weight), Some(hidden), Some(visible)) = (to.weights.pop(), to.biases.pop(), to.biases.pop()) else {
             bail!("an RBM has one weight matrix and two bias vectors")
         };
-        Ok(Self { kinds: self.kinds.clone(), copies: self.copies, weight, biases: [visible, hidden] })
+        Ok(Self { kinds: self.kinds.clone(), copies: self.copies, weight: weight.into(), biases: [visible, hidden] })
     }
 
     /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`.
     fn up(&self, visible: &Tensor) -> Result<Tensor> {
-        (visible.matmul(&self.weight)? * self.copies[0] as f64)?.broadcast_add(&self.biases[1])
+        (self.weight.up(visible)? * self.copies[0] as f64)?.broadcast_add(&self.biases[1])
     }
 
     /// Input of the visible units from the mean over the hidden copies, `[rows, hidden]`.
     fn down(&self, hidden: &Tensor) -> Result<Tensor> {
-        (hidden.matmul(&self.weight.t()?)? * self.copies[1] as f64)?.broadcast_add(&self.biases[0])
+        (self.weight.down(hidden)? * self.copies[1] as f64)?.broadcast_add(&self.biases[0])
     }
 
     /// Mean over the copies of layer 0 (visible) or 1 (hidden), each drawn from the same input.
@@ -208,7 +208,7 @@ impl RbmStack {
 impl State for RbmStack {
     /// Layers above the one in training have the parameters they began with.
     fn dbm(&self) -> Result<Dbm> {
-        let weight = |(l, rbm): (usize, &Rbm)| &rbm.weight * share_in_dbm(&self.like, l);
+        let weight = |(l, rbm): (usize, &Rbm)| rbm.weight.tensor() * share_in_dbm(&self.like, l);
         let mut biases = vec![self.rbms[0].biases[0].clone()];
         for (l, rbm) in self.rbms.iter().enumerate() {
             biases.push(match self.rbms.get(l + 1) {

@@ -6,7 +6,7 @@
 
 use super::Gradient;
 use crate::inference::Network;
-use crate::math::{Layers, Nats, Result, Tensor, host};
+use crate::math::{Layers, Nats, Result, Tensor, host, outer_product};
 
 /// -E_target[ln q_network(h | v)] of each example, nats, from the network's inputs and the target's means `[examples, n_l]`
 /// of all hidden layers; less the target's entropy it is KL(target ‖ network).
@@ -37,11 +37,11 @@ pub fn recognition_gradient(
     for l in (0..inputs.len()).rev() {
         let mut slope = (&targets[l] - &means[l])?;
         if let Some(above) = slope_above {
-            let sent = (above.matmul(&network.weights()[l + 1].t()?)? * network.gain(l + 1))?;
+            let sent = (network.coupling(l + 1).down(&above)? * network.gain(l + 1))?;
             slope = (slope + (sent * network.units()[l].variance(&inputs[l])?)?)?;
         }
         let below = if l == 0 { visible } else { &means[l - 1] };
-        gradient.weights.push((below.t()?.matmul(&slope)? * (network.gain(l) * share))?);
+        gradient.weights.push(outer_product(below, &slope, network.gain(l) * share)?);
         gradient.biases.push(row.matmul(&slope)?.squeeze(0)?);
         slope_above = Some(slope);
     }

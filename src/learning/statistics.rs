@@ -5,7 +5,7 @@
 
 use super::{Parameters, Statistics};
 use crate::inference::Network;
-use crate::math::{DType, Layers, Result, Tensor, bail};
+use crate::math::{DType, Layers, Result, Tensor, bail, outer_product};
 use crate::models::Dbm;
 use crate::posterior::{Factorial, Posterior, Table};
 
@@ -16,7 +16,7 @@ impl Statistics {
         let share = 1.0 / first.dim(0)? as f64;
         // Summing rows by a product is many times faster than a reduction over the first axis.
         let row = (Tensor::ones((1, first.dim(0)?), first.dtype(), first.device())? * share)?;
-        let pair = |pair: &[Tensor]| pair[0].t()?.matmul(&pair[1])? * share;
+        let pair = |pair: &[Tensor]| outer_product(&pair[0], &pair[1], share);
         Ok(Self {
             weights: layers.windows(2).map(pair).collect::<Result<_>>()?,
             biases: layers.iter().map(|layer| row.matmul(layer)?.squeeze(0)).collect::<Result<_>>()?,

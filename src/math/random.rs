@@ -51,6 +51,12 @@ impl Stream {
         Self { first_row: self.first_row + first_row, ..self }
     }
 
+    /// Key of the generator and row of the first draw, for kernels that draw by themselves: the word of (row, column) is number
+    /// column % 4 of the block with the counter [column / 4, row, row >> 32, 0].
+    pub fn counter(self) -> ([u32; 2], u64) {
+        (self.key, self.first_row)
+    }
+
     fn derive(self, index: u64, purpose: Purpose) -> Self {
         let [low, high] = halves(index);
         let words = philox([low, high, 0, purpose as u32], self.key);

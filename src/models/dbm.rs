@@ -3,7 +3,7 @@
 //! ln p̃(x_0 … x_L) = Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}, with x_0 = v. `biases[l]` is b_l, `weights[l]` is W_l.
 
 use super::{LatentModel, Reconstruct, Stack};
-use crate::math::{DType, Device, Result, Stream, Tensor, bail, inner};
+use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail, inner};
 use crate::units::{Binary, Kind};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub struct Dbm {
     units: Vec<Kind>,
     weights: Vec<Tensor>,
     biases: Vec<Tensor>,
+    couplings: Vec<Weight>,
 }
 
 impl Dbm {
@@ -27,7 +28,7 @@ impl Dbm {
                 bail!("layers.{l}.weight is {:?}; the biases beside it ask for [{below}, {above}]", weight.dims());
             }
         }
-        Ok(Self { units, weights, biases })
+        Ok(Self { units, couplings: Weight::of(&weights), weights, biases })
     }
 
     /// All units binary.
@@ -91,7 +92,7 @@ impl Dbm {
         Ok(Stack {
             units: self.units.clone(),
             biases: self.biases.iter().map(|bias| bias.unsqueeze(0)).collect::<Result<_>>()?,
-            weights: self.weights.clone(),
+            weights: self.couplings.clone(),
             offset: Tensor::zeros(1, self.dtype(), self.device())?,
         })
     }
@@ -106,12 +107,12 @@ impl LatentModel for Dbm {
             bail!("examples have {units} values, the machine has {} visible units", self.biases[0].elem_count());
         }
         let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-        biases[0] = visible.matmul(&self.weights[0])?.broadcast_add(&biases[0])?;
+        biases[0] = self.couplings[0].up(visible)?.broadcast_add(&biases[0])?;
         let base = self.units[0].log_base(visible)?.sum(1)?;
         Ok(Stack {
             units: self.units[1..].to_vec(),
             biases,
-            weights: self.weights[1..].to_vec(),
+            weights: self.couplings[1..].to_vec(),
             offset: (inner(visible, &self.biases[0].unsqueeze(0)?)? + base)?,
         })
     }
@@ -120,6 +121,6 @@ impl LatentModel for Dbm {
 impl Reconstruct for Dbm {
     fn reconstruct(&self, hidden: &[Tensor]) -> Result<Tensor> {
         let Some(first) = hidden.first() else { bail!("a reconstruction starts from at least one hidden layer") };
-        self.units[0].mean(&first.matmul(&self.weights[0].t()?)?.broadcast_add(&self.biases[0])?)
+        self.units[0].mean(&self.couplings[0].down(first)?.broadcast_add(&self.biases[0])?)
     }
 }

@@ -3,6 +3,7 @@
 mod dbm;
 mod enumeration;
 mod exact;
+mod fused;
 mod stack;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor};
@@ -50,15 +51,25 @@ pub trait Conditionals: Sized {
     }
 
     /// One sweep: every layer read once, in the order of the schedule.
-    fn sweep(&self, mut swept: Swept, schedule: Schedule, reading: Reading) -> Result<Swept> {
-        let old = swept.states.clone();
-        for layer in schedule.order(self.sizes().len()) {
-            let states = if schedule == Schedule::Parallel { &old } else { &swept.states };
-            let (kind, input) = (&self.units()[layer], self.input(states, layer)?);
-            (swept.inputs[layer], swept.states[layer]) = reading.read(kind, &swept.inputs[layer], input, layer)?;
-        }
-        Ok(swept)
+    fn sweep(&self, swept: Swept, schedule: Schedule, reading: Reading) -> Result<Swept> {
+        composed_sweep(self, swept, schedule, reading)
     }
+}
+
+/// One sweep made of tensor operations: the twin of every faster one.
+pub fn composed_sweep<C: Conditionals>(
+    conditionals: &C,
+    mut swept: Swept,
+    schedule: Schedule,
+    reading: Reading,
+) -> Result<Swept> {
+    let old = swept.states.clone();
+    for layer in schedule.order(conditionals.sizes().len()) {
+        let states = if schedule == Schedule::Parallel { &old } else { &swept.states };
+        let (kind, input) = (&conditionals.units()[layer], conditionals.input(states, layer)?);
+        (swept.inputs[layer], swept.states[layer]) = reading.read(kind, &swept.inputs[layer], input, layer)?;
+    }
+    Ok(swept)
 }
 
 /// Pairs (model, q) whose E_q[ln p̃] has a closed form; other pairs do not compile.

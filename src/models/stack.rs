@@ -3,8 +3,9 @@
 //! ln p̃(x) = offset + Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}. Clamping v leaves the same form on h_1 … h_L with v W_0 added to the
 //! bias of h_1 and b_0 · v as the offset, so mean field, sampling, enumeration and annealing are each written once.
 
-use super::{Conditionals, Multilinear};
-use crate::math::{DType, Device, Result, Tensor, inner, sum_units};
+use super::fused::Fused;
+use super::{Conditionals, Multilinear, Reading, Schedule, Swept, composed_sweep};
+use crate::math::{DType, Device, Result, Tensor, Weight, inner, sum_units};
 use crate::units::Kind;
 
 /// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and an offset `[1 or examples]`.
@@ -12,7 +13,7 @@ use crate::units::Kind;
 pub struct Stack {
     pub(super) units: Vec<Kind>,
     pub(super) biases: Vec<Tensor>,
-    pub(super) weights: Vec<Tensor>,
+    pub(super) weights: Vec<Weight>,
     pub(super) offset: Tensor,
 }
 
@@ -39,8 +40,8 @@ impl Stack {
 
     /// What the neighbours of a layer send it, without its bias, `[rows, units]`; none for a stack of one layer.
     pub fn from_neighbours(&self, states: &[Tensor], layer: usize) -> Result<Option<Tensor>> {
-        let below = layer.checked_sub(1).map(|l| states[l].matmul(&self.weights[l])).transpose()?;
-        let above = self.weights.get(layer).map(|w| states[layer + 1].matmul(&w.t()?)).transpose()?;
+        let below = layer.checked_sub(1).map(|l| self.weights[l].up(&states[l])).transpose()?;
+        let above = self.weights.get(layer).map(|weight| weight.down(&states[layer + 1])).transpose()?;
         match (below, above) {
             (Some(below), Some(above)) => Ok(Some((below + above)?)),
             (below, above) => Ok(below.or(above)),
@@ -68,12 +69,27 @@ impl Conditionals for Stack {
         }
     }
 
+    fn sweeps(&self, start: Swept, schedule: Schedule, reading: Reading, count: usize) -> Result<Swept> {
+        let readings = (0..count as u64).map(|sweep| reading.at(sweep));
+        match Fused::new(self, &start, schedule, reading)? {
+            Some(fused) if count > 0 => fused.run(schedule, readings),
+            _ => readings.fold(Ok(start), |swept, reading| composed_sweep(self, swept?, schedule, reading)),
+        }
+    }
+
+    fn sweep(&self, start: Swept, schedule: Schedule, reading: Reading) -> Result<Swept> {
+        match Fused::new(self, &start, schedule, reading)? {
+            Some(fused) => fused.run(schedule, std::iter::once(reading)),
+            None => composed_sweep(self, start, schedule, reading),
+        }
+    }
+
     fn log_joint(&self, states: &[Tensor]) -> Result<Tensor> {
         let mut total = self.offset.broadcast_add(&inner(&states[0], &self.biases[0])?)?;
         for layer in 0..self.depth() {
             total = (total + sum_units(&self.units[layer].log_base(&states[layer])?)?)?;
             if layer > 0 {
-                let sent = states[layer - 1].matmul(&self.weights[layer - 1])?;
+                let sent = self.weights[layer - 1].up(&states[layer - 1])?;
                 total = (total + inner(&states[layer], &sent.broadcast_add(&self.biases[layer])?)?)?;
             }
         }

@@ -61,6 +61,10 @@ impl Units for Binary {
         mean.log()? - (1.0 - mean)?.log()?
     }
 
+    fn is_logistic(&self) -> bool {
+        true
+    }
+
     fn states(&self) -> Option<&'static [f64]> {
         Some(&[0.0, 1.0])
     }

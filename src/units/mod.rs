@@ -35,6 +35,10 @@ pub trait Units: Debug + Send + Sync {
     fn mix(&self, old: &Tensor, new: &Tensor, share: f64) -> Result<Tensor>;
     /// The input at which a unit has this mean; finite for means at the edge of the range.
     fn input_of_mean(&self, mean: &Tensor) -> Result<Tensor>;
+    /// Whether states are 0 and 1 with mean σ(input), so that the fused kernels read them.
+    fn is_logistic(&self) -> bool {
+        false
+    }
     /// Every state of one unit, if there are finitely many.
     fn states(&self) -> Option<&'static [f64]>;
 }

@@ -1,0 +1,95 @@
+//! Kernels for `f32` on the processor: matrix products fused with what is read off their results.
+//!
+//! A kernel is written once over registers of any width and compiled for every width; [`Level`] names which one runs. Sums are
+//! taken in the same order with the same fused multiply-adds at every width, whatever the number of rows or threads, so results
+//! are the same bits on every processor. Threads share columns, never the inner dimension.
+
+mod blocks;
+mod lanes;
+mod outer;
+mod panels;
+mod read;
+
+pub use blocks::{Blocks, Towards};
+pub use outer::outer;
+pub use panels::{Line, Panels, WIDTH};
+use pulp::{Scalar, Simd, WithSimd};
+pub use read::{Own, Read, Source, read};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Multiply-adds below which a second thread costs more than it saves.
+const PARALLEL_FROM: usize = 1 << 17;
+
+/// The instructions a kernel is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Level {
+    /// Any processor; slow where there is no fused multiply-add.
+    Portable,
+    /// 256-bit registers with fused multiply-add.
+    Avx2,
+    /// 512-bit registers.
+    Avx512,
+}
+
+/// The level in force; 0 until it is asked for.
+static LEVEL: AtomicU8 = AtomicU8::new(0);
+
+impl Level {
+    /// Every level, slowest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// Whether this processor has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => pulp::x86::V3::try_new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => pulp::x86::V4::try_new().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// The fastest level of this processor, unless another was set.
+    pub fn current() -> Self {
+        let set = LEVEL.load(Ordering::Relaxed);
+        Self::ALL.into_iter().find(|level| *level as u8 + 1 == set).unwrap_or_else(|| {
+            let best = Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Portable);
+            best.set();
+            best
+        })
+    }
+
+    /// Makes this the level of all kernels of the process; results do not depend on it. A level the processor lacks is not set.
+    pub fn set(self) {
+        if self.is_available() {
+            LEVEL.store(self as u8 + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs a kernel compiled for this level.
+    fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Portable => {}
+            Self::Avx2 => {
+                if let Some(simd) = pulp::x86::V3::try_new() {
+                    return Simd::vectorize(simd, kernel);
+                }
+            }
+            Self::Avx512 => {
+                if let Some(simd) = pulp::x86::V4::try_new() {
+                    return Simd::vectorize(simd, kernel);
+                }
+            }
+        }
+        kernel.with_simd(Scalar::new())
+    }
+}
+
+/// Whether the kernels serve this processor; where they would be slower than composed products they do not.
+pub fn serve() -> bool {
+    cfg!(miri) || Level::current() != Level::Portable
+}

@@ -1,0 +1,85 @@
+//! States in panels of 32 columns, the layout the kernels read and write.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Columns of a panel, and rows and columns of a block.
+pub const WIDTH: usize = 32;
+
+/// One row of a panel, or of a block: two cache lines.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(C, align(128))]
+pub struct Line(pub [f32; WIDTH]);
+
+impl Line {
+    /// Zero everywhere.
+    pub const ZERO: Self = Self([0.0; WIDTH]);
+}
+
+/// A matrix `[rows, columns]`: panel after panel, each of `rows` lines. What pads the last panel is never read as a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panels {
+    rows: usize,
+    columns: usize,
+    lines: Vec<Line>,
+}
+
+impl Panels {
+    /// Zero everywhere.
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        Self { rows, columns, lines: vec![Line::ZERO; rows * columns.div_ceil(WIDTH)] }
+    }
+
+    /// From values row by row.
+    pub fn from_rows(values: &[f32], rows: usize, columns: usize) -> Self {
+        let mut panels = Self::zeros(rows, columns);
+        for (panel, lines) in panels.lines.chunks_mut(rows.max(1)).enumerate() {
+            let columns_of = columns_of(panel, columns);
+            for (line, row) in lines.iter_mut().zip(values.chunks(columns)) {
+                line.0[..columns_of.len()].copy_from_slice(&row[columns_of.clone()]);
+            }
+        }
+        panels
+    }
+
+    /// Values row by row.
+    pub fn to_rows(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.rows * self.columns];
+        for (panel, lines) in self.lines.chunks(self.rows.max(1)).enumerate() {
+            let columns_of = columns_of(panel, self.columns);
+            for (line, row) in lines.iter().zip(values.chunks_mut(self.columns)) {
+                row[columns_of.clone()].copy_from_slice(&line.0[..columns_of.len()]);
+            }
+        }
+        values
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns, without padding.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Number of panels.
+    pub fn count(&self) -> usize {
+        self.columns.div_ceil(WIDTH)
+    }
+
+    /// The lines of one panel, a row each.
+    pub fn panel(&self, panel: usize) -> &[Line] {
+        &self.lines[panel * self.rows..(panel + 1) * self.rows]
+    }
+
+    /// The lines of all panels, for a kernel to write.
+    pub(super) fn lines_mut(&mut self) -> &mut [Line] {
+        &mut self.lines
+    }
+}
+
+/// The columns of a matrix that one panel holds.
+pub(super) fn columns_of(panel: usize, columns: usize) -> std::ops::Range<usize> {
+    panel * WIDTH..(panel * WIDTH + WIDTH).min(columns)
+}

@@ -1,0 +1,213 @@
+//! One layer read: its inputs from its neighbours' states, and what is read off them, without leaving the cache.
+
+use super::blocks::Towards;
+use super::panels::columns_of;
+use super::{Blocks, Level, Line, PARALLEL_FROM, Panels, WIDTH, lanes};
+use pulp::{Simd, WithSimd};
+
+/// Rows that are taken through all columns before the next ones, so that they stay in the cache.
+const ROWS_AT_ONCE: usize = 128;
+
+/// What a layer's input starts from.
+#[derive(Clone, Copy, Debug)]
+pub enum Own<'a> {
+    /// The same for all rows, `[1, units]`.
+    Same(&'a Panels),
+    /// One for each row, `[rows, units]`.
+    Each(&'a Panels),
+}
+
+/// A neighbour that sends its states through weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// `[rows, units of the neighbour]`.
+    pub states: &'a Panels,
+    /// The weights between the two layers.
+    pub weights: &'a Blocks,
+    /// Where the layer lies that is read.
+    pub towards: Towards,
+}
+
+/// What is read off an input x.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Read {
+    /// Nothing.
+    Input,
+    /// σ(x).
+    Mean,
+    /// 1 with probability σ(x), by the draws of a stream.
+    Sample {
+        /// Key of the stream.
+        key: [u32; 2],
+        /// Row of the stream that belongs to the first row.
+        first_row: u64,
+    },
+    /// 1 where x > 0.
+    Mode,
+}
+
+/// Inputs own + Σ states · weights, and the states read off them, both `[rows, units]`. Shapes must agree.
+pub fn read(own: Own, sources: &[Source], read: Read, inputs: &mut Panels, states: &mut Panels) {
+    let (rows, columns) = (inputs.rows(), inputs.columns());
+    let reached = |source: &Source| source.weights.shape(source.towards) == (source.states.columns(), columns);
+    debug_assert!(sources.iter().all(|source| reached(source) && source.states.rows() == rows));
+    debug_assert_eq!((rows, columns), (states.rows(), states.columns()));
+    let work: usize = sources.iter().map(|source| source.states.columns() * columns * rows).sum();
+    let threads = if work < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
+    let kernel = Kernel { own, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states: states.lines_mut() };
+    kernel.split(Level::current(), threads);
+}
+
+/// Some panels of a layer.
+struct Kernel<'a> {
+    own: Own<'a>,
+    sources: &'a [Source<'a>],
+    read: Read,
+    rows: usize,
+    first: usize,
+    inputs: &'a mut [Line],
+    states: &'a mut [Line],
+}
+
+impl Kernel<'_> {
+    /// Halves the panels until there is a part for each thread.
+    fn split(self, level: Level, threads: usize) {
+        let panels = self.inputs.len() / self.rows.max(1);
+        if threads < 2 || panels < 2 {
+            return level.run(self);
+        }
+        let left = panels * (threads / 2) / threads;
+        let (inputs, more_inputs) = self.inputs.split_at_mut(left * self.rows);
+        let (states, more_states) = self.states.split_at_mut(left * self.rows);
+        let lower = Kernel { inputs, states, ..self };
+        let upper = Kernel { inputs: more_inputs, states: more_states, first: self.first + left, ..self };
+        rayon::join(|| lower.split(level, threads / 2), || upper.split(level, threads - threads / 2));
+    }
+}
+
+impl WithSimd for Kernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Sums of a tile, a row of weights and one state fill the registers.
+        let most = (S::REGISTER_COUNT.saturating_sub(4) / (WIDTH / S::F32_LANES)).clamp(1, 14);
+        for first in (0..self.rows).step_by(ROWS_AT_ONCE) {
+            let end = (first + ROWS_AT_ONCE).min(self.rows);
+            let panels = self.inputs.chunks_mut(self.rows).zip(self.states.chunks_mut(self.rows));
+            for (panel, (inputs, states)) in panels.enumerate().map(|(p, lines)| (self.first + p, lines)) {
+                let tiles = (end - first).div_ceil(most);
+                let mut row = first;
+                for left in (1..=tiles).rev() {
+                    let count = (end - row).div_ceil(left);
+                    let tile = Tile { own: self.own, sources: self.sources, panel, row };
+                    tile.sum(simd, &mut inputs[row..row + count]);
+                    row += count;
+                }
+                self.read.apply(simd, panel, first, &inputs[first..end], &mut states[first..end]);
+            }
+        }
+    }
+}
+
+/// Some rows of one panel, few enough for their sums to stay in registers.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    own: Own<'a>,
+    sources: &'a [Source<'a>],
+    panel: usize,
+    row: usize,
+}
+
+impl Tile<'_> {
+    #[inline(always)]
+    fn sum<S: Simd>(self, simd: S, out: &mut [Line]) {
+        macro_rules! of_rows {
+            ($vectors:literal: $($rows:literal)*) => {
+                match out.len() { $($rows => self.sum_of::<S, $rows, $vectors>(simd, out),)* _ => {} }
+            };
+        }
+        match S::F32_LANES {
+            16 => of_rows!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+            8 => of_rows!(4: 1 2 3),
+            4 => of_rows!(8: 1 2 3),
+            _ => of_rows!(32: 1),
+        }
+    }
+
+    #[inline(always)]
+    fn sum_of<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S, out: &mut [Line]) {
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let line = match self.own {
+                Own::Same(own) => &own.panel(self.panel)[0],
+                Own::Each(own) => &own.panel(self.panel)[self.row + row],
+            };
+            sum.copy_from_slice(S::as_simd_f32s(&line.0).0);
+        }
+        for source in self.sources {
+            for from in 0..source.states.count() {
+                let states = &source.states.panel(from)[self.row..self.row + ROWS];
+                let width = columns_of(from, source.states.columns()).len();
+                let weights = &source.weights.block(source.towards, from, self.panel)[..width];
+                multiply_add::<S, ROWS, VECTORS>(simd, |row, k| states[row].0[k % WIDTH], weights, &mut sums);
+            }
+        }
+        for (line, sum) in out.iter_mut().zip(&sums) {
+            S::as_mut_simd_f32s(&mut line.0).0.copy_from_slice(sum);
+        }
+    }
+}
+
+/// sums[row] += factor(row, k) lines[k], for every k in order.
+#[inline(always)]
+pub(super) fn multiply_add<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    factor: impl Fn(usize, usize) -> f32,
+    lines: &[Line],
+    sums: &mut [[S::f32s; VECTORS]; ROWS],
+) {
+    for (k, line) in lines.iter().enumerate() {
+        let line = S::as_simd_f32s(&line.0).0;
+        // The fewer of the two are held in registers, the others come from the cache.
+        if ROWS < VECTORS {
+            let mut held = [simd.splat_f32s(0.0); ROWS];
+            held.iter_mut().enumerate().for_each(|(row, held)| *held = simd.splat_f32s(factor(row, k)));
+            for v in 0..VECTORS {
+                for row in 0..ROWS {
+                    sums[row][v] = simd.mul_add_f32s(held[row], line[v], sums[row][v]);
+                }
+            }
+        } else {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let held = simd.splat_f32s(factor(row, k));
+                for v in 0..VECTORS {
+                    sums[v] = simd.mul_add_f32s(held, line[v], sums[v]);
+                }
+            }
+        }
+    }
+}
+
+impl Read {
+    /// States of the rows from `first` on of one panel.
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, panel: usize, first: usize, inputs: &[Line], states: &mut [Line]) {
+        let inputs = S::as_simd_f32s(bytemuck::cast_slice::<Line, f32>(inputs)).0;
+        let states = S::as_mut_simd_f32s(bytemuck::cast_slice_mut::<Line, f32>(states)).0;
+        match self {
+            Self::Input => {}
+            Self::Mean => inputs.iter().zip(states).for_each(|(&x, state)| *state = lanes::sigmoid(simd, x)),
+            Self::Mode => inputs.iter().zip(states).for_each(|(&x, state)| *state = lanes::step(simd, x)),
+            Self::Sample { key, first_row } => {
+                let draws = lanes::Draws::new(simd, key, first_row + first as u64, panel);
+                for (group, (inputs, states)) in inputs.chunks(4).zip(states.chunks_mut(4)).enumerate() {
+                    let uniform = draws.uniform(simd, group);
+                    for ((&x, state), u) in inputs.iter().zip(states).zip(uniform) {
+                        *state = lanes::sample(simd, x, u);
+                    }
+                }
+            }
+        }
+    }
+}

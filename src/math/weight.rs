@@ -1,0 +1,106 @@
+//! Weights between two layers, with the packed form that the kernels read.
+
+use super::kernels::{Blocks, Own, Panels, Read, Source, Towards, outer, read, serve};
+use super::{DType, Device, Result, Tensor};
+use candle_core::{CpuStorage, Storage};
+use std::sync::{Arc, OnceLock};
+
+/// A weight matrix `[below, above]` to take products with.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    tensor: Tensor,
+    /// Packed when a kernel first asks; none where the kernels do not serve.
+    blocks: Arc<OnceLock<Option<Blocks>>>,
+}
+
+impl From<Tensor> for Weight {
+    fn from(tensor: Tensor) -> Self {
+        Self { tensor, blocks: Arc::default() }
+    }
+}
+
+impl Weight {
+    /// Of tensors `[below, above]`.
+    pub fn of(tensors: &[Tensor]) -> Vec<Self> {
+        tensors.iter().cloned().map(Self::from).collect()
+    }
+
+    /// The matrix itself.
+    pub fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+
+    /// x W: what `states` `[rows, below]` send upwards, `[rows, above]`.
+    pub fn up(&self, states: &Tensor) -> Result<Tensor> {
+        match self.product(states, Towards::Above)? {
+            Some(sent) => Ok(sent),
+            None => states.matmul(&self.tensor),
+        }
+    }
+
+    /// x Wᵀ: what `states` `[rows, above]` send downwards, `[rows, below]`.
+    pub fn down(&self, states: &Tensor) -> Result<Tensor> {
+        match self.product(states, Towards::Below)? {
+            Some(sent) => Ok(sent),
+            None => states.matmul(&self.tensor.t()?),
+        }
+    }
+
+    /// The packed form, where the kernels serve.
+    pub fn blocks(&self) -> Option<&Blocks> {
+        let pack = || {
+            let (below, above) = self.tensor.dims2().ok()?;
+            served(&self.tensor).then(|| with_values(&self.tensor, |values| Blocks::pack(values, below, above)).ok())?
+        };
+        self.blocks.get_or_init(pack).as_ref()
+    }
+
+    fn product(&self, states: &Tensor, towards: Towards) -> Result<Option<Tensor>> {
+        let (rows, units) = states.dims2()?;
+        let (below, above) = self.tensor.dims2()?;
+        let (from, to) = if towards == Towards::Above { (below, above) } else { (above, below) };
+        // A product that cannot be made is left to the tensor library, which says why.
+        let (true, true, Some(weights)) = (served(states), units == from, self.blocks()) else { return Ok(None) };
+        let states = panels(states)?;
+        let mut inputs = Panels::zeros(rows, to);
+        let source = Source { states: &states, weights, towards };
+        read(Own::Same(&Panels::zeros(1, to)), &[source], Read::Input, &mut inputs, &mut Panels::zeros(rows, to));
+        Ok(Some(tensor(&inputs)?))
+    }
+}
+
+/// share · belowᵀ above, `[units below, units above]`, from `[rows, units]` each.
+pub fn outer_product(below: &Tensor, above: &Tensor, share: f64) -> Result<Tensor> {
+    if served(below) && served(above) && below.dim(0)? == above.dim(0)? {
+        let values = outer(&panels(below)?, &panels(above)?, share as f32);
+        return Tensor::from_vec(values, (below.dim(1)?, above.dim(1)?), &Device::Cpu);
+    }
+    below.t()?.matmul(above)? * share
+}
+
+/// Whether the kernels serve this tensor: single precision, on the processor, nothing to differentiate.
+pub fn served(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32 && !tensor.track_op() && serve()
+}
+
+/// A tensor `[rows, columns]` that the kernels serve, as panels.
+pub fn panels(tensor: &Tensor) -> Result<Panels> {
+    let (rows, columns) = tensor.dims2()?;
+    with_values(tensor, |values| Panels::from_rows(values, rows, columns))
+}
+
+/// Panels as a tensor.
+pub fn tensor(panels: &Panels) -> Result<Tensor> {
+    Tensor::from_vec(panels.to_rows(), (panels.rows(), panels.columns()), &Device::Cpu)
+}
+
+fn with_values<T>(tensor: &Tensor, each: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(CpuStorage::F32(values)) => {
+            Ok(each(&values[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()]))
+        }
+        _ => candle_core::bail!("the kernels take f32 on the processor, not {:?}", tensor.dtype()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Sweeps of a stack by the kernels: all of them on panels, with nothing allocated between one layer and the next.
+
+use super::{Conditionals, Reading, Schedule, Stack, Swept};
+use crate::math::kernels::{Own, Panels, Read, Source, Towards, read};
+use crate::math::{Result, Tensor, panels, served, tensor};
+
+/// A stack and its states in the layout of the kernels.
+pub(super) struct Fused<'a> {
+    stack: &'a Stack,
+    biases: Vec<Panels>,
+    inputs: Vec<Panels>,
+    states: Vec<Panels>,
+}
+
+impl<'a> Fused<'a> {
+    /// None where the kernels do not serve: other precisions, devices, units and readings.
+    pub fn new(stack: &'a Stack, start: &Swept, schedule: Schedule, reading: Reading) -> Result<Option<Self>> {
+        let logistic = stack.units().iter().all(|kind| kind.is_logistic());
+        let served = start.states.iter().chain(stack.biases()).all(served)
+            && stack.weights.iter().all(|weight| weight.blocks().is_some());
+        if !logistic || !served || schedule == Schedule::Parallel || matches!(reading, Reading::DampedMean(_)) {
+            return Ok(None);
+        }
+        let layers = |tensors: &[Tensor]| tensors.iter().map(panels).collect::<Result<Vec<_>>>();
+        let (biases, states) = (layers(stack.biases())?, layers(&start.states)?);
+        let fits = |(states, bias): (&Panels, &Panels)| {
+            states.rows() == states_rows(&start.states) && (bias.rows() == 1 || bias.rows() == states.rows())
+        };
+        if !states.iter().zip(&biases).all(fits) {
+            return Ok(None);
+        }
+        let inputs = states.iter().map(|states| Panels::zeros(states.rows(), states.columns())).collect();
+        Ok(Some(Self { stack, biases, inputs, states }))
+    }
+
+    /// One sweep after the other, each with its reading.
+    pub fn run(mut self, schedule: Schedule, readings: impl Iterator<Item = Reading>) -> Result<Swept> {
+        let order = schedule.order(self.stack.depth());
+        for reading in readings {
+            order.iter().for_each(|&layer| self.read(layer, reading));
+        }
+        let tensors = |layers: &[Panels]| layers.iter().map(tensor).collect::<Result<Vec<_>>>();
+        Ok(Swept { inputs: tensors(&self.inputs)?, states: tensors(&self.states)? })
+    }
+
+    fn read(&mut self, layer: usize, reading: Reading) {
+        let what = match reading {
+            Reading::Mean | Reading::DampedMean(_) => Read::Mean,
+            Reading::Mode => Read::Mode,
+            Reading::Sample(stream) => {
+                let (key, first_row) = stream.at(layer as u64).counter();
+                Read::Sample { key, first_row }
+            }
+        };
+        let bias = &self.biases[layer];
+        let own = if bias.rows() == 1 { Own::Same(bias) } else { Own::Each(bias) };
+        // Taken out so that the neighbours can be read while it is written.
+        let mut states = std::mem::replace(&mut self.states[layer], Panels::zeros(0, 0));
+        let source = |neighbour: usize, weight: usize, towards| {
+            let weights = self.stack.weights[weight].blocks()?;
+            Some(Source { states: &self.states[neighbour], weights, towards })
+        };
+        let below = layer.checked_sub(1).and_then(|below| source(below, below, Towards::Above));
+        let above = (layer + 1 < self.states.len()).then(|| source(layer + 1, layer, Towards::Below)).flatten();
+        let sources: Vec<Source> = below.into_iter().chain(above).collect();
+        read(own, &sources, what, &mut self.inputs[layer], &mut states);
+        self.states[layer] = states;
+    }
+}
+
+fn states_rows(states: &[Tensor]) -> usize {
+    states.first().map_or(0, |states| states.dims()[0])
+}
