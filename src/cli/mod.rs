@@ -1,5 +1,6 @@
 //! Floor 7: words and flags in, tables out.
 
+mod bench;
 mod compare;
 mod config;
 mod data;
@@ -42,6 +43,7 @@ enum Command {
     #[command(subcommand)]
     Data(data::Data),
     Tensorboard(tensorboard::Tensorboard),
+    Bench(bench::Bench),
 }
 
 /// Where run folders are, unless told otherwise.
@@ -86,6 +88,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Config(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Tensorboard(command) => command.execute(),
+        Command::Bench(command) => command.execute(),
     }
 }
 

@@ -50,7 +50,9 @@ impl Joint {
         measurements.add_phases(phases.positive, phases.negative, 0)?;
         let uphill = phases.positive.minus(phases.negative)?;
         measurements.add_norms("", &Parameters::of_dbm(&self.dbm), &uphill, 0)?;
-        measurements.add_norms("network_", &Parameters::of_network(&self.network), phases.network_uphill, 0)?;
+        if let Some(uphill) = phases.network_uphill {
+            measurements.add_norms("network_", &Parameters::of_network(&self.network), uphill, 0)?;
+        }
         Ok(measurements)
     }
 
@@ -59,12 +61,17 @@ impl Joint {
         let uphill = phases.positive.minus(phases.negative)?;
         let at = Parameters::of_dbm(&self.dbm);
         let (to, dbm_momentum) = dbm.step(&at, &self.dbm_momentum, &uphill, update.learning_rate)?;
-        let (at, uphill) = (Parameters::of_network(&self.network), phases.network_uphill);
-        let rate = update.network_learning_rate;
-        let (network_to, network_momentum) = network.step(&at, &self.network_momentum, uphill, rate)?;
+        let (trained, network_momentum) = match phases.network_uphill.filter(|_| update.network_learning_rate != 0.0) {
+            Some(uphill) => {
+                let (at, rate) = (Parameters::of_network(&self.network), update.network_learning_rate);
+                let (to, momentum) = network.step(&at, &self.network_momentum, uphill, rate)?;
+                (self.network.with_parameters(to.weights, to.biases)?, momentum)
+            }
+            None => (self.network, self.network_momentum),
+        };
         Ok(Self {
             dbm: self.dbm.with_parameters(to.weights, to.biases)?,
-            network: self.network.with_parameters(network_to.weights, network_to.biases)?,
+            network: trained,
             dbm_momentum,
             network_momentum,
             chains: phases.chains.clone(),
@@ -83,8 +90,8 @@ pub(super) struct Phases<'a> {
     pub positive: &'a Statistics,
     /// Statistics under the chains.
     pub negative: &'a Statistics,
-    /// Gradient of the network's objective.
-    pub network_uphill: &'a Gradient,
+    /// Gradient of the network's objective; none for a network that rests.
+    pub network_uphill: Option<&'a Gradient>,
     /// The chains after their sweeps.
     pub chains: &'a Chains,
 }

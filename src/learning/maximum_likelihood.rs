@@ -96,14 +96,18 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
         let positive = self.positive.infer(&state.dbm, &state.network, batch, update.stream.named("positive phase"))?;
         let (chains, layers) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
         let negative = Statistics::of(&layers)?;
-        let inputs = state.network.inputs(batch)?;
-        let network_uphill = recognition_gradient(&state.network, batch, &inputs, &positive.means)?;
+        // A network that does not move needs no gradient.
+        let network_learns = update.measured || update.network_learning_rate != 0.0;
+        let inputs = if network_learns { state.network.inputs(batch)? } else { Vec::new() };
+        let network_uphill = network_learns
+            .then(|| recognition_gradient(&state.network, batch, &inputs, &positive.means))
+            .transpose()?;
         let phases = Phases {
             batch,
             awake: &positive.means,
             positive: &positive.statistics,
             negative: &negative,
-            network_uphill: &network_uphill,
+            network_uphill: network_uphill.as_ref(),
             chains: &chains,
         };
         let measurements = if update.measured {

@@ -64,7 +64,7 @@ pub struct Update {
     pub stream: Stream,
     /// Step size of the machine.
     pub learning_rate: f64,
-    /// Step size of the inference network.
+    /// Step size of the inference network; 0 leaves it as it is.
     pub network_learning_rate: f64,
     /// Whether to take measurements; they cost time and never change the state.
     pub measured: bool,

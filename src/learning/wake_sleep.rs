@@ -45,7 +45,7 @@ impl Trainer for WakeSleep {
             awake: &awake,
             positive: &positive,
             negative: &negative,
-            network_uphill: &network_uphill,
+            network_uphill: Some(&network_uphill),
             chains: &chains,
         };
         let measurements = if update.measured {

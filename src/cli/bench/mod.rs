@@ -1,0 +1,133 @@
+//! `dbm bench`.
+
+mod model;
+mod worker;
+mod workload;
+
+use super::{print, print_json, table};
+use crate::experiment::{Result, clock};
+use model::Sizes;
+use serde::Serialize;
+use workload::{Task, Work};
+
+/// Time the workloads that this program is measured by.
+///
+/// Rates are medians over short bursts that take turns with a product of square matrices, so that the share of what this machine
+/// can do is taken at the same moment.
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    /// Workloads, all of them unless named.
+    #[arg(long = "task", value_name = "TASK", value_delimiter = ',')]
+    tasks: Vec<Task>,
+    /// Units per layer, visible first.
+    #[arg(long, default_value = "784,500,1000")]
+    sizes: Sizes,
+    /// Examples of a training step.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: u16,
+    /// Seconds for each workload.
+    #[arg(long, default_value_t = 6.0)]
+    seconds: f64,
+    /// Serve one workload to a driver: answer READY, RUN n, CHECK and QUIT line by line.
+    #[arg(long, requires = "tasks", conflicts_with_all = ["seconds", "json"])]
+    worker: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How fast a workload was.
+#[derive(Debug, Serialize)]
+struct Rate {
+    task: String,
+    unit: &'static str,
+    /// Units per second: lower quartile, median, upper quartile.
+    per_second: [f64; 3],
+    gflops: f64,
+    /// Share of the rate of a product of square matrices beside it; the median over bursts.
+    share_of_product: f64,
+}
+
+/// Seconds of one burst.
+const BURST: f64 = 0.3;
+
+impl Bench {
+    pub fn execute(self) -> Result<()> {
+        let batch = usize::from(self.batch);
+        if self.worker {
+            return worker::serve(self.tasks[0], &self.sizes, batch);
+        }
+        let tasks = if self.tasks.is_empty() { vec![Task::W, Task::R, Task::G, Task::A] } else { self.tasks };
+        let mut product = Work::new(Task::P, &self.sizes, batch)?;
+        let rates = tasks
+            .into_iter()
+            .map(|task| rate(task, &self.sizes, batch, self.seconds, &mut product))
+            .collect::<Result<Vec<_>>>()?;
+        if self.json { print_json(&rates) } else { print(&text(&rates)) }
+    }
+}
+
+fn rate(task: Task, sizes: &Sizes, batch: usize, seconds: f64, product: &mut Work) -> Result<Rate> {
+    let mut work = Work::new(task, sizes, batch)?;
+    let units = calibrated(&mut work)?;
+    let (mut rates, mut shares) = (Vec::new(), Vec::new());
+    let watch = clock::Stopwatch::start();
+    while rates.len() < 3 || watch.seconds() < seconds {
+        let own = units as f64 / burst(&mut work, units)?;
+        let squares = 1.0 / burst(product, 1)?;
+        rates.push(own);
+        shares.push(own * task.operations(sizes, batch) / (squares * Task::P.operations(sizes, batch)));
+    }
+    rates.sort_by(f64::total_cmp);
+    shares.sort_by(f64::total_cmp);
+    let per_second = [rates[rates.len() / 4], rates[rates.len() / 2], rates[rates.len() * 3 / 4]];
+    Ok(Rate {
+        task: format!("{task:?}"),
+        unit: task.unit(),
+        per_second,
+        gflops: per_second[1] * task.operations(sizes, batch) / 1e9,
+        share_of_product: shares[shares.len() / 2],
+    })
+}
+
+/// Units that fill a burst.
+fn calibrated(work: &mut Work) -> Result<usize> {
+    let mut units = 1;
+    loop {
+        let seconds = burst(work, units)?;
+        if seconds > BURST / 4.0 {
+            return Ok(((units as f64 * BURST / seconds) as usize).max(1));
+        }
+        units *= 4;
+    }
+}
+
+fn burst(work: &mut Work, units: usize) -> Result<f64> {
+    let watch = clock::Stopwatch::start();
+    work.run(units)?;
+    Ok(watch.seconds())
+}
+
+fn text(rates: &[Rate]) -> String {
+    let rows = rates.iter().map(|rate| {
+        let [low, median, high] = rate.per_second;
+        vec![
+            rate.task.clone(),
+            rate.unit.to_string(),
+            format!("{median:.2}"),
+            format!("{low:.2} to {high:.2}"),
+            format!("{:.1}", rate.gflops),
+            format!("{:.0} %", 100.0 * rate.share_of_product),
+        ]
+    });
+    let head = ["task", "unit", "per second", "quartiles", "GFLOP/s", "of a 2048³ product"];
+    let memory = peak_memory().map_or(String::new(), |mib| format!("\npeak memory: {mib:.0} MiB"));
+    format!("{}{memory}", table::table(&head, rows.collect()))
+}
+
+/// Most memory held so far, MiB; only where the system tells.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+}

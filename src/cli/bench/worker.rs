@@ -1,0 +1,107 @@
+//! The worker protocol: `READY`, then an answer to every `RUN n` and `CHECK` until `QUIT`, so that one driver can interleave
+//! programs in any language.
+
+use super::model::{Sizes, check_data, check_model};
+use super::workload::{CHAINS, TEMPERATURES, Task, Work, annealing, scheme};
+use crate::cli::print;
+use crate::evaluate::ais;
+use crate::experiment::{Error, Result, clock};
+use crate::inference::Inference;
+use crate::learning::Chains;
+use crate::math::{Stream, host, mean_of, outer_product};
+use crate::posterior::Posterior;
+use serde::Serialize;
+use std::io::BufRead;
+
+/// Units done before a worker says that it is ready.
+fn warm_up(task: Task) -> usize {
+    if task == Task::A { 1 } else { 5 }
+}
+
+/// Serves the protocol on standard input and output.
+pub fn serve(task: Task, sizes: &Sizes, batch: usize) -> Result<()> {
+    let mut work = Work::new(task, sizes, batch)?;
+    work.run(warm_up(task))?;
+    print(&format!(
+        "READY {{\"name\": \"dbm\", \"task\": \"{task:?}\", \"version\": \"{}\"}}",
+        env!("CARGO_PKG_VERSION")
+    ))?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(Error::io("read", std::path::Path::new("standard input")))?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["RUN", units] => {
+                let units = units.parse().map_err(|_| refused(&line))?;
+                let watch = clock::Stopwatch::start();
+                work.run(units)?;
+                print(&format!("TIME {:.9}", watch.seconds()))?;
+            }
+            ["CHECK"] => {
+                let check = serde_json::to_string(&check(sizes)?);
+                print(&format!("CHECK {}", check.map_err(|error| Error::Compute { problem: error.to_string() })?))?;
+            }
+            ["QUIT"] | [] => break,
+            _ => return Err(refused(&line)),
+        }
+    }
+    Ok(())
+}
+
+fn refused(line: &str) -> Error {
+    Error::Refused {
+        problem: format!("a worker does not know the request {line:?}"),
+        remedy: "send RUN n, CHECK or QUIT".into(),
+    }
+}
+
+/// Results on the closed-form machine and examples, by the same calls that are timed.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// Mean of the first hidden layer's means after 10 mean-field sweeps.
+    mu1: f64,
+    /// The same of the second layer.
+    mu2: f64,
+    /// Mean squared statistic of the pairs of layers under the data.
+    g2: f64,
+    /// Mean state of each layer over 200 Gibbs sweeps.
+    gibbs_v_h1_h2: Vec<f64>,
+    /// ln Z, nats.
+    #[serde(rename = "ais_logZ")]
+    ais_log_partition: f64,
+    /// Standard deviation of the log weights, nats.
+    ais_sd: f64,
+}
+
+/// The check of a machine with two or more hidden layers.
+pub fn check(sizes: &Sizes) -> Result<Check> {
+    let dbm = check_model(sizes)?;
+    let visible = check_data(100, sizes.0[0])?;
+    let means = scheme(10).infer(&dbm, &visible, Stream::new(3))?.q.means()?;
+    let mut layers = vec![visible];
+    layers.extend(means.iter().cloned());
+    let mut squares = Vec::new();
+    for pair in layers.windows(2) {
+        squares.extend(host(&outer_product(&pair[0], &pair[1], 0.01)?)?.iter().map(|value| value * value));
+    }
+    let mut chains = Chains::from_biases(&dbm, CHAINS, Stream::new(4))?.advance(&dbm, 100, Stream::new(5))?.0;
+    let mut states = vec![Vec::new(); sizes.0.len()];
+    for sweep in 0..200 {
+        chains = chains.advance(&dbm, 1, Stream::new(6).at(sweep))?.0;
+        for (states, layer) in states.iter_mut().zip(chains.states()) {
+            states.push(mean_of(&host(layer)?));
+        }
+    }
+    let found = ais(&dbm, &annealing(), Stream::new(7))?;
+    let weights = found.ais.map(|report| report.log_weights).unwrap_or_default();
+    let mean = mean_of(&weights);
+    let variance = weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>() / (weights.len() as f64 - 1.0);
+    debug_assert_eq!((weights.len(), TEMPERATURES), (CHAINS, 1000));
+    Ok(Check {
+        mu1: mean_of(&host(&means[0])?),
+        mu2: mean_of(&host(means.get(1).unwrap_or(&means[0]))?),
+        g2: mean_of(&squares),
+        gibbs_v_h1_h2: states.iter().map(|states| mean_of(states)).collect(),
+        ais_log_partition: found.value.nats,
+        ais_sd: variance.sqrt(),
+    })
+}
