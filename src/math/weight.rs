@@ -1,6 +1,6 @@
 //! Weights between two layers, with the packed form that the kernels read.
 
-use super::kernels::{Blocks, Own, Panels, Read, Source, Towards, outer, read, serve};
+use super::kernels::{Blocks, Level, Own, Panels, Read, Source, Towards, outer, read, serve};
 use super::{DType, Device, Result, Tensor};
 use candle_core::{CpuStorage, Storage};
 use std::sync::{Arc, OnceLock};
@@ -64,7 +64,15 @@ impl Weight {
         let states = panels(states)?;
         let mut inputs = Panels::zeros(rows, to);
         let source = Source { states: &states, weights, towards };
-        read(Own::Same(&Panels::zeros(1, to)), &[source], Read::Input, &mut inputs, &mut Panels::zeros(rows, to));
+        read(
+            Level::best(),
+            Own::Same(&Panels::zeros(1, to)),
+            1.0,
+            &[source],
+            Read::Input,
+            &mut inputs,
+            &mut Panels::zeros(rows, to),
+        );
         Ok(Some(tensor(&inputs)?))
     }
 }
@@ -72,7 +80,7 @@ impl Weight {
 /// share · belowᵀ above, `[units below, units above]`, from `[rows, units]` each.
 pub fn outer_product(below: &Tensor, above: &Tensor, share: f64) -> Result<Tensor> {
     if served(below) && served(above) && below.dim(0)? == above.dim(0)? {
-        let values = outer(&panels(below)?, &panels(above)?, share as f32);
+        let values = outer(Level::best(), &panels(below)?, &panels(above)?, share as f32);
         return Tensor::from_vec(values, (below.dim(1)?, above.dim(1)?), &Device::Cpu);
     }
     below.t()?.matmul(above)? * share

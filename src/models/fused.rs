@@ -1,7 +1,7 @@
 //! Sweeps of a stack by the kernels: all of them on panels, with nothing allocated between one layer and the next.
 
 use super::{Conditionals, Reading, Schedule, Stack, Swept};
-use crate::math::kernels::{Own, Panels, Read, Source, Towards, read};
+use crate::math::kernels::{Level, Own, Panels, Read, Source, Towards, read};
 use crate::math::{Result, Tensor, panels, served, tensor};
 
 /// A stack and its states in the layout of the kernels.
@@ -63,7 +63,7 @@ impl<'a> Fused<'a> {
         let below = layer.checked_sub(1).and_then(|below| source(below, below, Towards::Above));
         let above = (layer + 1 < self.states.len()).then(|| source(layer + 1, layer, Towards::Below)).flatten();
         let sources: Vec<Source> = below.into_iter().chain(above).collect();
-        read(own, &sources, what, &mut self.inputs[layer], &mut states);
+        read(Level::best(), own, 1.0, &sources, what, &mut self.inputs[layer], &mut states);
         self.states[layer] = states;
     }
 }

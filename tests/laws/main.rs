@@ -4,6 +4,7 @@ mod bounds;
 mod elementwise;
 mod gradients;
 mod joints;
+mod kernels;
 mod learning;
 mod mean_field;
 mod memory;

@@ -15,14 +15,13 @@ pub use outer::outer;
 pub use panels::{Line, Panels, WIDTH};
 use pulp::{Scalar, Simd, WithSimd};
 pub use read::{Own, Read, Source, read};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::OnceLock;
 
 /// Multiply-adds below which a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 17;
 
 /// The instructions a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Level {
     /// Any processor; slow where there is no fused multiply-add.
     Portable,
@@ -31,9 +30,6 @@ pub enum Level {
     /// 512-bit registers.
     Avx512,
 }
-
-/// The level in force; 0 until it is asked for.
-static LEVEL: AtomicU8 = AtomicU8::new(0);
 
 impl Level {
     /// Every level, slowest first.
@@ -52,21 +48,11 @@ impl Level {
         }
     }
 
-    /// The fastest level of this processor, unless another was set.
-    pub fn current() -> Self {
-        let set = LEVEL.load(Ordering::Relaxed);
-        Self::ALL.into_iter().find(|level| *level as u8 + 1 == set).unwrap_or_else(|| {
-            let best = Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Portable);
-            best.set();
-            best
-        })
-    }
-
-    /// Makes this the level of all kernels of the process; results do not depend on it. A level the processor lacks is not set.
-    pub fn set(self) {
-        if self.is_available() {
-            LEVEL.store(self as u8 + 1, Ordering::Relaxed);
-        }
+    /// The fastest level of this processor.
+    pub fn best() -> Self {
+        static BEST: OnceLock<Level> = OnceLock::new();
+        let find = || Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Portable);
+        *BEST.get_or_init(find)
     }
 
     /// Runs a kernel compiled for this level.
@@ -91,5 +77,5 @@ impl Level {
 
 /// Whether the kernels serve this processor; where they would be slower than composed products they do not.
 pub fn serve() -> bool {
-    cfg!(miri) || Level::current() != Level::Portable
+    cfg!(miri) || Level::best() != Level::Portable
 }

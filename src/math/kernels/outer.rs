@@ -15,12 +15,12 @@ const fn tile_rows(lanes: usize) -> usize {
 }
 
 /// share · belowᵀ above, `[units below, units above]` row by row, from `[rows, units]` each.
-pub fn outer(below: &Panels, above: &Panels, share: f32) -> Vec<f32> {
+pub fn outer(level: Level, below: &Panels, above: &Panels, share: f32) -> Vec<f32> {
     debug_assert_eq!(below.rows(), above.rows());
     let (height, width) = (below.columns(), above.columns());
     let mut out = vec![0.0; height * width];
     let threads = if below.rows() * height * width < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
-    Kernel { below, above, share, first: 0, out: &mut out }.split(Level::current(), threads);
+    Kernel { below, above, share, first: 0, out: &mut out }.split(level, threads);
     out
 }
 

@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 /// Rows that are taken through all columns before the next ones, so that they stay in the cache.
 const ROWS_AT_ONCE: usize = 128;
 
-/// What a layer's input starts from.
+/// What a layer adds to what its neighbours send.
 #[derive(Clone, Copy, Debug)]
 pub enum Own<'a> {
     /// The same for all rows, `[1, units]`.
@@ -46,21 +46,31 @@ pub enum Read {
     Mode,
 }
 
-/// Inputs own + Σ states · weights, and the states read off them, both `[rows, units]`. Shapes must agree.
-pub fn read(own: Own, sources: &[Source], read: Read, inputs: &mut Panels, states: &mut Panels) {
+/// Inputs own + scale Σ states · weights, and the states read off them, both `[rows, units]`. Shapes must agree.
+pub fn read(
+    level: Level,
+    own: Own,
+    scale: f32,
+    sources: &[Source],
+    read: Read,
+    inputs: &mut Panels,
+    states: &mut Panels,
+) {
     let (rows, columns) = (inputs.rows(), inputs.columns());
     let reached = |source: &Source| source.weights.shape(source.towards) == (source.states.columns(), columns);
     debug_assert!(sources.iter().all(|source| reached(source) && source.states.rows() == rows));
     debug_assert_eq!((rows, columns), (states.rows(), states.columns()));
     let work: usize = sources.iter().map(|source| source.states.columns() * columns * rows).sum();
     let threads = if work < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
-    let kernel = Kernel { own, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states: states.lines_mut() };
-    kernel.split(Level::current(), threads);
+    let kernel =
+        Kernel { own, scale, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states: states.lines_mut() };
+    kernel.split(level, threads);
 }
 
 /// Some panels of a layer.
 struct Kernel<'a> {
     own: Own<'a>,
+    scale: f32,
     sources: &'a [Source<'a>],
     read: Read,
     rows: usize,
@@ -100,7 +110,7 @@ impl WithSimd for Kernel<'_> {
                 let mut row = first;
                 for left in (1..=tiles).rev() {
                     let count = (end - row).div_ceil(left);
-                    let tile = Tile { own: self.own, sources: self.sources, panel, row };
+                    let tile = Tile { own: self.own, scale: self.scale, sources: self.sources, panel, row };
                     tile.sum(simd, &mut inputs[row..row + count]);
                     row += count;
                 }
@@ -114,6 +124,7 @@ impl WithSimd for Kernel<'_> {
 #[derive(Clone, Copy)]
 struct Tile<'a> {
     own: Own<'a>,
+    scale: f32,
     sources: &'a [Source<'a>],
     panel: usize,
     row: usize,
@@ -138,13 +149,6 @@ impl Tile<'_> {
     #[inline(always)]
     fn sum_of<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S, out: &mut [Line]) {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        for (row, sum) in sums.iter_mut().enumerate() {
-            let line = match self.own {
-                Own::Same(own) => &own.panel(self.panel)[0],
-                Own::Each(own) => &own.panel(self.panel)[self.row + row],
-            };
-            sum.copy_from_slice(S::as_simd_f32s(&line.0).0);
-        }
         for source in self.sources {
             for from in 0..source.states.count() {
                 let states = &source.states.panel(from)[self.row..self.row + ROWS];
@@ -153,8 +157,16 @@ impl Tile<'_> {
                 multiply_add::<S, ROWS, VECTORS>(simd, |row, k| states[row].0[k % WIDTH], weights, &mut sums);
             }
         }
-        for (line, sum) in out.iter_mut().zip(&sums) {
-            S::as_mut_simd_f32s(&mut line.0).0.copy_from_slice(sum);
+        let scale = simd.splat_f32s(self.scale);
+        for (row, (line, sums)) in out.iter_mut().zip(&sums).enumerate() {
+            let own = match self.own {
+                Own::Same(own) => &own.panel(self.panel)[0],
+                Own::Each(own) => &own.panel(self.panel)[self.row + row],
+            };
+            let inputs = S::as_mut_simd_f32s(&mut line.0).0.iter_mut();
+            for (input, (&sum, &own)) in inputs.zip(sums.iter().zip(S::as_simd_f32s(&own.0).0)) {
+                *input = simd.mul_add_f32s(sum, scale, own);
+            }
         }
     }
 }

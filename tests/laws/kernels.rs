@@ -1,0 +1,256 @@
+//! The kernels against their twins in `f64`, at every level this processor has.
+
+use dbm::math::kernels::{Blocks, Level, Own, Panels, Read, Source, Towards, outer, read};
+use dbm::math::{DType, Device, Stream, Tensor, host, sample_binary, sigmoid};
+use dbm::models::{Conditionals, Dbm, Reading, Schedule, Swept, composed_sweep};
+
+/// Shapes that fill no tile, panel or block, just fill one, or are a unit over.
+const SHAPES: [[usize; 3]; 8] =
+    [[1, 1, 1], [2, 3, 5], [13, 31, 33], [14, 32, 64], [15, 33, 31], [100, 61, 97], [129, 7, 2], [3, 130, 257]];
+
+fn levels() -> Vec<Level> {
+    let (there, lacking): (Vec<_>, Vec<_>) = Level::ALL.into_iter().partition(|level| level.is_available());
+    lacking.iter().for_each(|level| println!("skipped: this processor lacks {level:?}"));
+    there
+}
+
+fn values(name: &str, rows: usize, columns: usize) -> Vec<f32> {
+    let uniform = Stream::new(11).named(name).uniform(rows, columns, DType::F32, &Device::Cpu).unwrap();
+    uniform.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|u| 2.0 * u - 1.0).collect()
+}
+
+/// States, weights and biases of a layer that is read from below.
+struct Layer {
+    rows: usize,
+    from: usize,
+    to: usize,
+    states: Vec<f32>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Layer {
+    fn new([rows, from, to]: [usize; 3]) -> Self {
+        let (states, weights) = (values("states", rows, from), values("weights", from, to));
+        Self { rows, from, to, states, weights, bias: values("bias", 1, to) }
+    }
+
+    fn read(&self, level: Level, what: Read, scale: f32) -> (Vec<f32>, Vec<f32>) {
+        let blocks = Blocks::pack(&self.weights, self.from, self.to);
+        let states = Panels::from_rows(&self.states, self.rows, self.from);
+        let own = Panels::from_rows(&self.bias, 1, self.to);
+        let source = Source { states: &states, weights: &blocks, towards: Towards::Above };
+        let (mut inputs, mut out) = (Panels::zeros(self.rows, self.to), Panels::zeros(self.rows, self.to));
+        read(level, Own::Same(&own), scale, &[source], what, &mut inputs, &mut out);
+        (inputs.to_rows(), out.to_rows())
+    }
+
+    fn expected(&self, scale: f64) -> Vec<f64> {
+        let input = |row: usize, to: usize| {
+            let sent: f64 = (0..self.from)
+                .map(|k| f64::from(self.states[row * self.from + k]) * f64::from(self.weights[k * self.to + to]))
+                .sum();
+            scale * sent + f64::from(self.bias[to])
+        };
+        (0..self.rows).flat_map(|row| (0..self.to).map(move |to| input(row, to))).collect()
+    }
+}
+
+/// Rounding of a sum of `terms` products of numbers up to one.
+fn rounding(terms: usize) -> f64 {
+    f64::from(f32::EPSILON) * (terms as f64 + 2.0)
+}
+
+#[test]
+fn inputs_are_the_sums_over_neighbours_on_every_shape_and_level() {
+    for shape in SHAPES {
+        let layer = Layer::new(shape);
+        for (level, scale) in levels().into_iter().flat_map(|level| [(level, 1.0), (level, 2.0)]) {
+            let (inputs, _) = layer.read(level, Read::Input, scale);
+            for (found, expected) in inputs.iter().zip(layer.expected(f64::from(scale))) {
+                let error = (f64::from(*found) - expected).abs();
+                assert!(error <= 2.0 * rounding(shape[1]), "{shape:?} {level:?}: {found} for {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_product_downwards_is_the_product_with_the_transpose() {
+    for [rows, from, to] in SHAPES {
+        let (states, weights) = (values("states", rows, from), values("weights", to, from));
+        let transposed: Vec<f32> = (0..from * to).map(|at| weights[at % to * from + at / to]).collect();
+        let panels = Panels::from_rows(&states, rows, from);
+        let blocks = [Blocks::pack(&weights, to, from), Blocks::pack(&transposed, from, to)];
+        for level in levels() {
+            let sent = |weights: &Blocks, towards| {
+                let (mut inputs, mut out) = (Panels::zeros(rows, to), Panels::zeros(rows, to));
+                let source = Source { states: &panels, weights, towards };
+                read(level, Own::Same(&Panels::zeros(1, to)), 1.0, &[source], Read::Input, &mut inputs, &mut out);
+                inputs.to_rows()
+            };
+            assert_eq!(sent(&blocks[0], Towards::Below), sent(&blocks[1], Towards::Above));
+        }
+    }
+}
+
+#[test]
+fn every_level_gives_the_same_bits() {
+    let sample = Read::Sample { key: [5, 9], first_row: u64::from(u32::MAX) - 1 };
+    for shape in SHAPES {
+        let layer = Layer::new(shape);
+        for what in [Read::Mean, sample, Read::Mode] {
+            let first = layer.read(Level::Portable, what, 3.0);
+            for level in levels() {
+                assert_eq!(layer.read(level, what, 3.0), first, "{shape:?} {level:?} {what:?}");
+            }
+        }
+        let (below, above) = (values("below", shape[0], shape[1]), values("above", shape[0], shape[2]));
+        let below = Panels::from_rows(&below, shape[0], shape[1]);
+        let above = Panels::from_rows(&above, shape[0], shape[2]);
+        for level in levels() {
+            assert_eq!(outer(level, &below, &above, 0.3), outer(Level::Portable, &below, &above, 0.3));
+        }
+    }
+}
+
+#[test]
+fn no_row_depends_on_the_others_nor_on_threads() {
+    let layer = Layer::new([129, 300, 170]);
+    let what = Read::Sample { key: [1, 2], first_row: 0 };
+    let level = Level::best();
+    let all = layer.read(level, what, 1.0);
+    for threads in [1, 2, 3, 4] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(|| layer.read(level, what, 1.0)), all);
+    }
+    for rows in [0..1, 1..40, 40..129] {
+        let part = Layer {
+            rows: rows.len(),
+            states: layer.states[rows.start * 300..rows.end * 300].to_vec(),
+            weights: layer.weights.clone(),
+            bias: layer.bias.clone(),
+            ..layer
+        };
+        let (inputs, states) = part.read(level, Read::Sample { key: [1, 2], first_row: rows.start as u64 }, 1.0);
+        assert_eq!(inputs, all.0[rows.start * 170..rows.end * 170]);
+        assert_eq!(states, all.1[rows.start * 170..rows.end * 170]);
+    }
+}
+
+/// A layer whose inputs are given: one neighbour of one unit that sends nothing.
+fn read_off(level: Level, inputs: &[f32], what: Read) -> Vec<f32> {
+    let blocks = Blocks::pack(&vec![0.0; inputs.len()], 1, inputs.len());
+    let (own, states) = (Panels::from_rows(inputs, 1, inputs.len()), Panels::zeros(1, 1));
+    let source = Source { states: &states, weights: &blocks, towards: Towards::Above };
+    let (mut found, mut out) = (Panels::zeros(1, inputs.len()), Panels::zeros(1, inputs.len()));
+    read(level, Own::Same(&own), 1.0, &[source], what, &mut found, &mut out);
+    out.to_rows()
+}
+
+#[test]
+fn means_are_those_of_double_precision_saturated_or_not() {
+    let mut inputs: Vec<f32> = (-2000..=2000).map(|i| i as f32 * 0.05).collect();
+    inputs.extend([0.0, -0.0, 1e-40, -1e-40, f32::MIN_POSITIVE, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY]);
+    for level in levels() {
+        for (x, mean) in inputs.iter().zip(read_off(level, &inputs, Read::Mean)) {
+            let expected = 1.0 / (1.0 + (-f64::from(*x)).exp());
+            // Means too small for single precision come out as the smallest the exponential gives.
+            let error = (f64::from(mean) - expected).abs();
+            assert!(error <= 4.0 * f64::from(f32::EPSILON) * expected + 1e-38, "{level:?} σ({x}) = {mean}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_none() {
+    for level in levels() {
+        for what in [Read::Mean, Read::Mode, Read::Sample { key: [0, 0], first_row: 0 }] {
+            let found = read_off(level, &[1.0, f32::NAN, -1.0, f32::NAN], what);
+            assert!(found[1].is_nan() && found[3].is_nan(), "{level:?} {what:?}");
+            assert!(found[0].is_finite() && found[2].is_finite(), "{level:?} {what:?}");
+        }
+    }
+}
+
+#[test]
+fn samples_are_drawn_by_the_words_of_the_stream() {
+    let stream = Stream::new(3).named("kernels").from_row(70_000);
+    let (rows, columns) = (37, 75);
+    let inputs: Vec<f32> = values("inputs", rows, columns).iter().map(|x| 4.0 * x).collect();
+    let tensor = Tensor::from_vec(inputs.clone(), (rows, columns), &Device::Cpu).unwrap();
+    let expected = host(&sample_binary(&tensor, stream).unwrap()).unwrap();
+    let uniform = host(&stream.uniform(rows, columns, DType::F64, &Device::Cpu).unwrap()).unwrap();
+    let means = host(&sigmoid(&tensor.to_dtype(DType::F64).unwrap()).unwrap()).unwrap();
+    let (key, first_row) = stream.counter();
+    for level in levels() {
+        let blocks = Blocks::pack(&vec![0.0; columns], 1, columns);
+        let (own, states) = (Panels::from_rows(&inputs, rows, columns), Panels::zeros(rows, 1));
+        let source = Source { states: &states, weights: &blocks, towards: Towards::Above };
+        let (mut found, mut out) = (Panels::zeros(rows, columns), Panels::zeros(rows, columns));
+        read(level, Own::Each(&own), 1.0, &[source], Read::Sample { key, first_row }, &mut found, &mut out);
+        for (at, state) in out.to_rows().into_iter().enumerate() {
+            // Where u lies within rounding of the mean, either state is right.
+            let close = (uniform[at] - means[at]).abs() < 1e-6;
+            assert!(close || f64::from(state) == expected[at], "{level:?} value {at}");
+        }
+    }
+}
+
+#[test]
+fn outer_products_are_sums_over_rows() {
+    for [rows, below, above] in SHAPES {
+        let (left, right) = (values("left", rows, below), values("right", rows, above));
+        let (lefts, rights) = (Panels::from_rows(&left, rows, below), Panels::from_rows(&right, rows, above));
+        for level in levels() {
+            for (at, found) in outer(level, &lefts, &rights, 0.5).into_iter().enumerate() {
+                let product = |row: usize| {
+                    f64::from(left[row * below + at / above]) * f64::from(right[row * above + at % above])
+                };
+                let expected = 0.5 * (0..rows).map(product).sum::<f64>();
+                assert!((f64::from(found) - expected).abs() <= rounding(rows), "{found} for {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn panels_give_back_what_they_were_made_of() {
+    for [rows, columns, _] in SHAPES {
+        let values = values("panels", rows, columns);
+        assert_eq!(Panels::from_rows(&values, rows, columns).to_rows(), values);
+    }
+    assert!(Panels::from_rows(&[], 0, 5).to_rows().is_empty());
+}
+
+#[test]
+fn fused_sweeps_are_composed_sweeps_at_any_depth() {
+    for sizes in [vec![6, 4], vec![40, 33, 35], vec![9, 70, 5, 34]] {
+        let dbm = Dbm::random(&sizes, 0.4, Stream::new(21), DType::F32, &Device::Cpu).unwrap();
+        let visible = Stream::new(22).uniform(17, sizes[0], DType::F32, &Device::Cpu).unwrap();
+        let stacks = [dbm.free().unwrap(), dbm::models::LatentModel::clamp(&dbm, &visible).unwrap()];
+        for stack in &stacks {
+            let start = |layer: usize, units: usize| {
+                sample_binary(&Tensor::zeros((17, units), DType::F32, &Device::Cpu).unwrap(), Stream::new(23).at(layer as u64))
+            };
+            let states: Vec<Tensor> =
+                stack.sizes().iter().enumerate().map(|(layer, &units)| start(layer, units).unwrap()).collect();
+            for schedule in [Schedule::Ascending, Schedule::OddEven] {
+                for reading in [Reading::Mean, Reading::Mode, Reading::Sample(Stream::new(24))] {
+                    let fused = stack.sweeps(Swept::from_states(states.clone()), schedule, reading, 3).unwrap();
+                    let composed = (0..3).fold(Swept::from_states(states.clone()), |swept, sweep| {
+                        composed_sweep(stack, swept, schedule, reading.at(sweep)).unwrap()
+                    });
+                    for (fused, composed) in fused.inputs.iter().zip(&composed.inputs) {
+                        let change = host(&(fused - composed).unwrap()).unwrap();
+                        assert!(change.iter().all(|change| change.abs() < 1e-4), "{sizes:?} {schedule:?} {reading:?}");
+                    }
+                    for (fused, composed) in fused.states.iter().zip(&composed.states) {
+                        let change = host(&(fused - composed).unwrap()).unwrap();
+                        assert!(change.iter().all(|change| change.abs() < 1e-5), "{sizes:?} {schedule:?} {reading:?}");
+                    }
+                }
+            }
+        }
+    }
+}
