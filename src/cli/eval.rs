@@ -166,7 +166,7 @@ impl Eval {
         experiment.dtype = setup::dtype_word(model.dbm.dtype());
         let dataset = setup::dataset(&experiment)?;
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
-        Ok((dataset.name, visible, dataset.train.mean()))
+        Ok((dataset.judged, visible, dataset.train.mean()))
     }
 }
 

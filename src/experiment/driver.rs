@@ -215,7 +215,7 @@ impl Driver<'_> {
     pub fn request(&self, log_partition: &LogPartition) -> Request<'_> {
         let schemes = self.experiment.evaluate.schemes.iter();
         Request {
-            data: &self.dataset.name,
+            data: &self.dataset.judged,
             schemes: schemes.map(|scheme| (scheme.to_string(), scheme.clone())).collect(),
             log_partition: log_partition.clone(),
             visible_means: Some(self.dataset.train.mean()),

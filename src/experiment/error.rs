@@ -104,7 +104,7 @@ impl Error {
             ),
             Self::Io { source, .. } => Some(match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    "free some disk space, then resume the run".into()
+                    "free some disk space and try again; a run is continued with: dbm resume RUN".into()
                 }
                 std::io::ErrorKind::PermissionDenied => "check the permissions of the folder".into(),
                 std::io::ErrorKind::NotFound => "check the path".into(),

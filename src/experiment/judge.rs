@@ -1,8 +1,8 @@
 //! Judges inference schemes on one model: log Z once, exact answers where feasible, then each scheme on the same examples.
 
-use super::config::{Exact as ExactScheme, LogPartition as Wanted, Scheme};
+use super::config::{self, Exact as ExactScheme, ExactPartition, LogPartition as Wanted, Scheme, memory};
 use super::results::{LogPartitionResult, PerExample, Results, SchemeResult};
-use super::{Chosen, Error, Result, clock};
+use super::{Chosen, Error, Result, clock, setup};
 use crate::evaluate::{
     self, Annealing, Assess, Assessment, Bounded, Guarantee, LogPartition, Method, Reference, Spacing, Yardstick,
 };
@@ -69,6 +69,8 @@ pub fn judge(
         .iter()
         .map(|(name, scheme)| ready(name, scheme, dbm, network, visible))
         .collect::<Result<Vec<_>>>()?;
+    let (dtype, wanted) = (setup::dtype_word(dbm.dtype()), &request.log_partition);
+    memory::judging(&dbm.sizes(), dtype, request.schemes.iter().map(|(_, scheme)| scheme), wanted, visible.dim(0)?)?;
     let mut log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream)?;
     let reference = Reference::tabulate(dbm, visible, reference_bits(request, visible.dim(0)?))?;
     let assessments = chosen
@@ -134,13 +136,18 @@ pub fn log_partition(
             annealing(default.temperatures, default.chains)
         }
         Wanted::Ais(settings) => annealing(settings.temperatures, settings.chains),
-        Wanted::Exact(limit) if bits <= limit.max_bits as f64 => Ok(evaluate::exact(dbm, limit.max_bits as f64)?),
+        Wanted::Exact(limit) if bits <= limit.bits() as f64 => Ok(evaluate::exact(dbm, limit.bits() as f64)?),
         Wanted::Exact(limit) => Err(Error::Refused {
             problem: format!(
                 "an exact log Z of this machine runs through 2^{bits:.0} states; the limit is 2^{}",
-                limit.max_bits
+                limit.bits()
             ),
-            remedy: "use ais, or raise max_bits if you can wait".into(),
+            remedy: config::raised(
+                bits as usize,
+                ExactPartition::MOST_BITS,
+                "use ais",
+                &format!("--max-bits {bits:.0}, in an experiment file max_bits = {bits:.0}"),
+            ),
         }),
     }
 }
@@ -153,14 +160,19 @@ fn ready(
     network: Option<&Network>,
     visible: &Tensor,
 ) -> Result<(String, Chosen)> {
-    if let Scheme::Exact(ExactScheme { max_bits }) = scheme {
+    if let Some(max_bits) = scheme.table_bits() {
         let bits = dbm.clamp(&visible.narrow(0, 0, 1)?)?.enumeration_bits()?;
-        if bits > *max_bits as f64 {
+        if bits > max_bits as f64 {
             return Err(Error::Refused {
                 problem: format!(
                     "exact inference in this machine enumerates 2^{bits:.0} states per example; the limit is 2^{max_bits}"
                 ),
-                remedy: "leave the scheme `exact` out, or raise it: exact:max_bits=…".into(),
+                remedy: config::raised(
+                    bits as usize,
+                    ExactScheme::MOST_BITS,
+                    "leave the scheme `exact` out",
+                    &format!("exact:max-bits={bits:.0}"),
+                ),
             });
         }
     }
@@ -170,10 +182,7 @@ fn ready(
 /// Reference answers are taken where they are cheap, and as far as an exact scheme was asked for.
 fn reference_bits(request: &Request, examples: usize) -> f64 {
     let cheap = (REFERENCE_BITS - (examples.max(1) as f64).log2()).min(16.0);
-    let asked = request.schemes.iter().map(|(_, scheme)| match scheme {
-        Scheme::Exact(exact) => exact.max_bits as f64,
-        _ => 0.0,
-    });
+    let asked = request.schemes.iter().map(|(_, scheme)| scheme.table_bits().unwrap_or(0) as f64);
     asked.fold(cheap, f64::max)
 }
 

@@ -91,6 +91,7 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
 /// Loads the data and says what was done to it.
 fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset> {
     let dataset = setup::dataset(experiment)?;
+    setup::affordable(experiment, &dataset)?;
     progress.note(&format!("data: {}", dataset.name));
     dataset.notes.iter().for_each(|note| progress.note(&format!("  {note}")));
     Ok(dataset)
@@ -98,14 +99,17 @@ fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset>
 
 /// The experiment's name, what was changed on the command line, and the seed.
 fn label(loaded: &Loaded) -> String {
-    let changes = loaded.overrides.iter().filter(|change| !change.starts_with("seed=") && !change.starts_with("name="));
-    let changes = changes.map(|change| {
-        let (path, value) = change.split_once('=').unwrap_or((change, ""));
-        let tail = path.rsplit('.').next().unwrap_or(path);
-        format!("-{tail}{value}").chars().filter(|c| c.is_alphanumeric() || "-_.".contains(*c)).collect::<String>()
-    });
-    let changes: String = changes.collect::<String>().chars().take(60).collect();
-    format!("{}{changes}-s{}", loaded.experiment.name, loaded.experiment.seed)
+    const MOST_BYTES: usize = 100;
+    // The words of a change as they were typed, without the marks that a folder's name cannot have.
+    let word = |change: &String| {
+        let marks: String = change.chars().map(|c| if ",/:".contains(c) { '-' } else { c }).collect();
+        marks.chars().filter(|c| c.is_alphanumeric() || "-_.=+".contains(*c)).collect::<String>()
+    };
+    let words = loaded.overrides.iter().map(word);
+    let words = words.filter(|word| !word.starts_with("seed=") && !word.starts_with("name="));
+    let changes: String = words.map(|word| format!("-{word}")).collect();
+    let end = changes.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_BYTES).last();
+    format!("{}{}-s{}", loaded.experiment.name, &changes[..end.unwrap_or(0)], loaded.experiment.seed)
 }
 
 /// What a run works on.
