@@ -48,8 +48,14 @@ enum Command {
 #[derive(Clone, Debug, clap::Args)]
 struct RunsFolder {
     /// Folder of the run folders.
-    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    #[arg(long, value_name = "FOLDER", default_value = "runs", value_parser = folder)]
     runs: PathBuf,
+}
+
+/// A folder, or where one can be made.
+fn folder(text: &str) -> std::result::Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.exists() && !path.is_dir() { Err("this is a file, not a folder".into()) } else { Ok(path) }
 }
 
 /// Parses the command line; a wrong one ends the program with a usage message.

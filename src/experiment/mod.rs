@@ -21,6 +21,6 @@ mod stages;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;
-pub use provenance::{Git, Provenance, Status};
+pub use provenance::{ProgramCommit, Provenance, Status};
 pub use run_folder::{RunFolder, list};
 pub use schemes::Chosen;

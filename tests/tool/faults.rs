@@ -142,12 +142,6 @@ fn a_bad_request_gets_a_message() {
 #[test]
 fn a_place_that_cannot_be_written_gets_a_message() {
     let bench = bench();
-    bench.write("occupied", "a file");
-    let message = bench.refusal("run tiny.toml --runs occupied");
-    assert!(
-        message.starts_with("exit 6\n") && message.contains("error: cannot create the folder occupied"),
-        "{message}"
-    );
     // Not even root writes here.
     let message = bench.refusal("run tiny.toml --runs /proc/runs");
     assert!(
@@ -226,6 +220,20 @@ fn a_checkpoint_that_does_not_fit_leaves_the_ones_before() {
     }
     bench.ok(&format!("resume {} --quiet", broken.show()));
     assert_same_bits(&whole, &broken);
+}
+
+#[test]
+fn samples_that_do_not_fit_leave_the_file_that_was_there() {
+    let bench = bench();
+    for out in ["old.npy", "old.png"] {
+        bench.write(out, "what was there");
+        let message =
+            with_little_space(&bench, 4, &format!("sample model.safetensors --count 2000 --sweeps 1 --out {out}"));
+        assert!(message.starts_with(&format!("exit 6\nerror: cannot write {out}")), "{message}");
+        assert_eq!(std::fs::read(bench.path(out)).unwrap(), b"what was there");
+    }
+    let left = std::fs::read_dir(bench.path("")).unwrap().count();
+    assert_eq!(left, 5, "the experiment, the model, the data and the two old files");
 }
 
 #[test]

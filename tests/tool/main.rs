@@ -13,4 +13,5 @@ mod metrics;
 mod progress;
 mod resume;
 mod runs;
+mod sizes;
 mod tidy;

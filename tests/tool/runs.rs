@@ -15,7 +15,7 @@ fn a_run_folder_holds_everything_about_the_run() {
     let bench = Bench::with(TINY);
     let output = bench.ok("run tiny.toml train.learning_rate=0.02");
     let run = bench.newest();
-    assert!(run.show().ends_with("-tiny-learning_rate0.02-s3"), "{}", run.show());
+    assert!(run.show().ends_with("-tiny-train.learning_rate=0.02-s3"), "{}", run.show());
     for file in ["config.toml", "run.json", "metrics.jsonl", "results.json", "checkpoints/best.safetensors"] {
         assert!(run.path(file).is_file(), "{file}");
     }

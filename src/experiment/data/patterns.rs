@@ -55,7 +55,12 @@ pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Part
         // Two constant patterns come three times instead of once; two alternating ones, on an even ring, twice instead of once.
         let repeated = if bits % 2 == 0 { 6 } else { 4 };
         let distinct = grouped((3usize << bits) - repeated);
-        return every_pattern(name, [2, bits], values, &format!("every pattern under every shift; {distinct} are distinct"));
+        return every_pattern(
+            name,
+            [2, bits],
+            values,
+            &format!("every pattern under every shift; {distinct} are distinct"),
+        );
     };
     let mut random = stream.generator();
     let mut draw = || {
@@ -91,7 +96,16 @@ fn every_pattern(name: String, shape: [usize; 2], values: Vec<u8>, how_often: &s
     let count = grouped(examples.len());
     let note = format!("{name}: training and test set are the same {count} examples, {how_often}");
     let test = Some(examples.clone());
-    Parts { judged: name.clone(), name, shape, train: examples, validation: None, test, files: Vec::new(), notes: vec![note] }
+    Parts {
+        judged: name.clone(),
+        name,
+        shape,
+        train: examples,
+        validation: None,
+        test,
+        files: Vec::new(),
+        notes: vec![note],
+    }
 }
 
 fn random_examples(name: String, shape: [usize; 2], values: Vec<u8>) -> Parts {
