@@ -23,8 +23,8 @@ use std::process::ExitCode;
 #[command(name = "dbm", version, max_term_width = 120)]
 pub struct Cli {
     /// Threads to use; the default is one per physical core. Results do not depend on it.
-    #[arg(long, global = true, value_name = "N")]
-    threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     #[command(subcommand)]
     command: Command,
 }
@@ -66,7 +66,7 @@ pub fn parse() -> Cli {
 impl Cli {
     /// Threads of the whole program.
     pub fn threads(&self) -> usize {
-        self.threads.map_or_else(candle_core::utils::get_num_threads, std::num::NonZeroUsize::get)
+        self.threads.map_or_else(candle_core::utils::get_num_threads, usize::from)
     }
 
     /// Does what the command line says and reports errors.

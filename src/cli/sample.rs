@@ -2,6 +2,7 @@
 
 use super::{print, print_json};
 use crate::experiment::checkpoint::{self, write_whole};
+use crate::experiment::config::memory;
 use crate::experiment::data::{npy_bytes, sample, shape_of};
 use crate::experiment::observe::{Image, Range};
 use crate::experiment::{Error, Result, model_file};
@@ -37,6 +38,9 @@ pub struct Sample {
     json: bool,
 }
 
+/// Bytes of the smallest sample in a picture: its tile of at most 65 x 65 pixels, and that again in the file.
+const PICTURED: usize = 2 * 65 * 65;
+
 #[derive(Serialize)]
 struct Written {
     out: PathBuf,
@@ -71,6 +75,9 @@ impl Sample {
         let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
         let shape = self.shape(&file, dbm.sizes()[0])?;
         let asked = format!("--count {}", self.count);
+        if ending == "png" {
+            memory::samples(self.count, PICTURED, &asked)?;
+        }
         let (states, probabilities) = sample(&dbm, self.count, self.sweeps, Stream::new(self.seed), &asked)?;
         let values = if self.states { states } else { probabilities };
         let bytes = if ending == "npy" { npy_bytes(&values)? } else { self.picture(&values, shape)? };

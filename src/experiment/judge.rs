@@ -12,7 +12,7 @@ use crate::models::{Dbm, LatentModel};
 
 /// Exact sums this small are taken without being asked for.
 const AUTO_BITS: f64 = 20.0;
-/// log2 of the most table entries, over all examples, that exact reference answers may take.
+/// log2 of the most table entries, over all examples or over all units, that exact reference answers may take.
 const REFERENCE_BITS: f64 = 26.0;
 
 /// Examples inferred once before the clock starts.
@@ -72,7 +72,8 @@ pub fn judge(
     let (dtype, wanted) = (setup::dtype_word(dbm.dtype()), &request.log_partition);
     memory::judging(&dbm.sizes(), dtype, request.schemes.iter().map(|(_, scheme)| scheme), wanted, visible.dim(0)?)?;
     let mut log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream)?;
-    let reference = Reference::tabulate(dbm, visible, reference_bits(request, visible.dim(0)?))?;
+    let reference =
+        Reference::tabulate(dbm, visible, reference_bits(request, visible.dim(0)?.max(dbm.sizes().iter().sum())))?;
     let assessments = chosen
         .iter()
         .map(|(name, scheme)| assess(scheme, dbm, visible, reference.as_ref(), stream.named("infer").named(name)))
@@ -180,8 +181,8 @@ fn ready(
 }
 
 /// Reference answers are taken where they are cheap, and as far as an exact scheme was asked for.
-fn reference_bits(request: &Request, examples: usize) -> f64 {
-    let cheap = (REFERENCE_BITS - (examples.max(1) as f64).log2()).min(16.0);
+fn reference_bits(request: &Request, rows: usize) -> f64 {
+    let cheap = (REFERENCE_BITS - (rows.max(1) as f64).log2()).min(16.0);
     let asked = request.schemes.iter().map(|(_, scheme)| scheme.table_bits().unwrap_or(0) as f64);
     asked.fold(cheap, f64::max)
 }

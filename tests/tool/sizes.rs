@@ -82,6 +82,8 @@ fn no_size_on_the_command_line_is_allocated_that_does_not_fit_into_memory() {
     bench.write("model.safetensors", Machine::random(&[4000, 2], 0.1, 1).file());
     for out in ["samples.png", "samples.npy"] {
         let message = bench.refusal(&format!("sample model.safetensors --count 1000000000 --out {out}"));
+        let none_fits = bench.refusal(&format!("sample model.safetensors --count {} --out {out}", usize::MAX));
+        is_refused(&none_fits, &format!("--count {}", usize::MAX));
         is_refused(&message, "--count 1000000000");
     }
     let source = "{samples={model=\"model.safetensors\",examples=1000000000}}";
@@ -91,7 +93,22 @@ fn no_size_on_the_command_line_is_allocated_that_does_not_fit_into_memory() {
     is_refused(&bench.refusal(&format!("{eval} --chains 1000000000000")), "annealed importance sampling.chains");
     let message = bench.refusal(&format!("{eval} --temperatures 1000000000000000"));
     is_refused(&message, "annealed importance sampling.temperatures");
+    for threads in ["0", "1025", "1000000000"] {
+        let message = bench.refusal(&format!("runs --threads {threads}"));
+        assert!(message.starts_with("exit 2\nerror: invalid value") && message.contains("1..=1024"), "{message}");
+    }
     assert!(!bench.path("runs").exists() && !bench.path("samples.npy").exists());
+}
+
+#[test]
+fn exact_answers_that_nobody_asked_for_are_left_out_where_they_are_large() {
+    let bench = Bench::new();
+    bench.write("data.amat", "0 1 0 1\n1 1 0 0\n");
+    for (wide, answered) in [(200, true), (20_000, false)] {
+        bench.write("model.safetensors", Machine::random(&[4, 12, wide], 0.01, 1).file());
+        let words = "eval model.safetensors --data data.amat --scheme mean-field:sweeps=1 --json";
+        assert_eq!(bench.json(words)["log_likelihood_nats_mean"].is_number(), answered, "{wide}");
+    }
 }
 
 #[test]

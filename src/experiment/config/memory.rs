@@ -81,11 +81,13 @@ pub fn judging<'a>(
     refuse(machine.verdict())
 }
 
-/// Refuses `count` samples of `units` values each where they do not fit into memory.
-pub fn samples(count: usize, units: usize, asked: &str) -> Result<()> {
-    // States and probabilities, twice while they are put together, then as `f64` and as shades of grey.
-    let bytes = count as f64 * units as f64 * 64.0;
-    let part = Part { path: asked.into(), bytes, remedy: "ask for fewer samples at a time" };
+/// Bytes of a value of a sample: state and probability, twice while they are put together, then as `f64` and as a shade of grey.
+pub const SAMPLED_VALUE: usize = 64;
+
+/// Refuses `count` samples of so many bytes each where they do not fit into memory; `asked` is what asks for so many.
+pub fn samples(count: usize, bytes: usize, asked: &str) -> Result<()> {
+    let part =
+        Part { path: asked.into(), bytes: count as f64 * bytes as f64, remedy: "ask for fewer samples at a time" };
     refuse(verdict(&[part]))
 }
 

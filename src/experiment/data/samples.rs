@@ -1,6 +1,6 @@
 //! Gibbs samples of a model as examples.
 
-use super::super::config::{self, Source};
+use super::super::config::{self, Source, memory};
 use super::super::{Error, Result, RunFolder, checkpoint, model_file, pictures};
 use super::array::Pixels;
 use super::prepare::Parts;
@@ -52,7 +52,7 @@ pub(super) fn parts(
 /// Visible states, and their probabilities given the layer above, `[count, visible]`: one Gibbs chain per sample, from a start
 /// drawn from the biases. `asked` is what asks for so many, for the refusal of more than fit into memory.
 pub fn sample(dbm: &Dbm, count: usize, sweeps: usize, stream: Stream, asked: &str) -> Result<(Tensor, Tensor)> {
-    config::memory::samples(count, dbm.sizes()[0], asked)?;
+    memory::samples(count, dbm.sizes()[0] * memory::SAMPLED_VALUE, asked)?;
     let (mut states, mut probabilities) = (Vec::new(), Vec::new());
     for first in (0..count).step_by(CHAINS) {
         let stream = stream.from_row(first as u64);
