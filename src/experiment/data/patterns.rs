@@ -53,7 +53,7 @@ pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Part
         let patterns = (0..1usize << bits).map(|mask| bits_of(mask, bits));
         let values = patterns.flat_map(|first| shifts.map(|ahead| rows(first.clone(), ahead))).flatten().collect();
         // Two constant patterns come three times instead of once; two alternating ones, on an even ring, twice instead of once.
-        let repeated = if bits % 2 == 0 { 6 } else { 4 };
+        let repeated = if bits.is_multiple_of(2) { 6 } else { 4 };
         let distinct = grouped((3usize << bits) - repeated);
         return every_pattern(
             name,
