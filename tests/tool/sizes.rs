@@ -90,9 +90,9 @@ fn no_size_on_the_command_line_is_allocated_that_does_not_fit_into_memory() {
     is_refused(&bench.refusal(&format!("run tiny.toml data.source={source}")), "data.source.samples.examples");
     bench.write("data.amat", "0 1 ".repeat(2000));
     let eval = "eval model.safetensors --data data.amat --log-partition ais";
-    is_refused(&bench.refusal(&format!("{eval} --chains 1000000000000")), "annealed importance sampling.chains");
+    is_refused(&bench.refusal(&format!("{eval} --chains 1000000000000")), "ais.chains");
     let message = bench.refusal(&format!("{eval} --temperatures 1000000000000000"));
-    is_refused(&message, "annealed importance sampling.temperatures");
+    is_refused(&message, "ais.temperatures");
     for threads in ["0", "1025", "1000000000"] {
         let message = bench.refusal(&format!("runs --threads {threads}"));
         assert!(message.starts_with("exit 2\nerror: invalid value") && message.contains("1..=1024"), "{message}");

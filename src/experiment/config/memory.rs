@@ -76,8 +76,8 @@ pub fn judging<'a>(
     for scheme in schemes {
         machine.tables(format!("scheme {scheme}"), scheme, 1);
     }
-    machine.annealing("annealed importance sampling", log_partition);
-    machine.judged("data", examples);
+    machine.annealing("ais", log_partition);
+    machine.judged(&format!("judging {examples} examples"), examples);
     refuse(machine.verdict())
 }
 
