@@ -25,9 +25,10 @@ pub struct Journal {
 impl Journal {
     /// Opens the logs of a run: new ones, or those of a run that goes on after `resumed` steps.
     pub fn open(folder: &RunFolder, experiment: &Experiment, resumed: Option<u64>, progress: Progress) -> Result<Self> {
-        let start_step = resumed.map_or(0, |step| step + 1);
-        let archive = match resumed {
-            None => Metrics::create(&folder.metrics())?,
+        // What is seen and judged at the step of a checkpoint is made again; the rest of that step is copied from the archive.
+        let start_step = resumed.unwrap_or(0);
+        let (archive, present) = match resumed {
+            None => (Metrics::create(&folder.metrics())?, Record::default()),
             Some(step) => Metrics::resume(&folder.metrics(), step)?,
         };
         let mut observers = Observers::default();
@@ -35,6 +36,7 @@ impl Journal {
             let mut board = TensorBoard::create(folder.path(), start_step)?;
             board.describe(&hyperparameters(experiment), &format!("```toml\n{}```\n", resolved(experiment)))?;
             board.lay_out(&layout())?;
+            board.record(&present)?;
             observers.0.push(Box::new(board));
         }
         Ok(Self {

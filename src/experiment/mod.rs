@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod clock;
+mod conclusion;
 pub mod config;
 pub mod data;
 mod driver;
@@ -10,6 +11,7 @@ mod journal;
 pub mod judge;
 pub mod model_file;
 pub mod observe;
+mod phase;
 mod pictures;
 mod provenance;
 pub mod results;

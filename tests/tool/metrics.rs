@@ -71,7 +71,7 @@ fn resuming_the_archive_drops_later_lines_and_a_torn_last_one() {
             bytes.pop();
         }
         std::fs::write(&path, bytes).unwrap();
-        let mut metrics = Metrics::resume(&path, 2).unwrap();
+        let (mut metrics, _) = Metrics::resume(&path, 2).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
         metrics.record(&record(3, [("a", Value::Scalar(2.0))])).unwrap();
         metrics.flush().unwrap();
