@@ -1,5 +1,6 @@
 //! Floor 6: experiment files, data, run folders, logs and checkpoints; all input and output, all errors of users.
 
+mod blocks;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod judge;
 pub mod model_file;
 pub mod observe;
 mod pictures;
+mod presented;
 mod provenance;
 pub mod results;
 pub mod run;
