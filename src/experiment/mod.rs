@@ -1,5 +1,6 @@
 //! Floor 6: experiment files, data, run folders, logs and checkpoints; all input and output, all errors of users.
 
+mod blocks;
 pub mod checkpoint;
 pub mod clock;
 mod conclusion;
@@ -13,6 +14,7 @@ pub mod model_file;
 pub mod observe;
 mod phase;
 mod pictures;
+mod presented;
 mod provenance;
 pub mod results;
 pub mod run;
