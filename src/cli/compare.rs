@@ -1,8 +1,8 @@
 //! `dbm compare`.
 
 use super::{print, print_json, table};
-use crate::experiment::config::{load, summary};
 use crate::evaluate::Bounded;
+use crate::experiment::config::{load, summary};
 use crate::experiment::results::{Results, SchemeResult};
 use crate::experiment::{Error, Result, RunFolder, quoted};
 use serde::Serialize;

@@ -1,7 +1,9 @@
 //! The end of a run: the trained model judged on all test examples, drawn, and written down.
 
+use super::blocks::{in_blocks, scheme_block};
 use super::driver::Driver;
-use super::phase::Phase;
+use super::judge::Portion;
+use super::phase::{Phase, Snapshot};
 use super::results::Results;
 use super::{Chosen, Result, setup};
 use crate::inference::{Inference, Trace};
@@ -9,8 +11,6 @@ use crate::math::Tensor;
 
 /// Examples whose inference is traced sweep by sweep.
 const TRACED: usize = 1000;
-/// Examples traced at once; between the blocks the run can be stopped.
-const BLOCK: usize = 100;
 
 /// Judges the trained model on all test examples.
 ///
@@ -52,19 +52,18 @@ fn last_on_the_way(driver: &mut Driver, phase: &dyn Phase, concluded: &Results) 
 
 /// How the sweeping schemes come to their answers, sweep by sweep.
 fn traces(driver: &mut Driver, phase: &dyn Phase, visible: &Tensor) -> Result<Vec<(String, Trace)>> {
-    let snapshot = phase.snapshot()?;
-    let examples = visible.dim(0)?.min(TRACED);
+    let Snapshot { dbm, network, .. } = phase.snapshot()?;
+    let (experiment, stream) = (driver.experiment, driver.root.named("trace"));
+    let visible = visible.narrow(0, 0, visible.dim(0)?.min(TRACED))?;
     let mut traces = Vec::new();
-    for scheme in driver.experiment.evaluate.schemes.iter() {
-        let Some(traced) = Chosen::traced(scheme, Some(&snapshot.network), snapshot.dbm.dtype())? else { continue };
-        let stream = driver.root.named("trace");
+    for scheme in &experiment.evaluate.schemes {
+        let Some(traced) = Chosen::traced(scheme, Some(&network), dbm.dtype())? else { continue };
         let mut blocks = Vec::new();
-        for from in (0..examples).step_by(BLOCK) {
-            driver.watch(&format!("tracing {scheme}"), from, examples)?;
-            let rows = visible.narrow(0, from, BLOCK.min(examples - from))?;
-            let trace = traced.infer(&snapshot.dbm, &rows, stream.at(from as u64))?.trace;
-            blocks.push((rows.dim(0)?, trace));
-        }
+        let watch = &mut |portion: Portion| driver.watch("tracing", portion);
+        in_blocks(&scheme.to_string(), &visible, scheme_block(scheme, &dbm)?, watch, |first, rows| {
+            blocks.push((rows.dim(0)?, traced.infer(&dbm, rows, stream.at(first as u64))?.trace));
+            Ok(())
+        })?;
         traces.push((scheme.to_string(), together(&blocks)));
     }
     driver.journal.progress.aside_over();

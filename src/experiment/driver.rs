@@ -158,8 +158,8 @@ impl Driver<'_> {
     }
 
     /// Shows how far a piece of work on saved parameters is; an error once Ctrl-C was pressed.
-    pub fn watch(&mut self, what: &str, done: usize, of: usize) -> Result<()> {
-        self.journal.progress.aside(what, done, of);
+    pub fn watch(&mut self, verb: &str, Portion { what, done, of }: Portion) -> Result<()> {
+        self.journal.progress.aside(&format!("{verb} {what} {done}/{of}"));
         self.go_on()
     }
 
@@ -174,7 +174,10 @@ impl Driver<'_> {
     }
 
     fn check_finite(&self, snapshot: &Snapshot) -> Result<()> {
-        check_finite(snapshot, self.position.step)
+        match broken(snapshot)? {
+            Some((measure, value)) => Err(Error::Diverged { step: self.position.step, measure, value }),
+            None => Ok(()),
+        }
     }
 
     /// Histograms and pictures; an empty record where neither is wanted.
@@ -230,7 +233,7 @@ impl Driver<'_> {
         // The same draws for every evaluation of a run, the last one included: differences between steps are then those of the
         // models, less of the luck of an estimate.
         let stream = self.root.named("final evaluation");
-        let watch = &mut |portion: Portion| self.watch(portion.what, portion.done, portion.of);
+        let watch = &mut |portion: Portion| self.watch("judging:", portion);
         let results = judge(&snapshot.dbm, Some(&snapshot.network), visible, &request, stream, watch);
         self.journal.progress.aside_over();
         results
@@ -262,14 +265,14 @@ impl Driver<'_> {
     }
 }
 
-/// Refuses parameters that are no numbers.
-pub fn check_finite(snapshot: &Snapshot, step: u64) -> Result<()> {
+/// The first parameter that is no finite number: the name of its tensor, and its value.
+pub fn broken(snapshot: &Snapshot) -> Result<Option<(String, f64)>> {
     for (name, tensor) in public_tensors(&snapshot.dbm, Some(&snapshot.network)) {
         if let Some(&value) = host(&tensor)?.iter().find(|value| !value.is_finite()) {
-            return Err(Error::Diverged { step, measure: name, value });
+            return Ok(Some((name, value)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Model and trainer state under the names of a checkpoint.

@@ -4,7 +4,7 @@ use super::checkpoint::{Checkpoint, Checkpoints, Position};
 use super::conclusion::conclude;
 use super::config::{Experiment, Loaded, VisibleBias, load, resolved};
 use super::data::Dataset;
-use super::driver::{Driver, TRAINER_PREFIX, check_finite};
+use super::driver::{Driver, TRAINER_PREFIX, broken};
 use super::model_file::plain;
 use super::observe::{Ended, Progress, Verbosity};
 use super::phase::{Phase, Snapshot};
@@ -139,7 +139,12 @@ impl Start {
         let (plan, root) = (stages(experiment), Stream::new(experiment.seed));
         let dbm = initial(experiment, dataset, root)?;
         let before = Snapshot { network: Network::from_dbm(&dbm)?, dbm, tensors: SavedTensors::new() };
-        check_finite(&before, 0)?;
+        if let Some((name, value)) = broken(&before)? {
+            return Err(Error::Refused {
+                problem: format!("the run would begin with {name} holding {value}"),
+                remedy: "set model.weight_std lower".into(),
+            });
+        }
         let phase = plan[0].algorithm.begin(before, initial_stream(root, 0))?;
         Ok(Self { plan, phase, position: Position::default(), resumed: false })
     }

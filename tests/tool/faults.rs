@@ -4,6 +4,7 @@ use crate::bench::{Bench, RunDir, TINY, assert_same_bits, calm};
 use crate::by_hand::Machine;
 use candle_core::{DType, Device, Tensor};
 use dbm::experiment::model_file::to_bytes;
+use dbm::experiment::observe::{Ended, Logged, LoggedValue, read_events};
 use std::fmt::Write;
 
 type Tensors = Vec<(String, Tensor)>;
@@ -157,6 +158,15 @@ fn a_place_that_cannot_be_written_gets_a_message() {
 }
 
 #[test]
+fn a_refused_machine_leaves_no_run_folder_behind() {
+    let bench = bench();
+    let message = bench.refusal("run tiny.toml model.weight_std=1e308 --quiet");
+    assert!(message.starts_with("exit 2\nerror: the run would begin with layers.0.weight holding "), "{message}");
+    assert!(message.contains("help: set model.weight_std lower"), "{message}");
+    assert!(!bench.path("runs").exists());
+}
+
+#[test]
 fn divergence_names_the_step_and_the_measure_and_spares_the_last_good_checkpoint() {
     let bench = bench();
     for changes in ["", "checkpoint.every_epochs=0 checkpoint.every_steps=1 checkpoint.keep=1 log.every_steps=1000"] {
@@ -168,6 +178,7 @@ fn divergence_names_the_step_and_the_measure_and_spares_the_last_good_checkpoint
         let provenance = run.json("run.json");
         assert_eq!(provenance["status"], "failed");
         assert!(provenance["error"].as_str().unwrap().starts_with("training diverged at step "));
+        assert_eq!(ends(&run), [Ended::Failed]);
         let saved = dbm::experiment::checkpoint::read(&run.last_checkpoint(), &Device::Cpu).unwrap();
         assert!(saved.position.step < provenance["steps"].as_u64().unwrap());
         let listed = bench.json("runs --json");
@@ -203,8 +214,17 @@ fn a_full_disk_is_a_message_and_the_run_goes_on_once_there_is_space() {
     for name in broken.checkpoints() {
         dbm::experiment::checkpoint::read(&broken.path("checkpoints").join(name), &Device::Cpu).unwrap();
     }
+    assert_eq!(ends(&broken), [], "TensorBoard believes the first end it reads");
     bench.ok(&format!("resume {} --quiet", broken.show()));
     assert_same_bits(&whole, &broken);
+    assert_eq!(ends(&broken), [Ended::Finished]);
+}
+
+/// How the run ended, as its event files tell.
+fn ends(run: &RunDir) -> Vec<Ended> {
+    let events = run.event_files().into_iter().flat_map(|file| read_events(&file).unwrap().events);
+    let values = events.flat_map(|event| if let Logged::Values(values) = event.logged { values } else { Vec::new() });
+    values.filter_map(|(_, value)| if let LoggedValue::End(ended) = value { Some(ended) } else { None }).collect()
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Laws of the program: files, logs, errors, commands.
 
 mod bench;
+mod best;
 mod by_hand;
+mod checkpoint;
 mod commands;
 mod config;
 mod config_messages;
@@ -13,4 +15,5 @@ mod metrics;
 mod progress;
 mod resume;
 mod runs;
+mod stopping;
 mod tidy;

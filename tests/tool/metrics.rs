@@ -81,6 +81,21 @@ fn resuming_the_archive_drops_later_lines_and_a_torn_last_one() {
 }
 
 #[test]
+fn resuming_the_archive_drops_the_evaluation_of_its_step_and_gives_back_the_rest() {
+    let line = |step: u64, tag: &str| format!("{{\"step\":{step},\"tag\":\"{tag}\",\"value\":0.5}}\n");
+    let tags = ["train/a", "eval/a", "train/eval/a", "eval/b/c"];
+    let text: String = (1..=3).flat_map(|step| tags.map(|tag| line(step, tag))).collect();
+    let before: String = tags.iter().map(|tag| line(1, tag)).collect();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("metrics.jsonl");
+    std::fs::write(&path, text).unwrap();
+    let (_, present) = Metrics::resume(&path, 2).unwrap();
+    let kept = format!("{before}{}{}", line(2, "train/a"), line(2, "train/eval/a"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+    assert_eq!(present, record(2, [("train/a", Value::Scalar(0.5)), ("train/eval/a", Value::Scalar(0.5))]));
+}
+
+#[test]
 fn a_damaged_line_inside_the_archive_is_named_and_nothing_is_lost() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("metrics.jsonl");

@@ -129,9 +129,8 @@ impl Progress {
         }
     }
 
-    /// Says how far something beside the steps is, such as "judging network+1 400/1797", until `aside_over`.
-    pub fn aside(&mut self, what: &str, done: usize, of: usize) {
-        let text = format!("{what} {done}/{of}");
+    /// Says how far something beside the steps is, such as "judging: network+1 400/1797", until `aside_over`.
+    pub fn aside(&mut self, text: &str) {
         match &mut self.display {
             Display::Nothing => {}
             Display::Line { bar, .. } => {
@@ -139,7 +138,7 @@ impl Progress {
                     bar.set_style(bare());
                     bar.reset();
                 }
-                bar.set_message(text);
+                bar.set_message(text.to_string());
                 // Without this the line would wait for the next step.
                 bar.tick();
             }
