@@ -137,6 +137,7 @@ fn on_a_terminal_something_beside_the_steps_is_on_the_line_and_leaves_it_again()
     progress.advance(3, Some("elbo -20.5"));
     progress.aside("judging: network 50/80");
     progress.aside_over();
+    progress.note("judged");
     progress.finish();
     progress.aside("judging: log Z 20/80");
     progress.aside_over();
@@ -148,12 +149,12 @@ fn on_a_terminal_something_beside_the_steps_is_on_the_line_and_leaves_it_again()
     let at = |what: &dyn Fn(&str) -> bool| shown.iter().position(|part| what(part)).unwrap();
     let aside = at(&|part| part.starts_with("train  ") && part.ends_with(" judging: network 50/80"));
     let back = aside + shown[aside..].iter().position(|part| part.ends_with(" elbo -20.5")).unwrap();
-    assert!(shown[back].starts_with("train  "), "{shown:?}");
+    assert!(shown[back].starts_with("train  ") && shown[back].contains(" 3/10"), "{shown:?}");
     let alone = at(&|part| part == "judging: log Z 20/80");
     assert!(alone > at(&|part| part == "train  3 of 10 steps in 0.0 s  elbo -20.5"), "{shown:?}");
     assert!(shown[alone..].iter().any(|part| part.starts_with("more  ") && part.contains(" 5/5")), "{shown:?}");
     let stays: Vec<_> = text.lines().map(|line| line.rsplit('<').next().unwrap_or_default()).collect();
-    assert_eq!(stays, ["train  3 of 10 steps in 0.0 s  elbo -20.5", "more  5 steps in 0.0 s"]);
+    assert_eq!(stays, ["judged", "train  3 of 10 steps in 0.0 s  elbo -20.5", "more  5 steps in 0.0 s"]);
 }
 
 #[test]
