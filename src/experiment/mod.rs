@@ -22,6 +22,7 @@ mod run_folder;
 mod schemes;
 pub mod setup;
 mod stages;
+mod start;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;

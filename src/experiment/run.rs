@@ -1,20 +1,17 @@
 //! A run from beginning to end, and the continuation of one that stopped.
 
-use super::checkpoint::{Checkpoint, Checkpoints, Position};
+use super::checkpoint::{Checkpoints, Position};
 use super::conclusion::conclude;
-use super::config::{Experiment, Loaded, VisibleBias, load, resolved};
+use super::config::{Experiment, Loaded, load, resolved};
 use super::data::Dataset;
-use super::driver::{Driver, TRAINER_PREFIX, broken};
-use super::model_file::plain;
+use super::driver::Driver;
 use super::observe::{Ended, Progress, Verbosity};
-use super::phase::{Phase, Snapshot};
+use super::phase::Phase;
 use super::results::Results;
-use super::stages::{Stage, stages};
+use super::stages::Stage;
+use super::start::{Start, initial_stream};
 use super::{Error, Journal, Provenance, Result, RunFolder, Status, clock, setup};
-use crate::inference::Network;
-use crate::learning::SavedTensors;
-use crate::math::{Stream, Tensor};
-use crate::models::Dbm;
+use crate::math::Stream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -125,55 +122,6 @@ struct Work<'a> {
     interrupted: &'a AtomicBool,
 }
 
-/// Where a run begins or goes on.
-struct Start {
-    plan: Vec<Stage>,
-    phase: Box<dyn Phase>,
-    position: Position,
-    resumed: bool,
-}
-
-impl Start {
-    /// Before the first update.
-    fn fresh(experiment: &Experiment, dataset: &Dataset) -> Result<Self> {
-        let (plan, root) = (stages(experiment), Stream::new(experiment.seed));
-        let dbm = initial(experiment, dataset, root)?;
-        let before = Snapshot { network: Network::from_dbm(&dbm)?, dbm, tensors: SavedTensors::new() };
-        if let Some((name, value)) = broken(&before)? {
-            return Err(Error::Refused {
-                problem: format!("the run would begin with {name} holding {value}"),
-                remedy: "set model.weight_std lower".into(),
-            });
-        }
-        let phase = plan[0].algorithm.begin(before, initial_stream(root, 0))?;
-        Ok(Self { plan, phase, position: Position::default(), resumed: false })
-    }
-
-    /// After the update a checkpoint was saved at.
-    fn at(checkpoint: Checkpoint, experiment: &Experiment) -> Result<Self> {
-        let Checkpoint { position, model, path } = checkpoint;
-        let foreign = |problem: String| Error::Model {
-            path,
-            problem,
-            remedy: "the checkpoint belongs to another experiment; start a new run".into(),
-        };
-        let plan = stages(experiment);
-        let Some(stage) = plan.get(position.stage) else {
-            return Err(foreign(format!("was saved in stage {} of {}", position.stage + 1, plan.len())));
-        };
-        let own = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(TRAINER_PREFIX)?.to_string(), tensor));
-        let network = model.network.map_or_else(|| Network::from_dbm(&model.dbm), Ok)?;
-        let saved = Snapshot { dbm: model.dbm, network, tensors: model.other.into_iter().filter_map(own).collect() };
-        let phase = stage.algorithm.restore(saved).map_err(|error| foreign(plain(error)))?;
-        Ok(Self { plan, phase, position, resumed: true })
-    }
-}
-
-/// Draws that the first state of a stage needs.
-fn initial_stream(root: Stream, stage: usize) -> Stream {
-    root.named("initial").at(stage as u64)
-}
-
 impl Work<'_> {
     /// Does the work and writes down how it ended.
     fn accounted(&self, provenance: &mut Provenance, journal: Journal, start: Start) -> Result<Results> {
@@ -227,23 +175,4 @@ fn work(driver: &mut Driver, plan: &[Stage], mut phase: Box<dyn Phase>) -> Resul
         driver.stage(stage, phase.as_mut())?;
     }
     conclude(driver, phase.as_ref())
-}
-
-/// Small random weights; visible biases from the data's means or zero.
-fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<Dbm> {
-    let (dtype, device) = (setup::dtype(experiment.dtype), setup::device(experiment.device)?);
-    let mut sizes = vec![dataset.train.units()];
-    sizes.extend(&experiment.model.hidden);
-    let stream = root.named("initial weights");
-    let dbm = Dbm::random(&sizes, experiment.model.weight_std, stream, dtype, &device)?;
-    if experiment.model.visible_bias == VisibleBias::Zero {
-        return Ok(dbm);
-    }
-    // Add-one estimates, so that a pixel that never changes keeps a finite bias.
-    let examples = dataset.train.len() as f64;
-    let log_odds = |mean: f64| ((mean * examples + 1.0) / ((1.0 - mean) * examples + 1.0)).ln();
-    let bias: Vec<f64> = dataset.train.mean().into_iter().map(log_odds).collect();
-    let mut biases = dbm.biases().to_vec();
-    biases[0] = Tensor::new(bias, &device)?.to_dtype(dtype)?;
-    Ok(dbm.with_parameters(dbm.weights().to_vec(), biases)?)
 }

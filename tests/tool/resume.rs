@@ -224,11 +224,14 @@ fn a_torn_checkpoint_does_not_push_out_the_whole_ones_behind_it() {
 fn without_a_whole_checkpoint_the_run_is_to_be_started_again() {
     let bench = Bench::with(TINY);
     let broken = killed(&bench, LONG, 60);
-    for name in broken.checkpoints() {
+    // One more than are kept, where the kill came before the oldest was removed.
+    let names = broken.checkpoints();
+    for name in &names {
         std::fs::write(broken.path("checkpoints").join(name), b"torn").unwrap();
     }
     let message = bench.refusal(&format!("resume {}", broken.show()));
-    assert!(message.starts_with("exit 4") && message.contains("none of the 3 checkpoints can be read"), "{message}");
+    let problem = format!("none of the {} checkpoints can be read", names.len());
+    assert!(message.starts_with("exit 4") && message.contains(&problem), "{message}");
     assert!(message.contains("help: start again with: dbm run CONFIG"), "{message}");
 }
 

@@ -139,8 +139,6 @@ impl Progress {
                     bar.reset();
                 }
                 bar.set_message(text.to_string());
-                // Without this the line would wait for the next step.
-                bar.tick();
             }
             Display::Lines { writer, last } => {
                 let now = (self.clock)();
