@@ -99,7 +99,8 @@ fn promise(results: &Results) -> String {
     };
     let on_top = if results.log_partition.error.is_some() { "; the error of log Z comes on top" } else { "" };
     let loose = promises().any(|guarantee| guarantee == Guarantee::Approximation);
-    let loose = if loose { "\n≈ marks numbers that are neither bounds nor have error bars: see the warning." } else { "" };
+    let loose =
+        if loose { "\n≈ marks numbers that are neither bounds nor have error bars: see the warning." } else { "" };
     format!("ELBO: {what}; mean over examples ± its standard error over them{on_top}.{loose}")
 }
 

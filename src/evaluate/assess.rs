@@ -212,7 +212,8 @@ impl Assessment {
 
     /// Share of the examples on which the scheme says that it converged; none of a scheme that does not look.
     pub fn converged_fraction(&self) -> Option<f64> {
-        let share = |converged: &Vec<bool>| converged.iter().filter(|&&one| one).count() as f64 / converged.len() as f64;
+        let share =
+            |converged: &Vec<bool>| converged.iter().filter(|&&one| one).count() as f64 / converged.len() as f64;
         self.converged.as_ref().map(share)
     }
 

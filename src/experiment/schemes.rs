@@ -2,10 +2,10 @@
 
 use super::config::{self, NetworkScheme, Scheme, Start};
 use super::{Error, Result};
+use crate::evaluate::posterior_bits;
 use crate::inference::{
     AnyInference, BottomUp, Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop, Uninformed,
 };
-use crate::evaluate::posterior_bits;
 use crate::math::DType;
 use crate::models::{Dbm, Schedule, Stack};
 

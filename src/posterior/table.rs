@@ -92,7 +92,9 @@ impl Posterior for Table {
             self.states(example)?.iter().map(|states| self.average(example, states)).collect::<Result<Layers>>()
         })?;
         (0..self.units.len())
-            .map(|layer| Tensor::cat(&rows.iter().map(|row| &row[layer]).collect::<Vec<_>>(), 0)?.to_dtype(self.means_dtype))
+            .map(|layer| {
+                Tensor::cat(&rows.iter().map(|row| &row[layer]).collect::<Vec<_>>(), 0)?.to_dtype(self.means_dtype)
+            })
             .collect()
     }
 

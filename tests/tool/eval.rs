@@ -109,6 +109,9 @@ fn all_numbers_are_right(results: &Value, machine: &Machine, rows: &[Vec<f64>], 
     close(&exact["marginal_error_mean"], 0.0, tolerance);
     close(&exact["elbo_nats_mean"], number(&results["log_likelihood_nats_mean"]), tolerance);
     assert_eq!(scheme(results, "mean-field")["converged_fraction"], 1.0);
+    for unwatched in ["exact", "network", "network+1", "mean-field:sweeps=2", "gibbs:sweeps=20"] {
+        assert_eq!(scheme(results, unwatched)["converged_fraction"], Value::Null, "{unwatched} has no tolerance");
+    }
     assert_eq!(scheme(results, "network+1")["sweeps_mean"], 1.0);
     assert_eq!(scheme(results, "network")["sweeps_mean"], 0.0);
     assert_eq!(scheme(results, "gibbs:sweeps=20")["sweeps_mean"], 70.0);
@@ -152,26 +155,30 @@ fn the_json_has_the_documented_fields_and_no_others() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |words: &str| words.split_whitespace().map(str::to_string).collect::<BTreeSet<_>>();
     let plain = bench.json(&format!("eval model.safetensors --data data.npy --json {SCHEMES}"));
-    let fields = "sizes data examples log_partition log_likelihood_nats_mean log_likelihood_guarantee schemes warnings";
+    let fields = "sizes data examples examples_sha256 log_partition log_likelihood_nats_mean log_likelihood_guarantee schemes warnings";
     assert_eq!(keys(&plain), set(fields));
-    assert_eq!(keys(&plain["log_partition"]), set("nats error guarantee method"));
+    assert_eq!(keys(&plain["log_partition"]), set("nats error lower upper guarantee method"));
     assert_eq!(plain["log_partition"]["method"], "exact");
     assert_eq!(plain["log_partition"]["guarantee"], "exact");
     assert_eq!(plain["log_partition"]["error"], Value::Null);
-    let row = "name elbo_nats_mean elbo_nats_error elbo_guarantee elbo_unnormalized_nats_mean gap_nats_mean kl_nats_mean \
-               marginal_error_mean reconstruction_error_mean sweeps_mean converged_fraction time_us_per_example";
+    let row = "name elbo_nats_mean elbo_nats_error elbo_guarantee elbo_unnormalized_nats_mean gap_nats_mean gap_nats_error \
+               kl_nats_mean kl_guarantee marginal_error_mean reconstruction_error_mean sweeps_mean converged_fraction time_us_per_example";
     let named: Vec<_> = plain["schemes"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
     assert_eq!(named, ["exact", "mean-field", "network", "network+1", "mean-field:sweeps=2", "gibbs:sweeps=20"]);
     for scheme in plain["schemes"].as_array().unwrap() {
         assert_eq!(keys(scheme), set(row));
-        assert_eq!(scheme["elbo_guarantee"], "lower_bound");
+        // The bound of the true posterior is tight.
+        let promise = if scheme["name"] == "exact" { "exact" } else { "lower_bound" };
+        assert_eq!(scheme["elbo_guarantee"], promise);
+        assert_eq!(scheme["kl_guarantee"], "exact");
     }
     let each = bench.json(&format!("eval model.safetensors --data data.npy --json --per-example {SCHEMES}"));
     assert_eq!(each["log_likelihood_nats"].as_array().unwrap().len(), 4);
     for scheme in each["schemes"].as_array().unwrap() {
         let arrays = &scheme["per_example"];
-        let names = "elbo_nats elbo_unnormalized_nats kl_nats marginal_error reconstruction_error sweeps converged";
-        assert_eq!(keys(arrays), set(names));
+        let mut names = set("elbo_nats elbo_unnormalized_nats kl_nats marginal_error reconstruction_error sweeps");
+        names.extend((scheme["name"] == "mean-field").then(|| "converged".to_string()));
+        assert_eq!(keys(arrays), names);
         for (name, array) in arrays.as_object().unwrap() {
             let array = array.as_array().unwrap();
             assert_eq!(array.len(), 4);

@@ -3,12 +3,15 @@
 mod bench;
 mod by_hand;
 mod commands;
+mod compare;
 mod config;
 mod config_messages;
 mod data;
 mod eval;
 mod events;
 mod faults;
+mod honest;
+mod judging;
 mod metrics;
 mod progress;
 mod resume;
