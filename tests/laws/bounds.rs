@@ -175,6 +175,7 @@ fn numbers_show_their_error_and_their_promise() {
     assert_eq!(Bounded::estimate(-85.2149, Some(f64::NAN)).to_string(), "-85.21 ± unknown (estimate)");
     assert_eq!(Bounded::lower_bound(-85.2149).to_string(), "-85.21 (lower bound)");
     assert_eq!(format!("{:.4}", Bounded::exact(-85.2149)), "-85.2149 (exact)");
+    assert_eq!(Bounded::estimate(-1.25e30, Some(1e29)).to_string(), "-1.250e30 (estimate)");
     assert_eq!(serde_json::to_string(&LowerBound).unwrap(), r#""lower_bound""#);
 }
 

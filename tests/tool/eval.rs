@@ -287,3 +287,40 @@ fn the_first_examples_alone_can_be_judged() {
     assert_eq!(results["examples"], 3);
     all_numbers_are_right(&results, &machine, &rows[..3], 1e-9);
 }
+
+#[test]
+fn options_of_a_way_to_log_z_imply_it() {
+    let bench = bench(&Machine::random(&[6, 4, 3], 0.9, 31), &binary_rows(4, 6));
+    let method = |options: &str| {
+        let results = bench.json(&format!("eval model.safetensors --data data.npy --json {options}"));
+        let found = &results["log_partition"];
+        (found["method"].as_str().unwrap().to_string(), found["error"].is_number())
+    };
+    for options in
+        ["--temperatures 20", "--chains 30", "--temperatures 20 --chains 30", "--log-partition ais --chains 30"]
+    {
+        assert_eq!(method(options), ("ais".into(), true), "{options}");
+    }
+    for options in ["", "--max-bits 30", "--log-partition exact --max-bits 6"] {
+        assert_eq!(method(options), ("exact".into(), false), "{options}");
+    }
+    // The number given is the number used.
+    let few = bench.json("eval model.safetensors --data data.npy --json --chains 7 --temperatures 1000");
+    assert!((number(&few["log_partition"]["effective_chains"]) - 7.0).abs() < 0.1, "{few}");
+}
+
+#[test]
+fn blanks_around_a_scheme_s_word_are_no_part_of_it() {
+    let bench = bench(&Machine::random(&[6, 4, 3], 0.9, 32), &binary_rows(4, 6));
+    let mut command = bench.command("eval model.safetensors --data data.npy --json --scheme gibbs:sweeps=3 --scheme");
+    let output = crate::bench::calm(command.arg(" mean-field ").output().unwrap());
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let plain = "eval model.safetensors --data data.npy --json --scheme gibbs:sweeps=3 --scheme mean-field";
+    let plain = crate::bench::without_times(bench.json(plain));
+    assert_eq!(crate::bench::without_times(results), plain);
+    let twice = bench
+        .command("eval model.safetensors --data data.npy --scheme mean-field --scheme")
+        .arg(" mean-field")
+        .output();
+    assert_eq!(crate::bench::calm(twice.unwrap()).status.code(), Some(2));
+}
