@@ -39,8 +39,9 @@ impl Compare {
 
 fn side(path: &Path) -> Result<Side> {
     let run = RunFolder::open(path)?;
+    let provenance = run.provenance()?;
     if !run.results().exists() {
-        let diverged = run.provenance()?.error.filter(|error| Error::tells_of_divergence(error));
+        let diverged = provenance.error.filter(|error| Error::tells_of_divergence(error));
         let (problem, remedy) = match diverged {
             Some(error) => (format!("has no results: {error}"), Error::AFTER_DIVERGENCE.to_string()),
             None => ("has no results yet".into(), format!("finish it with: dbm resume {}", quoted(path))),
