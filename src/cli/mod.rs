@@ -4,6 +4,7 @@ mod compare;
 mod config;
 mod data;
 mod eval;
+mod line;
 mod run;
 mod runs;
 mod sample;

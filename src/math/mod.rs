@@ -1,7 +1,7 @@
 //! Floor 0: tensors, random streams and the element-wise functions everything above is made of.
 //!
 //! `[examples, units]` is the only array layout. Values are candle tensors in `f32` or `f64`; sums over many terms are taken
-//! in `f64` on the host, because single-precision reductions lose digits.
+//! in `f64`, because single-precision reductions lose digits.
 
 mod elementwise;
 mod random;
@@ -10,7 +10,9 @@ mod reduce;
 pub use candle_core::{DType, Device, Result, Tensor, bail};
 pub use elementwise::{entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid};
 pub use random::{Generator, Stream};
-pub use reduce::{Nats, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, sum_units};
+pub use reduce::{
+    Nats, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, sum_units,
+};
 
 /// One tensor per layer, bottom first, each `[examples, units of the layer]`.
 pub type Layers = Vec<Tensor>;

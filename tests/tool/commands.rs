@@ -183,48 +183,6 @@ fn a_closed_pipe_ends_every_listing_quietly() {
 }
 
 #[test]
-fn a_comparison_shows_only_the_settings_that_differ() {
-    let bench = Bench::with(TINY);
-    let (one, other) = (bench.run(""), bench.run("train.learning_rate=0.02 seed=8"));
-    let words = format!("compare {} {}", one.show(), other.show());
-    let settings = bench.json(&format!("{words} --json"))[0]["settings"].clone();
-    assert_eq!(settings, serde_json::json!({ "seed": 3, "train.learning_rate": 0.05 }));
-    let text = bench.ok(&words);
-    assert!(text.contains("train.learning_rate") && !text.contains("momentum"), "{text}");
-    assert!(text.contains("ELBO by network+1") && text.contains("(lower bound)"), "{text}");
-    assert!(bench.ok(&format!("compare {}", one.show())).starts_with("settings that differ\nnone\n"));
-}
-
-#[test]
-fn runs_on_different_data_are_not_compared() {
-    let bench = Bench::with(TINY);
-    let (one, other) = (bench.run(""), bench.run("data.split.test=0.5 data.source.bars_and_stripes.width=2"));
-    let message = bench.refusal(&format!("compare {} {}", one.show(), other.show()));
-    assert!(message.starts_with("exit 2") && message.contains("were judged on different data"), "{message}");
-    // The same name, other numbers in the file.
-    let files = Bench::with(
-        &TINY.replace("{ bars_and_stripes = { height = 3, width = 3 } }", "{ files = { train = \"x.amat\" } }"),
-    );
-    let rows: String = (0..20).map(|row| format!("{} 1 0 {} 1 0\n", row % 2, row / 3 % 2)).collect();
-    files.write("x.amat", &rows);
-    let one = files.run("");
-    files.write("x.amat", rows.replacen("1 1 0", "0 1 0", 1));
-    let other = files.run("");
-    let message = files.refusal(&format!("compare {} {}", one.show(), other.show()));
-    assert!(message.contains("were judged on different data"), "{message}");
-}
-
-#[test]
-fn a_run_without_results_is_not_compared() {
-    let bench = Bench::with(TINY);
-    let run = bench.run("");
-    std::fs::remove_file(run.path("results.json")).unwrap();
-    let message = bench.refusal(&format!("compare {}", run.show()));
-    assert!(message.starts_with("exit 4") && message.contains("has no results yet"), "{message}");
-    assert!(message.contains("help: finish it with: dbm resume"), "{message}");
-}
-
-#[test]
 fn samples_are_written_as_a_picture_or_as_numbers() {
     let bench = Bench::with(TINY);
     let run = bench.run("data.source.bars_and_stripes.width=4").show();
