@@ -88,7 +88,7 @@ pub struct SchemeResult {
     pub sweeps_mean: f64,
     /// Share of the examples that converged; none of a scheme without a tolerance.
     pub converged_fraction: Option<f64>,
-    /// Inference time per example, microseconds.
+    /// Inference time per example, microseconds, of blocks of at most 1000 examples.
     pub time_us_per_example: f64,
     /// The same per example; only where asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
