@@ -16,11 +16,11 @@ impl Line {
 
     /// Shows what is being done and how much of it is done.
     pub fn show(&self, portion: Portion<'_>) {
+        self.0.set_length(portion.of as u64);
+        self.0.set_position(portion.done as u64);
         if self.0.prefix() != portion.what {
             self.0.set_prefix(portion.what.to_string());
         }
-        self.0.set_length(portion.of as u64);
-        self.0.set_position(portion.done as u64);
     }
 }
 

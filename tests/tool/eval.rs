@@ -324,3 +324,10 @@ fn blanks_around_a_scheme_s_word_are_no_part_of_it() {
         .output();
     assert_eq!(crate::bench::calm(twice.unwrap()).status.code(), Some(2));
 }
+
+#[test]
+fn progress_is_shown_to_nobody_but_a_terminal() {
+    let bench = bench(&Machine::random(&[6, 4, 3], 0.9, 33), &binary_rows(4, 6));
+    let output = bench.output("eval model.safetensors --data data.npy --scheme gibbs:sweeps=20000 --temperatures 2000");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
