@@ -125,7 +125,7 @@ fn only_a_limit_that_can_be_set_is_advised() {
     let message = refusal(&[25, 25], exact);
     assert!(message.contains("2^25 states; the limit is 2^24"), "{message}");
     assert!(message.contains("--max-bits 25, in an experiment file max_bits = 25"), "{message}");
-    for words in [exact, "--log-partition exact --max-bits 40"] {
+    for words in [exact, "--log-partition exact --max-bits 30"] {
         let message = refusal(&[35, 35], words);
         assert!(message.contains("2^35 states") && message.contains("no limit above 30 bits can be set"), "{message}");
     }
