@@ -1,6 +1,7 @@
 //! `dbm compare`.
 
 use super::{print, print_json, table};
+use crate::evaluate::Bounded;
 use crate::experiment::config::{load, summary};
 use crate::experiment::results::{Results, SchemeResult};
 use crate::experiment::{Error, Result, RunFolder, quoted};
@@ -25,15 +26,12 @@ struct Side {
     /// Settings in which the runs differ.
     settings: BTreeMap<String, toml::Value>,
     results: Results,
-    /// Checksums of the data files.
-    #[serde(skip)]
-    files: Vec<String>,
 }
 
 impl Compare {
     pub fn execute(self) -> Result<()> {
         let mut sides = self.runs.iter().map(|run| side(run)).collect::<Result<Vec<_>>>()?;
-        refuse_different_data(&sides)?;
+        refuse_different_examples(&sides)?;
         keep_differing(&mut sides);
         if self.json { print_json(&sides) } else { print(&text(&sides)) }
     }
@@ -41,37 +39,32 @@ impl Compare {
 
 fn side(path: &Path) -> Result<Side> {
     let run = RunFolder::open(path)?;
+    let provenance = run.provenance()?;
     if !run.results().exists() {
-        return Err(Error::Model {
-            path: path.to_path_buf(),
-            problem: "has no results yet".into(),
-            remedy: format!("finish it with: dbm resume {}", quoted(path)),
-        });
+        let diverged = provenance.error.filter(|error| Error::tells_of_divergence(error));
+        let (problem, remedy) = match diverged {
+            Some(error) => (format!("has no results: {error}"), Error::AFTER_DIVERGENCE.to_string()),
+            None => ("has no results yet".into(), format!("finish it with: dbm resume {}", quoted(path))),
+        };
+        return Err(Error::Model { path: path.to_path_buf(), problem, remedy });
     }
     Ok(Side {
         run: run.name(),
         settings: summary(&load(&run.config(), &[])?.experiment).into_iter().collect(),
         results: run.read_json(&run.results())?,
-        files: run.provenance()?.data.into_iter().map(|file| file.sha256).collect(),
     })
 }
 
-/// ELBOs on different examples cannot be compared.
-fn refuse_different_data(sides: &[Side]) -> Result<()> {
-    let judged = |side: &Side| {
-        let data = side.settings.iter().filter(|(path, _)| path.starts_with("data."));
-        (
-            side.results.examples,
-            side.results.data.clone(),
-            side.files.clone(),
-            data.map(|(p, v)| (p.clone(), v.clone())).collect::<Vec<_>>(),
-        )
-    };
+/// Numbers on different examples cannot be compared.
+fn refuse_different_examples(sides: &[Side]) -> Result<()> {
+    let judged = |side: &Side| side.results.examples_sha256.clone();
     match sides.windows(2).find(|pair| judged(&pair[0]) != judged(&pair[1])) {
         None => Ok(()),
         Some(pair) => Err(Error::Refused {
-            problem: format!("{} and {} were judged on different data", pair[0].run, pair[1].run),
-            remedy: "compare runs whose [data] sections are equal".into(),
+            problem: format!("{} and {} were judged on different examples", pair[0].run, pair[1].run),
+            remedy: "compare runs whose test examples are equal (other data, splits, seeds or binarisations make others), or judge \
+                     each on one file: dbm eval RUN --data FILE"
+                .into(),
         }),
     }
 }
@@ -85,46 +78,79 @@ fn keep_differing(sides: &mut [Side]) {
     }
 }
 
+/// Columns are headed by numbers, as the names of runs are too long for that.
 fn text(sides: &[Side]) -> String {
+    let numbers: Vec<String> = (1..=sides.len()).map(|number| format!("[{number}]")).collect();
     let mut head = vec![""];
-    head.extend(sides.iter().map(|side| side.run.as_str()));
+    head.extend(numbers.iter().map(String::as_str));
+    let runs: String = sides.iter().zip(&numbers).map(|(side, number)| format!("{number} {}\n", side.run)).collect();
+    let settings = settings(sides);
+    let differing = if settings.is_empty() { "none".into() } else { table::table(&head, settings) };
+    let first = &sides[0].results;
+    format!(
+        "{runs}\nsettings that differ\n{differing}\n\nmeans over {} of {}, nats; a higher ELBO is better\n{}",
+        table::counted(first.examples, "example"),
+        first.data,
+        table::table(&head, quantities(sides))
+    )
+}
+
+fn settings(sides: &[Side]) -> Vec<Vec<String>> {
     let mut paths: Vec<&String> = sides.iter().flat_map(|side| side.settings.keys()).collect();
     paths.sort();
     paths.dedup();
-    let settings = paths.iter().map(|path| {
-        let cells = sides.iter().map(|side| side.settings.get(*path).map_or("–".into(), ToString::to_string));
-        std::iter::once((*path).clone()).chain(cells).collect()
-    });
+    let cell = |path: &str, side: &Side| side.settings.get(path).map_or("–".into(), ToString::to_string);
+    paths.into_iter().map(|path| row(path, sides.iter().map(|side| cell(path, side)))).collect()
+}
+
+fn row(label: &str, cells: impl Iterator<Item = String>) -> Vec<String> {
+    std::iter::once(label.to_string()).chain(cells).collect()
+}
+
+/// log Z, log p(v), and what there is to say of every scheme that any of the runs was judged by.
+fn quantities(sides: &[Side]) -> Vec<Vec<String>> {
+    let results = || sides.iter().map(|side| &side.results);
+    let mut rows = vec![
+        row("log Z", results().map(|results| table::bounded(&results.log_partition).to_string())),
+        row("log p(v)", results().map(log_likelihood)),
+    ];
     let mut names: Vec<&String> = Vec::new();
-    for scheme in sides.iter().flat_map(|side| &side.results.schemes) {
+    for scheme in results().flat_map(|results| &results.schemes) {
         if !names.contains(&&scheme.name) {
             names.push(&scheme.name);
         }
     }
-    let log_z = sides.iter().map(|side| {
-        let z = &side.results.log_partition;
-        z.error.map_or(format!("{:.3}", z.nats), |error| format!("{:.3} ± {error:.3}", z.nats))
-    });
-    let mut rows: Vec<Vec<String>> = vec![std::iter::once("log Z (nats)".to_string()).chain(log_z).collect()];
-    rows.extend(names.iter().map(|name| {
-        let cells = sides.iter().map(|side| {
-            let scheme = side.results.schemes.iter().find(|scheme| scheme.name == **name);
-            scheme.map_or("–".into(), elbo)
-        });
-        std::iter::once(format!("ELBO by {name}")).chain(cells).collect()
-    }));
-    let settings: Vec<Vec<String>> = settings.collect();
-    let differing = if settings.is_empty() { "none".into() } else { table::table(&head, settings) };
-    let first = &sides[0].results;
-    format!(
-        "settings that differ\n{differing}\n\nmean over {} examples of {}, nats; a higher ELBO is better\n{}",
-        first.examples,
-        first.data,
-        table::table(&head, rows)
-    )
+    for name in names {
+        rows.push(row(name, sides.iter().map(|_| String::new())));
+        rows.extend(QUANTITIES.iter().map(|(quantity, text)| {
+            let scheme = |results: &Results| results.schemes.iter().find(|scheme| scheme.name == *name).map(text);
+            row(&format!("  {quantity}"), results().map(|results| scheme(results).unwrap_or_else(|| "–".into())))
+        }));
+    }
+    rows
 }
 
-fn elbo(scheme: &SchemeResult) -> String {
-    let error = scheme.elbo_nats_error.map_or(String::new(), |error| format!(" ± {error:.2}"));
-    format!("{:.3}{error} ({})", scheme.elbo_nats_mean, scheme.elbo_guarantee)
+/// How one quantity of a scheme is shown.
+type Shown = fn(&SchemeResult) -> String;
+
+/// What a scheme is compared by.
+const QUANTITIES: [(&str, Shown); 6] = [
+    ("ELBO", |scheme| {
+        let number = table::with_error(scheme.elbo_nats_mean, 3, scheme.elbo_nats_error, 2);
+        format!("{number} ({})", scheme.elbo_guarantee)
+    }),
+    ("gap to best", |scheme| table::with_error(scheme.gap_nats_mean, 4, scheme.gap_nats_error, 4)),
+    ("KL to exact", |scheme| table::known(scheme.kl_nats_mean, 5)),
+    ("reconstruction error", |scheme| table::number(scheme.reconstruction_error_mean, 4)),
+    ("sweeps", |scheme| table::number(scheme.sweeps_mean, 1)),
+    ("µs/example", |scheme| table::number(scheme.time_us_per_example, 1)),
+];
+
+fn log_likelihood(results: &Results) -> String {
+    match (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
+        (Some(nats), Some(guarantee)) => {
+            format!("{:.3}", Bounded { nats, error: results.log_partition.error, guarantee })
+        }
+        _ => "–".into(),
+    }
 }

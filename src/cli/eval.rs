@@ -1,12 +1,13 @@
 //! `dbm eval`.
 
+use super::line::Line;
 use super::{print, print_json, table};
 use crate::experiment::checkpoint;
 use crate::experiment::config::{
     Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, load,
 };
 use crate::experiment::data::{FileOptions, load_examples};
-use crate::experiment::judge::{Request, judge};
+use crate::experiment::judge::{Portion, Request, judge};
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::{Error, Result, RunFolder, setup};
 use crate::math::{DType, Device, Stream, Tensor};
@@ -31,18 +32,18 @@ pub struct Eval {
     /// mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
     #[arg(long = "scheme", value_name = "WORD")]
     schemes: Vec<String>,
-    /// How log Z is found; the default is exact where that is cheap, else ais.
+    /// How log Z is found; the default is what the options below ask for, else exact where that is cheap, else ais.
     #[arg(long, value_name = "METHOD", value_parser = ["exact", "ais"])]
     log_partition: Option<String>,
-    /// Temperatures of annealed importance sampling.
-    #[arg(long, value_name = "N", default_value_t = Ais::default().temperatures, value_parser = positive, requires = "log_partition")]
-    temperatures: usize,
-    /// Chains of annealed importance sampling.
-    #[arg(long, value_name = "N", default_value_t = Ais::default().chains, value_parser = positive, requires = "log_partition")]
-    chains: usize,
-    /// Most bits an exact log Z may enumerate.
-    #[arg(long, value_name = "BITS", default_value_t = ExactPartition::default().max_bits, requires = "log_partition")]
-    max_bits: usize,
+    /// Temperatures of annealed importance sampling (ais).
+    #[arg(long, value_name = "N", value_parser = positive)]
+    temperatures: Option<usize>,
+    /// Chains of annealed importance sampling (ais).
+    #[arg(long, value_name = "N", value_parser = positive)]
+    chains: Option<usize>,
+    /// Most bits an exact log Z may enumerate, 30 at most (exact).
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    max_bits: Option<usize>,
     /// Value in FILE that stands for full intensity, where it is not 1 (floats) or 255 (integers).
     #[arg(long, value_name = "VALUE", requires = "data")]
     maximum: Option<f64>,
@@ -70,6 +71,16 @@ fn positive(text: &str) -> std::result::Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number, 1 or more".to_string())
 }
 
+/// More than this no exact sum is offered; each bit more doubles the work.
+const MOST_BITS: usize = 30;
+
+fn bits(text: &str) -> std::result::Result<usize, String> {
+    let within = text.parse().ok().filter(|&bits| bits <= MOST_BITS);
+    within.ok_or_else(|| {
+        format!("expected a whole number, {MOST_BITS} at most: more states than 2^{MOST_BITS} take days")
+    })
+}
+
 /// Examples to judge on.
 struct Examples {
     name: String,
@@ -79,7 +90,7 @@ struct Examples {
 
 impl Eval {
     pub fn execute(self) -> Result<()> {
-        let schemes = self.schemes()?;
+        let (schemes, log_partition) = (self.schemes()?, self.log_partition()?);
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
         let file = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &Device::Cpu)?;
@@ -88,31 +99,68 @@ impl Eval {
         let request = Request {
             data: &examples.name,
             schemes: schemes.unwrap_or_else(|| defaults(&model)),
-            log_partition: self.wanted(),
+            log_partition,
             visible_means: Some(examples.means),
             per_example: self.per_example,
         };
         let stream = Stream::new(self.seed).named("eval");
-        let results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, &mut |_| Ok(()))?;
+        let line = Line::new();
+        let watch = &mut |portion: Portion<'_>| {
+            line.show(portion);
+            Ok(())
+        };
+        let results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, watch)?;
+        drop(line);
         if self.json { print_json(&results) } else { print(&table::results(&results)) }
     }
 
     /// The schemes asked for, under the very words that asked for them.
     fn schemes(&self) -> Result<Option<Vec<(String, Scheme)>>> {
-        let parse = |word: &String| match word.parse::<Scheme>() {
-            Ok(scheme) => Ok((word.clone(), scheme)),
-            Err(problem) => Err(Error::Experiment { report: format!("--{problem}") }),
-        };
-        let schemes = self.schemes.iter().map(parse).collect::<Result<Vec<_>>>()?;
+        let mut schemes: Vec<(String, Scheme)> = Vec::new();
+        for word in self.schemes.iter().map(|word| word.trim()) {
+            let scheme = word.parse::<Scheme>();
+            let scheme = scheme.map_err(|problem| Error::Experiment { report: format!("--{problem}") })?;
+            if let Some((earlier, _)) = schemes.iter().find(|(_, earlier)| *earlier == scheme) {
+                return Err(Error::Refused {
+                    problem: format!("--scheme `{word}` asks a second time for `{earlier}`"),
+                    remedy: "leave one of them out".into(),
+                });
+            }
+            schemes.push((word.to_string(), scheme));
+        }
         Ok((!schemes.is_empty()).then_some(schemes))
     }
 
-    fn wanted(&self) -> LogPartition {
-        match self.log_partition.as_deref() {
-            Some("exact") => LogPartition::Exact(ExactPartition { max_bits: self.max_bits }),
-            Some(_) => LogPartition::Ais(Ais { temperatures: self.temperatures, chains: self.chains }),
-            None => LogPartition::Auto {},
+    /// The way to log Z that the options name or imply.
+    fn log_partition(&self) -> Result<LogPartition> {
+        let annealing = [("--temperatures", self.temperatures), ("--chains", self.chains)];
+        let annealing = annealing.iter().find(|(_, given)| given.is_some()).map(|(flag, _)| *flag);
+        let summing = self.max_bits.map(|_| "--max-bits");
+        let named = self.log_partition.as_deref();
+        let conflict = match (named, annealing, summing) {
+            (Some("exact"), Some(flag), _) => Some((flag, "--log-partition exact")),
+            (Some("ais"), _, Some(flag)) => Some((flag, "--log-partition ais")),
+            (_, Some(flag), Some(other)) => Some((flag, other)),
+            _ => None,
+        };
+        if let Some((flag, other)) = conflict {
+            return Err(Error::Refused {
+                problem: format!("{flag} does not go with {other}: one is of ais, the other of exact"),
+                remedy: "leave one of them out".into(),
+            });
         }
+        let default = Ais::default();
+        Ok(if named == Some("ais") || annealing.is_some() {
+            LogPartition::Ais(Ais {
+                temperatures: self.temperatures.unwrap_or(default.temperatures),
+                chains: self.chains.unwrap_or(default.chains),
+            })
+        } else if named == Some("exact") || summing.is_some() {
+            let max_bits = self.max_bits.unwrap_or(ExactPartition::default().max_bits);
+            LogPartition::Exact(ExactPartition { max_bits })
+        } else {
+            LogPartition::Auto {}
+        })
     }
 
     fn examples(&self, model: &ModelFile, file: &Path) -> Result<Examples> {
@@ -156,9 +204,9 @@ impl Eval {
         let file = std::path::absolute(file).map_err(Error::io("find", file))?;
         let run = file.parent().and_then(Path::parent).map(RunFolder::open);
         let Some(Ok(run)) = run else {
-            return Err(Error::Model {
-                path: self.model.clone(),
-                problem: "lies in no run folder, so there is no telling what to judge it on".into(),
+            let model = self.model.display();
+            return Err(Error::Refused {
+                problem: format!("{model} lies in no run folder, so there is no telling what to judge it on"),
                 remedy: "name the examples: --data FILE".into(),
             });
         };
@@ -166,7 +214,7 @@ impl Eval {
         experiment.dtype = setup::dtype_word(model.dbm.dtype());
         let dataset = setup::dataset(&experiment)?;
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
-        Ok((dataset.name, visible, dataset.train.mean()))
+        Ok((dataset.judged, visible, dataset.train.mean()))
     }
 }
 

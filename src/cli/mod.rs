@@ -5,6 +5,7 @@ mod compare;
 mod config;
 mod data;
 mod eval;
+mod line;
 mod run;
 mod runs;
 mod sample;
@@ -24,8 +25,8 @@ use std::process::ExitCode;
 #[command(name = "dbm", version, max_term_width = 120)]
 pub struct Cli {
     /// Threads to use; the default is one per physical core. Results do not depend on it.
-    #[arg(long, global = true, value_name = "N")]
-    threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     #[command(subcommand)]
     command: Command,
 }
@@ -50,8 +51,14 @@ enum Command {
 #[derive(Clone, Debug, clap::Args)]
 struct RunsFolder {
     /// Folder of the run folders.
-    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    #[arg(long, value_name = "FOLDER", default_value = "runs", value_parser = folder)]
     runs: PathBuf,
+}
+
+/// A folder, or where one can be made.
+fn folder(text: &str) -> std::result::Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.exists() && !path.is_dir() { Err("this is a file, not a folder".into()) } else { Ok(path) }
 }
 
 /// Parses the command line; a wrong one ends the program with a usage message.
@@ -62,7 +69,7 @@ pub fn parse() -> Cli {
 impl Cli {
     /// Threads of the whole program.
     pub fn threads(&self) -> usize {
-        self.threads.map_or_else(candle_core::utils::get_num_threads, std::num::NonZeroUsize::get)
+        self.threads.map_or_else(candle_core::utils::get_num_threads, usize::from)
     }
 
     /// Does what the command line says and reports errors.

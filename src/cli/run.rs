@@ -88,7 +88,7 @@ impl Show {
     }
 }
 
-/// The first Ctrl-C asks the run to finish its update, save and stop; the second ends the program at once.
+/// The first Ctrl-C asks the run to finish its update or to break off an evaluation, save and stop; the second ends the program at once.
 fn listen_for_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
         // Nobody may be there to read it; that must not keep the program from stopping.
@@ -97,7 +97,7 @@ fn listen_for_ctrl_c() -> Result<()> {
             let _ = writeln!(out, "stopped at once; `dbm resume` goes on from the last checkpoint");
             std::process::exit(130);
         }
-        let _ = writeln!(out, "stopping after this update; Ctrl-C again stops at once, without saving");
+        let _ = writeln!(out, "stopping as soon as everything is saved; Ctrl-C again stops at once, without saving");
     })
     .map_err(|error| Error::Compute { problem: format!("listening for Ctrl-C: {error}") })
 }

@@ -2,7 +2,7 @@
 
 use super::{RunsFolder, print, print_json, table};
 use crate::experiment::results::Results;
-use crate::experiment::{Result, RunFolder, Status, list};
+use crate::experiment::{Provenance, Result, RunFolder, Status, list, quoted};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -16,21 +16,24 @@ pub struct Runs {
     json: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Row {
     name: String,
     path: PathBuf,
-    status: Status,
-    steps: u64,
-    seconds: f64,
-    seed: u64,
+    /// As in `run.json`; besides, `killed`: it says running, but no process is at work on it; and `unreadable`.
+    status: &'static str,
+    steps: Option<u64>,
+    seconds: Option<f64>,
+    seed: Option<u64>,
     best_scheme: Option<String>,
     elbo_nats_mean: Option<f64>,
+    /// What is wrong with the run, or how it goes on.
+    note: Option<String>,
 }
 
 impl Runs {
     pub fn execute(self) -> Result<()> {
-        let rows = list(&self.folder.runs)?.iter().map(row).collect::<Result<Vec<_>>>()?;
+        let rows: Vec<Row> = list(&self.folder.runs)?.iter().map(row).collect();
         if self.json {
             return print_json(&rows);
         }
@@ -38,30 +41,66 @@ impl Runs {
             let folder = self.folder.runs.display();
             return print(&format!("no runs in {folder}; make one with: dbm run experiments/quickstart.toml"));
         }
-        let cells = rows.into_iter().map(|row| {
-            let elbo = row.elbo_nats_mean.map_or("–".into(), |elbo| format!("{elbo:.3}"));
-            let status = format!("{:?}", row.status).to_lowercase();
-            let scheme = row.best_scheme.unwrap_or_else(|| "–".into());
-            vec![row.name, status, row.steps.to_string(), format!("{:.1}", row.seconds), elbo, scheme]
-        });
-        print(&table::table(&["run", "status", "steps", "seconds", "best ELBO (nats)", "by"], cells.collect()))
+        let cells = rows.iter().map(cells).collect();
+        let mut text = table::table(&["run", "status", "steps", "seconds", "best ELBO (nats)", "by"], cells);
+        for Row { name, status, note, .. } in &rows {
+            text += &note.as_ref().map_or(String::new(), |note| format!("\n{name} is {status}: {note}"));
+        }
+        print(&text)
     }
 }
 
-fn row(run: &RunFolder) -> Result<Row> {
-    let provenance = run.provenance()?;
+fn cells(row: &Row) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".into());
+    vec![
+        row.name.clone(),
+        row.status.into(),
+        or_dash(row.steps.map(|steps| steps.to_string())),
+        or_dash(row.seconds.map(|seconds| format!("{seconds:.1}"))),
+        or_dash(row.elbo_nats_mean.map(|elbo| format!("{elbo:.3}"))),
+        or_dash(row.best_scheme.clone()),
+    ]
+}
+
+/// One damaged run does not hide the others.
+fn row(run: &RunFolder) -> Row {
+    let row = Row { name: run.name(), path: run.path().to_path_buf(), ..Row::default() };
+    let provenance = match run.provenance() {
+        Ok(provenance) => provenance,
+        Err(error) => return Row { status: "unreadable", note: Some(error.to_string()), ..row },
+    };
+    let (status, mut note) = status(run, &provenance);
     // An unfinished run has no results yet.
-    let results: Option<Results> = run.read_json(&run.results()).ok();
-    let schemes = results.into_iter().flat_map(|results| results.schemes);
-    let best = schemes.max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
-    Ok(Row {
-        name: run.name(),
-        path: run.path().to_path_buf(),
-        status: provenance.status,
-        steps: provenance.steps,
-        seconds: provenance.seconds,
-        seed: provenance.seed,
+    let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
+    let schemes = match results {
+        Some(Ok(results)) => results.schemes,
+        Some(Err(error)) => {
+            note = Some(error.to_string());
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    let best = schemes.into_iter().max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
+    Row {
+        status,
+        note,
+        steps: Some(provenance.steps),
+        seconds: Some(provenance.seconds),
+        seed: Some(provenance.seed),
         elbo_nats_mean: best.as_ref().map(|scheme| scheme.elbo_nats_mean),
         best_scheme: best.map(|scheme| scheme.name),
-    })
+        ..row
+    }
+}
+
+/// The word for how a run stands, and what to do about it.
+fn status(run: &RunFolder, provenance: &Provenance) -> (&'static str, Option<String>) {
+    let resume = || Some(format!("continue it with: dbm resume {}", quoted(run.path())));
+    match provenance.status {
+        Status::Running if run.abandoned() => ("killed", resume()),
+        Status::Running => ("running", None),
+        Status::Finished => ("finished", None),
+        Status::Interrupted => ("interrupted", resume()),
+        Status::Failed => ("failed", provenance.error.clone()),
+    }
 }

@@ -2,10 +2,11 @@
 
 use super::{print, print_json};
 use crate::experiment::checkpoint::{self, write_whole};
-use crate::experiment::data::{sample, shape_of};
+use crate::experiment::config::memory;
+use crate::experiment::data::{npy_bytes, sample, shape_of};
 use crate::experiment::observe::{Image, Range};
 use crate::experiment::{Error, Result, model_file};
-use crate::math::{DType, Device, Stream, Tensor, host};
+use crate::math::{Device, Stream, Tensor, host};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,9 @@ pub struct Sample {
     #[arg(long)]
     json: bool,
 }
+
+/// Bytes of the smallest sample in a picture: its tile of at most 65 x 65 pixels, and that again in the file.
+const PICTURED: usize = 2 * 65 * 65;
 
 #[derive(Serialize)]
 struct Written {
@@ -70,12 +74,14 @@ impl Sample {
         let file = checkpoint::locate(&self.model)?;
         let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
         let shape = self.shape(&file, dbm.sizes()[0])?;
-        let (states, probabilities) = sample(&dbm, self.count, self.sweeps, Stream::new(self.seed))?;
-        let values = if self.states { states } else { probabilities };
-        match ending {
-            "npy" => self.write_npy(&values)?,
-            _ => write_whole(&self.out, &self.picture(&values, shape)?)?,
+        let asked = format!("--count {}", self.count);
+        if ending == "png" {
+            memory::samples(self.count, PICTURED, &asked)?;
         }
+        let (states, probabilities) = sample(&dbm, self.count, self.sweeps, Stream::new(self.seed), &asked)?;
+        let values = if self.states { states } else { probabilities };
+        let bytes = if ending == "npy" { npy_bytes(&values)? } else { self.picture(&values, shape)? };
+        write_whole(&self.out, &bytes)?;
         let values = host(&values)?;
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let written = Written { out: self.out, count: self.count, sweeps: self.sweeps, mean };
@@ -85,13 +91,6 @@ impl Sample {
                 print(&format!("{} samples after {} sweeps: {}", written.count, written.sweeps, written.out.display()))
             }
         }
-    }
-
-    fn write_npy(&self, values: &Tensor) -> Result<()> {
-        values.to_dtype(DType::F32)?.write_npy(&self.out).map_err(|error| match error {
-            candle_core::Error::Io(source) => Error::io("write", &self.out)(source),
-            other => other.into(),
-        })
     }
 
     fn picture(&self, values: &Tensor, shape: [usize; 2]) -> Result<Vec<u8>> {

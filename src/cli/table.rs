@@ -1,6 +1,6 @@
 //! Tables for people.
 
-use crate::evaluate::Bounded;
+use crate::evaluate::{Bounded, Guarantee};
 use crate::experiment::results::{LogPartitionResult, Results};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
@@ -18,6 +18,34 @@ pub fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     table.to_string()
 }
 
+/// A number with so many decimals: never minus zero, and in powers of ten where it would not fit a column.
+pub fn number(value: f64, decimals: usize) -> String {
+    if value.abs() >= 1e7 {
+        return format!("{value:.3e}");
+    }
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(size) if !size.contains(|c: char| ('1'..='9').contains(&c)) => size.to_string(),
+        _ => text,
+    }
+}
+
+/// A number and its error, where that is known.
+pub fn with_error(value: f64, decimals: usize, error: Option<f64>, error_decimals: usize) -> String {
+    let error = error.map_or(String::new(), |error| format!(" ± {}", number(error, error_decimals)));
+    number(value, decimals) + &error
+}
+
+/// A number that is not always known.
+pub fn known(value: Option<f64>, decimals: usize) -> String {
+    value.map_or("–".into(), |value| number(value, decimals))
+}
+
+/// So many of them, in words.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The comparison of schemes on one model, with what its numbers promise.
 pub fn results(results: &Results) -> String {
     let exact = results.schemes.iter().any(|scheme| scheme.kl_nats_mean.is_some());
@@ -26,47 +54,66 @@ pub fn results(results: &Results) -> String {
         head.extend(["KL to exact", "marginal error"]);
     }
     let rows = results.schemes.iter().map(|scheme| {
-        let error = scheme.elbo_nats_error.map_or(String::new(), |error| format!(" ± {error:.2}"));
         let mut row = vec![
             scheme.name.clone(),
-            format!("{:.3}{error}", scheme.elbo_nats_mean),
-            format!("{:.4}", scheme.gap_nats_mean),
-            format!("{:.4}", scheme.reconstruction_error_mean),
-            format!("{:.1}", scheme.sweeps_mean),
-            format!("{:.0} %", 100.0 * scheme.converged_fraction),
-            format!("{:.1}", scheme.time_us_per_example),
+            mark(scheme.elbo_guarantee) + &with_error(scheme.elbo_nats_mean, 3, scheme.elbo_nats_error, 2),
+            with_error(scheme.gap_nats_mean, 4, scheme.gap_nats_error, 4),
+            number(scheme.reconstruction_error_mean, 4),
+            number(scheme.sweeps_mean, 1),
+            scheme.converged_fraction.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)),
+            number(scheme.time_us_per_example, 1),
         ];
         if exact {
-            let text = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.5}"));
-            row.extend([text(scheme.kl_nats_mean), text(scheme.marginal_error_mean)]);
+            let kl = scheme.kl_guarantee.map_or(String::new(), mark) + &known(scheme.kl_nats_mean, 5);
+            row.extend([kl, known(scheme.marginal_error_mean, 5)]);
         }
         row
     });
     let layers = results.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let mut text = format!("{layers} on {} examples of {}\n", results.examples, results.data);
+    let mut text = format!("{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
     text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
-        text += &format!("mean log p(v) = {nats:.3} nats ({guarantee})\n");
+        text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }
     text += &table(&head, rows.collect());
-    text += &format!(
-        "\nELBO: {} of log p(v), mean over examples ± its standard error over them{}.\n",
-        results.elbo_guarantee(),
-        if results.log_partition.error.is_some() { "; the error of log Z comes on top" } else { "" }
-    );
+    text += &format!("\n{}\n", promise(results));
     for warning in &results.warnings {
         text += &format!("warning: {warning}\n");
     }
     text
 }
 
-fn bounded(value: &LogPartitionResult) -> Bounded {
+/// Stands before a number that promises nothing.
+fn mark(guarantee: Guarantee) -> String {
+    if guarantee == Guarantee::Approximation { "≈ ".into() } else { String::new() }
+}
+
+/// What the numbers of the table are, in a sentence.
+fn promise(results: &Results) -> String {
+    let promises = || results.schemes.iter().map(|scheme| scheme.elbo_guarantee);
+    let tight = promises().any(|guarantee| guarantee == Guarantee::Exact);
+    let what = match promises().find(|guarantee| *guarantee != Guarantee::Exact) {
+        None => "log p(v) itself".into(),
+        Some(guarantee) if tight => format!("{guarantee} of log p(v), by exact inference log p(v) itself"),
+        Some(guarantee) => format!("{guarantee} of log p(v)"),
+    };
+    let on_top = if results.log_partition.error.is_some() { "; the error of log Z comes on top" } else { "" };
+    let loose = promises().any(|guarantee| guarantee == Guarantee::Approximation);
+    let loose =
+        if loose { "\n≈ marks numbers that are neither bounds nor have error bars: see the warning." } else { "" };
+    format!("ELBO: {what}; mean over examples ± its standard error over them{on_top}.{loose}")
+}
+
+/// ln Z as it is shown everywhere.
+pub fn bounded(value: &LogPartitionResult) -> Bounded {
     Bounded { nats: value.nats, error: value.error, guarantee: value.guarantee }
 }
 
 fn method(value: &LogPartitionResult) -> String {
     match value.effective_chains {
-        Some(chains) => format!("{} (worth {chains:.0} independent chains)", value.method.to_uppercase()),
+        Some(chains) => {
+            format!("{} (worth {} independent chains)", value.method.to_uppercase(), number(chains, 0))
+        }
         None => "enumeration of alternate layers".into(),
     }
 }

@@ -39,14 +39,19 @@ impl Tensorboard {
         if self.print {
             return print(&words.join(" "));
         }
+        let typed = words.join(" ");
         let mut child = std::process::Command::new(&words[0]);
         child.arg("--logdir").arg(&folder).args(&words[3..]);
         match child.status() {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => print(&format!(
-                "TensorBoard is not installed here. Install it with:\n    python3 -m pip install tensorboard\nand then type:\n    {}",
-                words.join(" ")
-            )),
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(Error::Refused {
+                problem: format!("TensorBoard failed ({status})"),
+                remedy: format!("see what it said above; it was started with: {typed}"),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Refused {
+                problem: "TensorBoard is not installed here, or not on the path".into(),
+                remedy: format!("install it with: python3 -m pip install tensorboard, and then type: {typed}"),
+            }),
             Err(error) => Err(Error::io("start", Path::new(&words[0]))(error)),
         }
     }

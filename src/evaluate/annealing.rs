@@ -81,7 +81,7 @@ pub struct Path {
 
 /// Chains part of the way along a path.
 #[derive(Clone, Debug)]
-pub struct Chains {
+pub struct Annealed {
     /// States of all layers, `[chains, units]`; those of the summed-out half are auxiliary.
     states: Layers,
     /// ln w so far, one per chain, nats.
@@ -132,7 +132,7 @@ impl Path {
     }
 
     /// `count` chains drawn from p_0. Chain i is row i of `stream`, so chains may be split over calls by `stream.from_row`.
-    pub fn start(&self, count: usize, stream: Stream) -> Result<Chains> {
+    pub fn start(&self, count: usize, stream: Stream) -> Result<Annealed> {
         let first = stream.named("base");
         let states = (0..self.stack.depth())
             .map(|layer| {
@@ -140,17 +140,17 @@ impl Path {
                 self.stack.units()[layer].sample(&base, first.at(layer as u64))
             })
             .collect::<Result<_>>()?;
-        Ok(Chains { states, log_weights: vec![0.0; count], steps: 0, stream: stream.named("anneal") })
+        Ok(Annealed { states, log_weights: vec![0.0; count], steps: 0, stream: stream.named("anneal") })
     }
 
     /// At most `count` further steps; a chain that has arrived stays.
-    pub fn advance(&self, chains: Chains, count: usize) -> Result<Chains> {
+    pub fn advance(&self, chains: Annealed, count: usize) -> Result<Annealed> {
         let steps = count.min(self.temperatures() - chains.steps);
         (0..steps).try_fold(chains, |chains, _| self.step(chains))
     }
 
     /// Weighs the chains by one step of β, then moves them at the new β.
-    fn step(&self, mut chains: Chains) -> Result<Chains> {
+    fn step(&self, mut chains: Annealed) -> Result<Annealed> {
         let (from, to) = (self.shares[chains.steps], self.shares[chains.steps + 1]);
         let draws = chains.stream.at(chains.steps as u64);
         let mut gains = self.bias_gains(&chains.states, to - from)?;

@@ -1,22 +1,17 @@
 //! A scheme judged on held-out examples, with the family of its q erased, so that different families share one table.
 
 use super::bound::elbo_unnormalized;
-use super::quantity::Bounded;
+use super::quantity::{Bounded, Guarantee};
 use crate::inference::Inference;
-use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of};
+use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of, mean_squares, sum_units};
 use crate::models::{ExpectedLogJoint, LatentModel, Reconstruct, Stack};
 use crate::posterior::Posterior;
 use serde::Serialize;
 
-/// Table entries held at once when posteriors are tabulated.
-const ENTRIES: f64 = (1 << 21) as f64;
-
-/// Examples inferred at once where no tables are held.
-const BLOCK: usize = 1000;
-
 /// A scheme that can be judged.
 pub trait Assess<M> {
-    /// Infers q for `visible` `[examples, visible]` and judges it. `seconds` reads a clock; only inference is timed.
+    /// Infers q for `visible` `[examples, visible]` and judges it. `seconds` reads a clock; only inference is timed. Many examples
+    /// may be judged block by block and the parts appended: no result depends on the blocks, only time and memory.
     fn assess(
         &self,
         model: &M,
@@ -48,49 +43,35 @@ where
         if examples == 0 {
             bail!("there are no examples to judge a scheme on");
         }
-        by.reference.map_or(Ok(()), |reference| reference.expect_examples(examples))?;
-        let mut all = Assessment::empty(by.reference);
-        for first in (0..examples).step_by(by.block.max(1)) {
-            let block = visible.narrow(0, first, by.block.max(1).min(examples - first))?;
-            visible.device().synchronize()?;
-            let before = seconds();
-            let inferred = self.infer(model, &block, stream.from_row(first as u64))?;
-            visible.device().synchronize()?;
-            all.seconds += seconds() - before;
-            all.elbos_unnormalized.extend(elbo_unnormalized(model, &block, &inferred.q)?);
-            all.sweeps.extend(inferred.trace.sweeps);
-            all.converged.extend(inferred.trace.converged);
-            let means = inferred.q.means()?;
-            all.reconstruction_errors.extend(mean_squares(&(model.reconstruct(&means)? - &block)?)?);
-            if let (Some(reference), Some(errors)) = (by.reference, &mut all.marginal_errors) {
-                errors.extend(reference.marginal_errors(first, &means)?);
-            }
-        }
-        all.kl = by.reference.map(|reference| reference.gaps(&all.elbos_unnormalized));
-        Ok(all)
+        by.reference.map_or(Ok(()), |reference| reference.expect_examples(by.first + examples))?;
+        visible.device().synchronize()?;
+        let before = seconds();
+        let inferred = self.infer(model, visible, stream.from_row(by.first as u64))?;
+        visible.device().synchronize()?;
+        let seconds = seconds() - before;
+        let elbos_unnormalized = elbo_unnormalized(model, visible, &inferred.q)?;
+        let means = inferred.q.means()?;
+        let marginal_errors = by.reference.map(|reference| reference.marginal_errors(by.first, &means)).transpose()?;
+        Ok(Assessment {
+            guarantee: Guarantee::LowerBound,
+            kl: by.reference.map(|reference| reference.gaps(by.first, &elbos_unnormalized)),
+            elbos_unnormalized,
+            sweeps: inferred.trace.sweeps,
+            converged: inferred.trace.converged,
+            reconstruction_errors: mean_squares(&(model.reconstruct(&means)? - visible)?)?,
+            seconds,
+            marginal_errors,
+        })
     }
 }
 
-/// What a scheme is judged against, and how many examples it sees at once. No result depends on `block`, only time and memory.
-#[derive(Clone, Copy, Debug)]
+/// What a scheme is judged against.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Yardstick<'a> {
-    /// The exact answers for the same examples, where they are known.
+    /// The exact answers, where they are known.
     pub reference: Option<&'a Reference>,
-    /// Examples inferred at once.
-    pub block: usize,
-}
-
-impl Default for Yardstick<'_> {
-    fn default() -> Self {
-        Self { reference: None, block: BLOCK }
-    }
-}
-
-impl Yardstick<'_> {
-    /// Examples at once that keep tables of 2^`bits` states each within memory; for the exact scheme.
-    pub fn block_for_tables(bits: f64) -> usize {
-        (ENTRIES / bits.exp2()).clamp(1.0, BLOCK as f64) as usize
-    }
+    /// Where the examples begin among those the exact answers are for; random draws follow it too.
+    pub first: usize,
 }
 
 /// Exact answers for a set of examples, computed once and shared by all schemes.
@@ -103,46 +84,36 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// By tabulating every posterior; `None` where that takes more than 2^`max_bits` states per example.
-    pub fn tabulate<M>(model: &M, visible: &Tensor, max_bits: f64) -> Result<Option<Self>>
+    /// By tabulating every posterior. Fails above 2^`max_bits` states per example.
+    pub fn tabulate<M>(model: &M, visible: &Tensor, max_bits: f64) -> Result<Self>
     where
         M: LatentModel<Clamped = Stack>,
     {
-        let examples = visible.dim(0)?;
-        if examples == 0 {
-            return Ok(None);
-        }
-        // Units with infinitely many states make counting fail; then there is nothing to tabulate.
-        let Ok(bits) = model.clamp(&visible.narrow(0, 0, 1)?)?.enumeration_bits() else { return Ok(None) };
-        if bits > max_bits {
-            return Ok(None);
-        }
-        let block = Yardstick::block_for_tables(bits);
-        let (mut log_evidence_unnormalized, mut blocks) = (Nats::with_capacity(examples), Vec::new());
-        for first in (0..examples).step_by(block) {
-            let rows = visible.narrow(0, first, block.min(examples - first))?;
-            let (q, evidence) = model.clamp(&rows)?.tabulate(max_bits)?;
-            log_evidence_unnormalized.extend(evidence);
-            blocks.push(q.means()?);
-        }
-        let layers = blocks[0].len();
-        let means = (0..layers)
-            .map(|layer| Tensor::cat(&blocks.iter().map(|means| &means[layer]).collect::<Vec<_>>(), 0))
-            .collect::<Result<_>>()?;
-        Ok(Some(Self { log_evidence_unnormalized, means }))
+        let (q, log_evidence_unnormalized) = model.clamp(visible)?.tabulate(max_bits)?;
+        Ok(Self { log_evidence_unnormalized, means: q.means()? })
     }
 
-    fn expect_examples(&self, examples: usize) -> Result<()> {
-        if self.log_evidence_unnormalized.len() != examples {
-            let known = self.log_evidence_unnormalized.len();
-            bail!("the exact answers are for {known} examples, not for these {examples}");
+    /// The answers for the examples of all parts, in their order.
+    pub fn join(parts: &[Self]) -> Result<Self> {
+        let layers = parts.first().map_or(0, |part| part.means.len());
+        let means = (0..layers)
+            .map(|layer| Tensor::cat(&parts.iter().map(|part| &part.means[layer]).collect::<Vec<_>>(), 0))
+            .collect::<Result<_>>()?;
+        let evidence = parts.iter().flat_map(|part| part.log_evidence_unnormalized.iter().copied());
+        Ok(Self { log_evidence_unnormalized: evidence.collect(), means })
+    }
+
+    fn expect_examples(&self, end: usize) -> Result<()> {
+        let known = self.log_evidence_unnormalized.len();
+        if end > known {
+            bail!("the exact answers are for {known} examples, not for {end}");
         }
         Ok(())
     }
 
-    /// ln p̃(v) minus a bound on it: KL(q || p) of each example, nats.
-    fn gaps(&self, bounds: &[f64]) -> Nats {
-        self.log_evidence_unnormalized.iter().zip(bounds).map(|(evidence, bound)| evidence - bound).collect()
+    /// ln p̃(v) minus a bound on it, for the examples from `first` on: KL(q || p) of each, nats.
+    fn gaps(&self, first: usize, bounds: &[f64]) -> Nats {
+        self.log_evidence_unnormalized[first..].iter().zip(bounds).map(|(evidence, bound)| evidence - bound).collect()
     }
 
     /// Mean over all hidden units of |mean - exact mean|, for the examples from `first` on.
@@ -151,7 +122,7 @@ impl Reference {
         let mut units = 0;
         for (exact, mean) in self.means.iter().zip(means) {
             let exact = exact.narrow(0, first, mean.dim(0)?)?.to_dtype(mean.dtype())?;
-            let layer = host(&(mean - exact)?.abs()?.sum(1)?)?;
+            let layer = host(&sum_units(&(mean - exact)?.abs()?)?)?;
             sums.iter_mut().zip(layer).for_each(|(sum, error)| *sum += error);
             units += mean.dim(1)?;
         }
@@ -162,12 +133,14 @@ impl Reference {
 /// How a scheme did, example by example.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assessment {
-    /// E_q[ln p̃] + H(q), nats: below ln p̃(v).
+    /// What `elbos_unnormalized` are of ln p̃(v): lower bounds, or exact where q is the true posterior.
+    pub guarantee: Guarantee,
+    /// E_q[ln p̃] + H(q), nats.
     pub elbos_unnormalized: Nats,
     /// Sweeps made.
     pub sweeps: Vec<u32>,
-    /// Whether the scheme says that it converged.
-    pub converged: Vec<bool>,
+    /// Whether the scheme says that it converged; none of a scheme that does not look.
+    pub converged: Option<Vec<bool>>,
     /// Mean over visible units of (v - its mean given the q means of the hidden layer next to it)².
     pub reconstruction_errors: Vec<f64>,
     /// Time spent on inference over all examples, not on judging it.
@@ -179,16 +152,20 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    fn empty(reference: Option<&Reference>) -> Self {
-        Self {
-            elbos_unnormalized: Vec::new(),
-            sweeps: Vec::new(),
-            converged: Vec::new(),
-            reconstruction_errors: Vec::new(),
-            seconds: 0.0,
-            kl: None,
-            marginal_errors: reference.map(|_| Vec::new()),
+    /// Adds the same scheme's answers for the examples that follow.
+    pub fn append(&mut self, next: Self) {
+        fn both<T>(own: &mut Option<Vec<T>>, next: Option<Vec<T>>) {
+            if let (Some(own), Some(next)) = (own, next) {
+                own.extend(next);
+            }
         }
+        self.elbos_unnormalized.extend(next.elbos_unnormalized);
+        self.sweeps.extend(next.sweeps);
+        self.reconstruction_errors.extend(next.reconstruction_errors);
+        self.seconds += next.seconds;
+        both(&mut self.converged, next.converged);
+        both(&mut self.kl, next.kl);
+        both(&mut self.marginal_errors, next.marginal_errors);
     }
 
     /// Number of examples.
@@ -203,7 +180,8 @@ impl Assessment {
 
     /// Mean ELBO of these examples, with the promise and the error that `log_partition` leaves it.
     pub fn elbo(&self, log_partition: Bounded) -> Bounded {
-        Bounded::lower_bound(self.elbo_unnormalized().mean) - log_partition
+        let unnormalized = Bounded { nats: self.elbo_unnormalized().mean, error: None, guarantee: self.guarantee };
+        unnormalized - log_partition
     }
 
     /// ELBO of `best` minus that of this scheme over the same examples, nats; ln Z cancels.
@@ -232,9 +210,11 @@ impl Assessment {
         Average::of(&self.sweeps.iter().map(|&sweeps| f64::from(sweeps)).collect::<Vec<_>>())
     }
 
-    /// Share of the examples on which the scheme says that it converged.
-    pub fn converged_fraction(&self) -> f64 {
-        self.converged.iter().filter(|&&converged| converged).count() as f64 / self.converged.len() as f64
+    /// Share of the examples on which the scheme says that it converged; none of a scheme that does not look.
+    pub fn converged_fraction(&self) -> Option<f64> {
+        let share =
+            |converged: &Vec<bool>| converged.iter().filter(|&&one| one).count() as f64 / converged.len() as f64;
+        self.converged.as_ref().map(share)
     }
 
     /// Time of inference per example, microseconds.
@@ -259,9 +239,4 @@ impl Average {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         Self { mean, standard_error: (count > 1.0).then(|| (squares / (count - 1.0) / count).sqrt()) }
     }
-}
-
-/// Mean square of each row.
-fn mean_squares(rows: &Tensor) -> Result<Vec<f64>> {
-    host(&(rows.sqr()?.sum(1)? / rows.dim(1)? as f64)?)
 }

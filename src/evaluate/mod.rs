@@ -6,8 +6,8 @@ mod bound;
 mod partition;
 mod quantity;
 
-pub use annealing::{Annealing, Chains, Half, Path, Spacing};
+pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
-pub use bound::{elbo, elbo_unnormalized, log_evidence_unnormalized, log_likelihood};
-pub use partition::{AisReport, LogPartition, Method, ais, bits, exact, feasible};
+pub use bound::{elbo, elbo_unnormalized};
+pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use quantity::{Bounded, Guarantee};

@@ -2,8 +2,8 @@
 
 use super::annealing::{Annealing, Path};
 use super::quantity::Bounded;
-use crate::math::{Nats, Result, Stream, bail, log_mean_exp, log_sum_exp, mean_of};
-use crate::models::Dbm;
+use crate::math::{Nats, Result, Stream, Tensor, bail, log_mean_exp, log_sum_exp, mean_of};
+use crate::models::{Dbm, LatentModel, Stack};
 use serde::Serialize;
 
 /// Weights worth a smaller share of the chains than this are not trusted: log weights then spread over about 1.5 nats, and a
@@ -59,16 +59,56 @@ pub fn bits(dbm: &Dbm) -> Result<f64> {
     dbm.free()?.enumeration_bits()
 }
 
-/// Whether `exact` would run: some half of alternate layers has at most 2^`max_bits` states.
-pub fn feasible(dbm: &Dbm, max_bits: f64) -> bool {
-    // Units with infinitely many states make counting fail; then there is nothing to enumerate.
-    bits(dbm).is_ok_and(|bits| bits <= max_bits)
+/// log2 of the number of states that the exact posterior of one example runs through.
+pub fn posterior_bits(dbm: &Dbm) -> Result<f64> {
+    let any = Tensor::zeros((1, dbm.sizes()[0]), dbm.dtype(), dbm.device())?;
+    dbm.clamp(&any)?.enumeration_bits()
 }
 
 /// ln Z by summing over one half of alternate layers, the other summed out. Fails above 2^`max_bits` states.
 pub fn exact(dbm: &Dbm, max_bits: f64) -> Result<LogPartition> {
-    let nats = dbm.free()?.log_partition(max_bits)?[0];
-    Ok(LogPartition { value: Bounded::exact(nats), method: Method::Exact, ais: None })
+    let mut sum = ExactSum::new(dbm, max_bits)?;
+    while sum.chunks_done() < sum.chunks() {
+        sum.advance()?;
+    }
+    Ok(sum.finish())
+}
+
+/// An exact ln Z under way: the sum of [`exact`], chunk by chunk of the states.
+#[derive(Clone, Debug)]
+pub struct ExactSum {
+    stack: Stack,
+    chunks: u64,
+    log_sums: Nats,
+}
+
+impl ExactSum {
+    /// A sum of nothing yet. Fails above 2^`max_bits` states.
+    pub fn new(dbm: &Dbm, max_bits: f64) -> Result<Self> {
+        let stack = dbm.free()?;
+        Ok(Self { chunks: stack.enumeration_chunks(max_bits)?, stack, log_sums: Nats::new() })
+    }
+
+    /// Chunks in all.
+    pub fn chunks(&self) -> u64 {
+        self.chunks
+    }
+
+    /// Chunks summed.
+    pub fn chunks_done(&self) -> u64 {
+        self.log_sums.len() as u64
+    }
+
+    /// Sums one chunk more.
+    pub fn advance(&mut self) -> Result<()> {
+        self.log_sums.extend(self.stack.log_partition_of_chunk(self.chunks_done())?);
+        Ok(())
+    }
+
+    /// ln Z, once all chunks are summed.
+    pub fn finish(self) -> LogPartition {
+        LogPartition { value: Bounded::exact(log_sum_exp(&self.log_sums)), method: Method::Exact, ais: None }
+    }
 }
 
 /// ln Z by annealed importance sampling (Salakhutdinov & Murray 2008).

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Sub;
 
+/// Numbers from here on are shown in powers of ten.
+const LARGE: f64 = 1e7;
+
 /// How a number relates to the quantity it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,11 +96,15 @@ impl Sub for Bounded {
 }
 
 impl fmt::Display for Bounded {
-    /// Like `-85.21 ± 0.03 (estimate)`; two decimals, more where the error is smaller, or as many as the precision asks for.
+    /// Like `-85.21 ± 0.03 (estimate)`; two decimals, more where the error is smaller, or as many as the precision asks for. In powers
+    /// of ten where the number is too large to be read, or to mean anything.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits_of = |error: f64| (-error.log10()).ceil().clamp(2.0, 6.0) as usize;
         let shown = self.error.filter(|error| error.is_finite());
         let decimals = f.precision().unwrap_or_else(|| shown.filter(|&error| error > 0.0).map_or(2, digits_of));
+        if self.nats.abs() >= LARGE {
+            return write!(f, "{:.3e} ({})", self.nats, self.guarantee);
+        }
         write!(f, "{:.decimals$}", self.nats)?;
         match (self.error, shown) {
             (_, Some(error)) => write!(f, " ± {error:.decimals$}")?,

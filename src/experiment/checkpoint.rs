@@ -4,6 +4,7 @@ use super::model_file::{self, ModelFile};
 use super::{Error, Result, RunFolder};
 use crate::math::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,9 @@ pub struct Position {
     pub step: u64,
     /// Best held-out score so far, nats, and the step it was reached at.
     pub best: Option<(f64, u64)>,
+    /// Whether that score came with a warning.
+    #[serde(default)]
+    pub doubtful: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,21 +151,33 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
 
 /// Writes a file under a temporary name, forces it to disk and renames it, so that a crash leaves the old file or the new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    // A name of its own beside the file, so that nothing of the user's is in the way.
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    if let Err(error) = written {
+    let (temporary, mut file) = beside(path).map_err(Error::io("write", path))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
         // What is left of a file that could not be written is of no use; failing to remove it changes nothing.
         let _ = std::fs::remove_file(&temporary);
-        return Err(Error::io("write", path)(error));
-    }
-    std::fs::rename(&temporary, path).map_err(|error| {
-        let _ = std::fs::remove_file(&temporary);
         Error::io("write", path)(error)
-    })
+    })?;
+    sync_folder(path);
+    Ok(())
+}
+
+/// A new file next to `path`, under a name that no other file has.
+fn beside(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    let mut attempt = 0;
+    loop {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{attempt}.partial"));
+        let temporary = path.with_file_name(name);
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => attempt += 1,
+            outcome => return outcome.map(|file| (temporary, file)),
+        }
+    }
+}
+
+/// Makes the new name itself outlive a loss of power. Not every platform and file system can; that is no reason to fail.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }

@@ -1,16 +1,17 @@
-//! The one loop: batch, step, record; evaluate, draw and save at the ends of epochs.
+//! The one loop: batch, step, record; save, draw and evaluate at the ends of epochs.
 
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
-use super::judge::{Request, judge};
+use super::judge::{Portion, Request, judge};
 use super::model_file::public_tensors;
 use super::observe::Record;
+use super::phase::{Phase, Snapshot};
 use super::pictures::View;
 use super::results::Results;
 use super::stages::Stage;
-use super::{Error, Journal, Result, setup};
-use crate::learning::{Measurements, State, Trainer, Update};
+use super::{Error, Journal, Result, RunFolder, setup};
+use crate::learning::{Measurements, Update};
 use crate::math::{Layers, Stream, Tensor, host};
 use rand::seq::SliceRandom;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,25 +23,30 @@ pub const TRAINER_PREFIX: &str = "trainer.";
 pub struct Driver<'a> {
     pub experiment: &'a Experiment,
     pub dataset: &'a Dataset,
+    pub folder: &'a RunFolder,
     pub journal: Journal,
     pub checkpoints: Checkpoints,
     /// The root of all random streams.
     pub root: Stream,
     pub position: Position,
+    /// Whether the run goes on from a checkpoint, and has not moved yet.
+    pub resumed: bool,
     /// Index of the last stage; what follows it judges and draws the end of the run.
     pub last_stage: usize,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
-    /// Where to go on, for the message of an interruption.
-    pub run: std::path::PathBuf,
 }
 
 impl Driver<'_> {
-    /// Takes a trainer through the rest of a stage.
-    pub fn stage<T: Trainer>(&mut self, stage: &Stage, trainer: &T, mut state: T::State) -> Result<T::State> {
+    /// Takes a phase through the rest of a stage.
+    pub fn stage(&mut self, stage: &Stage, phase: &mut dyn Phase) -> Result<()> {
         let examples = self.dataset.train.len();
         let (per_epoch, steps) = (stage.steps_per_epoch(examples), stage.steps(examples));
         self.journal.progress.stage(&stage.name, steps, self.position.stage_step);
+        if std::mem::take(&mut self.resumed) {
+            // A checkpoint is older than what is seen and judged at its step; the logs have dropped that.
+            self.look(stage, phase)?;
+        }
         let mut order = Vec::new();
         while self.position.stage_step < steps {
             let within = self.position.stage_step % per_epoch;
@@ -51,14 +57,13 @@ impl Driver<'_> {
             let rows = &order[from..(from + stage.batch_size).min(examples)];
             let batch = self.dataset.train.batch(rows, self.root.named("presentation").at(self.position.step))?;
             let update = self.update(stage, steps);
-            let (next, measurements) = trainer.step(state, &batch, update)?;
-            state = next;
+            let measurements = phase.step(&batch, update)?;
             self.position.stage_step += 1;
             self.position.step += 1;
             self.note(&update, &measurements)?;
-            self.after_step(stage, per_epoch, steps, &state)?;
+            self.after_step(stage, phase)?;
         }
-        Ok(state)
+        Ok(())
     }
 
     /// The order of the examples in one epoch of the present stage.
@@ -99,128 +104,158 @@ impl Driver<'_> {
         self.journal.record(&record)
     }
 
-    fn after_step<S: State>(&mut self, stage: &Stage, per_epoch: u64, steps: u64, state: &S) -> Result<()> {
-        let (done, settings) = (self.position.stage_step, self.experiment);
-        let epoch_ended = done.is_multiple_of(per_epoch);
-        let epoch = done / per_epoch;
-        let due = |every: usize| every > 0 && epoch_ended && epoch.is_multiple_of(every as u64);
-        if epoch_ended {
-            self.check_finite(state)?;
+    /// Saves where that is due, and stops there if asked to; then draws and judges.
+    fn after_step(&mut self, stage: &Stage, phase: &dyn Phase) -> Result<()> {
+        let settings = &self.experiment.checkpoint;
+        if self.due(stage, 1) {
+            self.check_finite(&phase.snapshot()?)?;
         }
-        // The end of the last stage is drawn and judged on everything, by the caller.
-        if done < steps || self.position.stage < self.last_stage {
-            self.draw(state, due(settings.log.histograms_every_epochs), due(settings.log.images_every_epochs))?;
-            if due(settings.evaluate.every_epochs) {
-                self.evaluate(state)?;
-            }
+        let go_on = self.go_on();
+        let by_steps = settings.every_steps as u64;
+        let save = self.due(stage, settings.every_epochs)
+            || (by_steps > 0 && self.position.stage_step.is_multiple_of(by_steps))
+            || self.over(stage)
+            // Judging can be stopped too, or fail.
+            || self.due(stage, self.experiment.evaluate.every_epochs);
+        if save || go_on.is_err() {
+            self.save(phase)?;
         }
-        let by_steps = settings.checkpoint.every_steps as u64;
-        let save = due(settings.checkpoint.every_epochs) || (by_steps > 0 && done.is_multiple_of(by_steps));
-        let interrupted = self.interrupted.load(Ordering::Relaxed);
-        if save || done == steps || interrupted {
-            self.save(state)?;
-        }
-        if interrupted {
+        if go_on.is_err() {
             self.journal.progress.note(&format!("{}: stopping after this update", stage.name));
-            return Err(Error::Interrupted { run: self.run.clone(), step: self.position.step });
+        }
+        go_on.and_then(|()| self.look(stage, phase))
+    }
+
+    /// Whether what happens every so many epochs, 0 for never, happens now.
+    fn due(&self, stage: &Stage, every: usize) -> bool {
+        let (done, per_epoch) = (self.position.stage_step, stage.steps_per_epoch(self.dataset.train.len()));
+        every > 0 && done > 0 && done.is_multiple_of(per_epoch * every as u64)
+    }
+
+    fn over(&self, stage: &Stage) -> bool {
+        self.position.stage_step >= stage.steps(self.dataset.train.len())
+    }
+
+    /// Draws and judges what is due, except at the end of the last stage, which has a conclusion of its own.
+    fn look(&mut self, stage: &Stage, phase: &dyn Phase) -> Result<()> {
+        if self.over(stage) && self.position.stage == self.last_stage {
+            return Ok(());
+        }
+        let log = &self.experiment.log;
+        let (histograms, images) =
+            (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
+        let pictures = self.pictures(phase, histograms, images)?;
+        self.journal.record(&pictures)?;
+        if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
+    }
+
+    /// An error once Ctrl-C was pressed.
+    fn go_on(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted { run: self.folder.path().to_path_buf(), step: self.position.step });
         }
         Ok(())
+    }
+
+    /// Shows how far a piece of work on saved parameters is; an error once Ctrl-C was pressed.
+    pub fn watch(&mut self, verb: &str, Portion { what, done, of }: Portion) -> Result<()> {
+        self.journal.progress.aside(&format!("{verb} {what} {done}/{of}"));
+        self.go_on()
     }
 
     /// Saves everything needed to go on from here, unless there is nothing to go on with: broken numbers must not push out whole
     /// checkpoints.
-    pub fn save<S: State>(&mut self, state: &S) -> Result<()> {
-        self.check_finite(state)?;
+    pub fn save(&mut self, phase: &dyn Phase) -> Result<()> {
+        let snapshot = phase.snapshot()?;
+        self.check_finite(&snapshot)?;
         self.journal.flush()?;
-        let tensors = checkpoint_tensors(state)?;
-        self.checkpoints.save(self.position, &tensors)?;
+        self.checkpoints.save(self.position, &tensors(&snapshot))?;
         Ok(())
     }
 
-    fn check_finite<S: State>(&self, state: &S) -> Result<()> {
-        for (name, tensor) in public_tensors(&state.dbm()?, Some(&state.network()?)) {
-            if let Some(&value) = host(&tensor)?.iter().find(|value| !value.is_finite()) {
-                return Err(Error::Diverged { step: self.position.step, measure: name, value });
-            }
+    fn check_finite(&self, snapshot: &Snapshot) -> Result<()> {
+        match broken(snapshot)? {
+            Some((measure, value)) => Err(Error::Diverged { step: self.position.step, measure, value }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Writes histograms and pictures.
-    pub fn draw<S: State>(&mut self, state: &S, histograms: bool, images: bool) -> Result<()> {
+    /// Histograms and pictures; an empty record where neither is wanted.
+    pub fn pictures(&self, phase: &dyn Phase, histograms: bool, images: bool) -> Result<Record> {
+        let mut record = Record::new(self.position.step);
         if !histograms && !images {
-            return Ok(());
+            return Ok(record);
         }
-        let (dbm, network) = (state.dbm()?, state.network()?);
+        let snapshot = phase.snapshot()?;
         let visible = self.held_out(100)?;
         let view = View {
-            dbm: &dbm,
-            network: &network,
+            dbm: &snapshot.dbm,
+            network: &snapshot.network,
             visible: &visible,
-            chains: chains(state, dbm.depth())?,
+            chains: chains(&snapshot),
             shape: self.dataset.shape,
         };
-        let mut record = Record::new(self.position.step);
         if histograms {
             view.histograms(&mut record)?;
         }
         if images {
             view.images(&mut record)?;
         }
-        self.journal.record(&record)
+        Ok(record)
     }
 
     /// Judges the schemes on held-out examples and keeps the best model.
-    fn evaluate<S: State>(&mut self, state: &S) -> Result<()> {
-        let results = self.judge_held_out(state)?;
+    fn evaluate(&mut self, phase: &dyn Phase) -> Result<()> {
+        let results = self.judge_held_out(phase)?;
         self.journal.compare(self.position.step, &results)?;
         for warning in &results.warnings {
             self.journal.progress.note(&format!("step {}: {warning}", self.position.step));
         }
-        self.keep_best(&results, state)
+        self.keep_best(&results, phase)
     }
 
-    fn judge_held_out<S: State>(&self, state: &S) -> Result<Results> {
-        let (dbm, network) = (state.dbm()?, state.network()?);
+    /// Judges on the held-out examples of the evaluations on the way.
+    pub fn judge_held_out(&mut self, phase: &dyn Phase) -> Result<Results> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
-        let request = self.request(&self.experiment.evaluate.log_partition);
-        let stream = self.root.named("evaluation").at(self.position.step);
-        judge(&dbm, Some(&network), &visible, &request, stream, &mut |_| Ok(()))
+        self.judge(phase, &visible, &self.experiment.evaluate.log_partition)
     }
 
-    /// Compares the model at the end with the best on the way, on the same held-out examples.
-    pub fn last_may_be_best<S: State>(&mut self, state: &S) -> Result<()> {
-        if self.experiment.evaluate.every_epochs == 0 || !self.experiment.checkpoint.best {
-            return Ok(());
-        }
-        let results = self.judge_held_out(state)?;
-        self.keep_best(&results, state)
-    }
-
-    /// Saves the model apart if no earlier one had a higher ELBO by any scheme.
-    fn keep_best<S: State>(&mut self, results: &Results, state: &S) -> Result<()> {
-        let score = results.schemes.iter().map(|scheme| scheme.elbo_nats_mean).fold(f64::NEG_INFINITY, f64::max);
-        let better = self.position.best.is_none_or(|(best, _)| score > best);
-        if better && score.is_finite() {
-            self.position.best = Some((score, self.position.step));
-            if self.experiment.checkpoint.best {
-                let tensors = checkpoint_tensors(state)?;
-                self.checkpoints.save_best(self.position, &tensors)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What the schemes are asked for.
-    pub fn request(&self, log_partition: &LogPartition) -> Request<'_> {
-        let schemes = self.experiment.evaluate.schemes.iter();
-        Request {
-            data: &self.dataset.name,
-            schemes: schemes.map(|scheme| (scheme.to_string(), scheme.clone())).collect(),
+    /// Judges the schemes on `visible` `[examples, visible]`; stops at once after Ctrl-C.
+    pub fn judge(&mut self, phase: &dyn Phase, visible: &Tensor, log_partition: &LogPartition) -> Result<Results> {
+        let snapshot = phase.snapshot()?;
+        let request = Request {
+            data: &self.dataset.judged,
+            schemes: self.experiment.evaluate.schemes.iter().map(|s| (s.to_string(), s.clone())).collect(),
             log_partition: log_partition.clone(),
             visible_means: Some(self.dataset.train.mean()),
             per_example: false,
+        };
+        // The same draws for every evaluation of a run, the last one included: differences between steps are then those of the
+        // models, less of the luck of an estimate.
+        let stream = self.root.named("final evaluation");
+        let watch = &mut |portion: Portion| self.watch("judging:", portion);
+        let results = judge(&snapshot.dbm, Some(&snapshot.network), visible, &request, stream, watch);
+        self.journal.progress.aside_over();
+        results
+    }
+
+    /// Saves the model apart if it beats the best so far: by the highest ELBO of any scheme. One without a warning beats every one
+    /// with a warning, whose score may be far too high; among those with a warning the score decides, for want of better.
+    pub fn keep_best(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
+        let score = results.schemes.iter().map(|scheme| scheme.elbo_nats_mean).fold(f64::NEG_INFINITY, f64::max);
+        let doubtful = !results.warnings.is_empty();
+        let better = self.position.best.is_none_or(|(best, _)| match (doubtful, self.position.doubtful) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => score > best,
+        });
+        if better && score.is_finite() {
+            self.position = Position { best: Some((score, self.position.step)), doubtful, ..self.position };
+            if self.experiment.checkpoint.best {
+                self.checkpoints.save_best(self.position, &tensors(&phase.snapshot()?))?;
+            }
         }
+        Ok(())
     }
 
     /// The first held-out examples: validation where there is one, else test.
@@ -230,16 +265,25 @@ impl Driver<'_> {
     }
 }
 
+/// The first parameter that is no finite number: the name of its tensor, and its value.
+pub fn broken(snapshot: &Snapshot) -> Result<Option<(String, f64)>> {
+    for (name, tensor) in public_tensors(&snapshot.dbm, Some(&snapshot.network)) {
+        if let Some(&value) = host(&tensor)?.iter().find(|value| !value.is_finite()) {
+            return Ok(Some((name, value)));
+        }
+    }
+    Ok(None)
+}
+
 /// Model and trainer state under the names of a checkpoint.
-fn checkpoint_tensors<S: State>(state: &S) -> Result<Vec<(String, Tensor)>> {
-    let mut tensors = public_tensors(&state.dbm()?, Some(&state.network()?));
-    tensors.extend(state.tensors()?.into_iter().map(|(name, tensor)| (format!("{TRAINER_PREFIX}{name}"), tensor)));
-    Ok(tensors)
+fn tensors(snapshot: &Snapshot) -> Vec<(String, Tensor)> {
+    let mut tensors = public_tensors(&snapshot.dbm, Some(&snapshot.network));
+    let own = snapshot.tensors.iter();
+    tensors.extend(own.map(|(name, tensor)| (format!("{TRAINER_PREFIX}{name}"), tensor.clone())));
+    tensors
 }
 
 /// The persistent chains of a trainer that has them, visible first.
-fn chains<S: State>(state: &S, depth: usize) -> Result<Option<Layers>> {
-    let tensors = state.tensors()?;
-    let layer = |l: usize| tensors.iter().find(|(name, _)| *name == format!("chains.{l}")).map(|(_, t)| t.clone());
-    Ok((0..=depth).map(layer).collect())
+fn chains(snapshot: &Snapshot) -> Option<Layers> {
+    (0..=snapshot.dbm.depth()).map(|l| snapshot.tensors.get(&format!("chains.{l}")).cloned()).collect()
 }

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// How a divergence begins, here and in the record of a run.
+const DIVERGED: &str = "training diverged";
+
 /// What went wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -32,7 +35,7 @@ pub enum Error {
         remedy: String,
     },
     /// A parameter or measurement stopped being a finite number.
-    #[error("training diverged at step {step}: {measure} is {value}")]
+    #[error("{DIVERGED} at step {step}: {measure} is {value}")]
     Diverged {
         /// Updates made, over all stages of the run.
         step: u64,
@@ -79,6 +82,15 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// What helps where training diverged; going on from a checkpoint does not.
+    pub const AFTER_DIVERGENCE: &str =
+        "start a new run with a lower learning rate (train.learning_rate or pretrain.learning_rate)";
+
+    /// Whether the error a run ended with, as its record words it, was a divergence.
+    pub fn tells_of_divergence(text: &str) -> bool {
+        text.starts_with(DIVERGED)
+    }
+
     /// The process's exit code, as documented in the README.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -99,12 +111,10 @@ impl Error {
             Self::Data { remedy, .. } | Self::Model { remedy, .. } | Self::Refused { remedy, .. } => {
                 Some(remedy.clone())
             }
-            Self::Diverged { .. } => Some(
-                "start a new run with a lower learning rate (train.learning_rate or pretrain.learning_rate)".into(),
-            ),
+            Self::Diverged { .. } => Some(Self::AFTER_DIVERGENCE.into()),
             Self::Io { source, .. } => Some(match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    "free some disk space, then resume the run".into()
+                    "free some disk space and try again; a run is continued with: dbm resume RUN".into()
                 }
                 std::io::ErrorKind::PermissionDenied => "check the permissions of the folder".into(),
                 std::io::ErrorKind::NotFound => "check the path".into(),

@@ -25,9 +25,10 @@ pub struct Journal {
 impl Journal {
     /// Opens the logs of a run: new ones, or those of a run that goes on after `resumed` steps.
     pub fn open(folder: &RunFolder, experiment: &Experiment, resumed: Option<u64>, progress: Progress) -> Result<Self> {
-        let start_step = resumed.map_or(0, |step| step + 1);
-        let archive = match resumed {
-            None => Metrics::create(&folder.metrics())?,
+        // What is seen and judged at the step of a checkpoint is made again; the rest of that step is copied from the archive.
+        let start_step = resumed.unwrap_or(0);
+        let (archive, present) = match resumed {
+            None => (Metrics::create(&folder.metrics())?, Record::default()),
             Some(step) => Metrics::resume(&folder.metrics(), step)?,
         };
         let mut observers = Observers::default();
@@ -35,6 +36,7 @@ impl Journal {
             let mut board = TensorBoard::create(folder.path(), start_step)?;
             board.describe(&hyperparameters(experiment), &format!("```toml\n{}```\n", resolved(experiment)))?;
             board.lay_out(&layout())?;
+            board.record(&present)?;
             observers.0.push(Box::new(board));
         }
         Ok(Self {
@@ -59,10 +61,14 @@ impl Journal {
         let mut shared = Record::new(step);
         let log_partition = &results.log_partition;
         shared.scalar("eval/log_partition_nats", log_partition.nats);
-        let error = log_partition.error.unwrap_or(0.0);
-        shared.scalar("eval/log_partition_error_nats", error);
-        shared.scalar("eval/log_partition_lower_nats", log_partition.nats - 3.0 * error);
-        shared.scalar("eval/log_partition_upper_nats", log_partition.nats + 3.0 * error);
+        let error = log_partition.error.or((log_partition.method == "exact").then_some(0.0));
+        // An interval without a lower end still has the mean of the log weights below it, and a band needs both sides.
+        let lower = log_partition.lower.or(log_partition.stochastic_lower_bound);
+        for (end, nats) in [("error", error), ("lower", lower), ("upper", log_partition.upper)] {
+            if let Some(nats) = nats {
+                shared.scalar(format!("eval/log_partition_{end}_nats"), nats);
+            }
+        }
         if let Some(nats) = results.log_likelihood_nats_mean {
             shared.scalar("eval/log_likelihood_nats_mean", nats);
         }
@@ -133,9 +139,9 @@ fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
         ("gap_nats_mean", scheme.gap_nats_mean),
         ("reconstruction_error_mean", scheme.reconstruction_error_mean),
         ("sweeps_mean", scheme.sweeps_mean),
-        ("converged_fraction", scheme.converged_fraction),
         ("time_us_per_example", scheme.time_us_per_example),
     ];
+    measured.extend(scheme.converged_fraction.map(|share| ("converged_fraction", share)));
     measured.extend(scheme.kl_nats_mean.map(|kl| ("kl_nats_mean", kl)));
     measured.extend(scheme.marginal_error_mean.map(|error| ("marginal_error_mean", error)));
     measured

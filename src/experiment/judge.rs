@@ -1,21 +1,24 @@
 //! Judges inference schemes on one model: log Z once, exact answers where feasible, then each scheme on the same examples.
 
-use super::config::{Exact as ExactScheme, LogPartition as Wanted, Scheme};
+use super::blocks::{exact_block, in_blocks, scheme_block};
+use super::config::{Ais, ExactPartition, LogPartition as Wanted, Scheme, memory, raised};
+use super::presented::Presented;
 use super::results::{LogPartitionResult, PerExample, Results, SchemeResult};
-use super::{Chosen, Error, Result, clock};
+use super::{Chosen, Error, Result, clock, setup};
 use crate::evaluate::{
-    self, Annealing, Assess, Assessment, Bounded, Guarantee, LogPartition, Method, Reference, Spacing, Yardstick,
+    self, Annealing, Assess, Assessment, Bounded, ExactSum, Guarantee, LogPartition, Method, Path, Reference, Spacing,
+    Yardstick,
 };
 use crate::inference::{Inference, Network};
-use crate::math::{DType, Device, Stream, Tensor, host, mean_of};
-use crate::models::{Dbm, LatentModel};
+use crate::math::{DType, Device, Stream, Tensor, mean_of};
+use crate::models::Dbm;
 
 /// Exact sums this small are taken without being asked for.
 const AUTO_BITS: f64 = 20.0;
-/// log2 of the most table entries, over all examples, that exact reference answers may take.
+/// log2 of the most table entries, over all examples or over all units, that exact reference answers may take.
 const REFERENCE_BITS: f64 = 26.0;
 
-/// Examples inferred once before the clock starts.
+/// Most examples inferred once before the clock starts.
 const WARM_UP: usize = 100;
 
 /// Said of examples that are no states of binary units.
@@ -40,7 +43,7 @@ pub struct Request<'a> {
     pub per_example: bool,
 }
 
-/// Called between pieces of the work; an error stops it.
+/// Called between pieces of the work, each well under a second; an error stops it.
 pub type Watch<'a> = dyn FnMut(Portion<'_>) -> Result<()> + 'a;
 
 /// How far a piece of the work is.
@@ -63,53 +66,21 @@ pub fn judge(
     stream: Stream,
     watch: &mut Watch,
 ) -> Result<Results> {
-    watch(Portion { what: "judging", done: 0, of: request.schemes.len() })?;
-    let chosen = request
-        .schemes
-        .iter()
-        .map(|(name, scheme)| ready(name, scheme, dbm, network, visible))
-        .collect::<Result<Vec<_>>>()?;
-    let mut log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream)?;
-    let reference = Reference::tabulate(dbm, visible, reference_bits(request, visible.dim(0)?))?;
-    let assessments = chosen
-        .iter()
-        .map(|(name, scheme)| assess(scheme, dbm, visible, reference.as_ref(), stream.named("infer").named(name)))
-        .collect::<Result<Vec<_>>>()?;
-    let mut warnings: Vec<String> = log_partition.ais.iter().filter_map(|report| report.unreliable.clone()).collect();
-    if !host(visible)?.iter().all(|&value| value == 0.0 || value == 1.0) {
-        warnings.push(GREY.into());
-    }
-    let nats = assessments.iter().map(|a| a.elbo_unnormalized().mean).chain([log_partition.value.nats]);
-    if !nats.into_iter().all(|nats| resolved(nats, dbm.dtype())) {
-        warnings.push(COARSE.into());
-        log_partition.value.guarantee = Guarantee::Approximation;
-    }
-    let best = assessments.iter().map(|a| a.elbo_unnormalized().mean).fold(f64::NEG_INFINITY, f64::max);
-    let schemes = chosen
-        .iter()
-        .zip(&assessments)
-        .map(|((name, _), assessment)| row(name, assessment, log_partition.value, best, request.per_example))
-        .collect();
-    let evidence = reference.map(|reference| reference.log_evidence_unnormalized);
-    let likelihood = evidence.as_ref().map(|evidence| Bounded::exact(mean_of(evidence)) - log_partition.value);
-    let each = |evidence: Vec<f64>| evidence.iter().map(|nats| nats - log_partition.value.nats).collect();
-    Ok(Results {
-        sizes: dbm.sizes(),
-        data: request.data.to_string(),
-        examples: visible.dim(0)?,
-        log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
-        log_likelihood_guarantee: likelihood.map(|likelihood| likelihood.guarantee),
-        log_likelihood_nats: evidence.filter(|_| request.per_example).map(each),
-        warnings,
-        log_partition: summary(&log_partition),
-        schemes,
-    })
-}
-
-/// Whether a number of this size is known to a tenth of a nat.
-fn resolved(nats: f64, dtype: DType) -> bool {
-    let spacing = if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-    nats.is_finite() && nats.abs() * spacing < 0.1
+    let presented = Presented::of(visible)?;
+    let (dtype, wanted) = (setup::dtype_word(dbm.dtype()), &request.log_partition);
+    memory::judging(&dbm.sizes(), dtype, request.schemes.iter().map(|(_, scheme)| scheme), wanted, visible.dim(0)?)?;
+    let schemes = request.schemes.iter();
+    let chosen: Vec<Chosen> =
+        schemes.map(|(_, scheme)| Chosen::for_machine(scheme, network, dbm)).collect::<Result<_>>()?;
+    let log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream, watch)?;
+    let reference = reference(dbm, visible, request, watch)?;
+    let stream = stream.named("infer");
+    let assessments = request.schemes.iter().zip(&chosen).map(|((name, scheme), chosen)| {
+        let contest = Contest { dbm, visible, reference: reference.as_ref(), block: scheme_block(scheme, dbm)? };
+        contest.assess(name, chosen, stream.named(name), watch)
+    });
+    let assessments = assessments.collect::<Result<Vec<_>>>()?;
+    Ok(Verdict { dbm, request, presented, log_partition, reference, assessments }.results())
 }
 
 /// ln Z of a machine in the way asked for.
@@ -118,134 +89,231 @@ pub fn log_partition(
     wanted: &Wanted,
     visible_means: Option<&[f64]>,
     stream: Stream,
+    watch: &mut Watch,
 ) -> Result<LogPartition> {
     let bits = evaluate::bits(dbm)?;
-    let annealing = |temperatures, chains| {
-        let visible_means = visible_means.map(|means| Tensor::new(means, &Device::Cpu)).transpose()?;
-        let visible_means =
-            visible_means.map(|means| means.to_dtype(dbm.dtype())?.to_device(dbm.device())).transpose()?;
-        let settings = Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, visible_means };
-        Ok::<_, Error>(evaluate::ais(dbm, &settings, stream.named("ais"))?)
-    };
     match wanted {
-        Wanted::Auto {} if bits <= AUTO_BITS => Ok(evaluate::exact(dbm, AUTO_BITS)?),
-        Wanted::Auto {} => {
-            let default = super::config::Ais::default();
-            annealing(default.temperatures, default.chains)
-        }
-        Wanted::Ais(settings) => annealing(settings.temperatures, settings.chains),
-        Wanted::Exact(limit) if bits <= limit.max_bits as f64 => Ok(evaluate::exact(dbm, limit.max_bits as f64)?),
+        Wanted::Auto {} if bits <= AUTO_BITS => summed(dbm, AUTO_BITS, watch),
+        Wanted::Auto {} => annealed(dbm, Ais::default(), visible_means, stream, watch),
+        Wanted::Ais(settings) => annealed(dbm, *settings, visible_means, stream, watch),
+        Wanted::Exact(limit) if bits <= limit.bits() as f64 => summed(dbm, limit.bits() as f64, watch),
         Wanted::Exact(limit) => Err(Error::Refused {
             problem: format!(
                 "an exact log Z of this machine runs through 2^{bits:.0} states; the limit is 2^{}",
-                limit.max_bits
+                limit.bits()
             ),
-            remedy: "use ais, or raise max_bits if you can wait".into(),
+            remedy: raised(
+                bits as usize,
+                ExactPartition::MOST_BITS,
+                "use ais",
+                &format!("--max-bits {bits:.0}, in an experiment file max_bits = {bits:.0}"),
+            ),
         }),
     }
 }
 
-/// A scheme made ready, refused where its tables would be too large.
-fn ready(
-    name: &str,
-    scheme: &Scheme,
+fn summed(dbm: &Dbm, max_bits: f64, watch: &mut Watch) -> Result<LogPartition> {
+    let mut sum = ExactSum::new(dbm, max_bits)?;
+    let of = sum.chunks() as usize;
+    for done in 0..of {
+        watch(Portion { what: "log Z", done, of })?;
+        sum.advance()?;
+    }
+    watch(Portion { what: "log Z", done: of, of })?;
+    Ok(sum.finish())
+}
+
+fn annealed(
     dbm: &Dbm,
-    network: Option<&Network>,
-    visible: &Tensor,
-) -> Result<(String, Chosen)> {
-    if let Scheme::Exact(ExactScheme { max_bits }) = scheme {
-        let bits = dbm.clamp(&visible.narrow(0, 0, 1)?)?.enumeration_bits()?;
-        if bits > *max_bits as f64 {
-            return Err(Error::Refused {
-                problem: format!(
-                    "exact inference in this machine enumerates 2^{bits:.0} states per example; the limit is 2^{max_bits}"
-                ),
-                remedy: "leave the scheme `exact` out, or raise it: exact:max_bits=…".into(),
-            });
+    Ais { temperatures, chains }: Ais,
+    visible_means: Option<&[f64]>,
+    stream: Stream,
+    watch: &mut Watch,
+) -> Result<LogPartition> {
+    let visible_means = visible_means.map(|means| Tensor::new(means, &Device::Cpu)?.to_device(dbm.device()));
+    let visible_means = visible_means.transpose()?;
+    let settings = Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, visible_means };
+    let path = Path::new(dbm, &settings)?;
+    let mut chains = path.start(chains, stream.named("ais"))?;
+    while chains.steps < temperatures {
+        watch(Portion { what: "log Z", done: chains.steps, of: temperatures })?;
+        chains = path.advance(chains, 1)?;
+    }
+    watch(Portion { what: "log Z", done: temperatures, of: temperatures })?;
+    Ok(LogPartition::from_log_weights(&path, chains.log_weights)?)
+}
+
+/// Exact answers where they are cheap, and as far as an exact scheme was asked for.
+fn reference(dbm: &Dbm, visible: &Tensor, request: &Request, watch: &mut Watch) -> Result<Option<Reference>> {
+    let rows = visible.dim(0)?.max(dbm.sizes().iter().sum());
+    let cheap = (REFERENCE_BITS - (rows.max(1) as f64).log2()).min(16.0);
+    let asked = request.schemes.iter().map(|(_, scheme)| scheme.table_bits().unwrap_or(0) as f64);
+    let max_bits = asked.fold(cheap, f64::max);
+    let bits = evaluate::posterior_bits(dbm)?;
+    if bits > max_bits {
+        return Ok(None);
+    }
+    let mut parts = Vec::new();
+    in_blocks("exact answers", visible, exact_block(dbm, bits), watch, |_, rows| {
+        parts.push(Reference::tabulate(dbm, rows, max_bits)?);
+        Ok(())
+    })?;
+    Ok(Some(Reference::join(&parts)?))
+}
+
+/// What all schemes are judged on, and how many examples this one sees at once.
+struct Contest<'a> {
+    dbm: &'a Dbm,
+    visible: &'a Tensor,
+    reference: Option<&'a Reference>,
+    block: usize,
+}
+
+impl Contest<'_> {
+    fn assess(&self, name: &str, scheme: &Chosen, stream: Stream, watch: &mut Watch) -> Result<Assessment> {
+        let clock = clock::Stopwatch::start();
+        let seconds = || clock.seconds();
+        let mut whole: Option<Assessment> = None;
+        in_blocks(name, self.visible, self.block, watch, |first, rows| {
+            let by = Yardstick { reference: self.reference, first };
+            let part = match scheme {
+                Chosen::Factorial(scheme) => {
+                    if first == 0 {
+                        // The first call pays for cold caches and sleeping threads, whatever the scheme.
+                        scheme.infer(self.dbm, &rows.narrow(0, 0, rows.dim(0)?.min(WARM_UP))?, stream)?;
+                    }
+                    scheme.assess(self.dbm, rows, by, stream, &seconds)?
+                }
+                Chosen::Exact(exact) => {
+                    let part = exact.assess(self.dbm, rows, by, stream, &seconds)?;
+                    Assessment { guarantee: Guarantee::Exact, ..part }
+                }
+            };
+            match &mut whole {
+                Some(whole) => whole.append(part),
+                None => whole = Some(part),
+            }
+            Ok(())
+        })?;
+        whole.ok_or_else(|| Error::Compute { problem: format!("{name} was judged on no examples") })
+    }
+}
+
+/// Everything found, before it is put into words.
+struct Verdict<'a> {
+    dbm: &'a Dbm,
+    request: &'a Request<'a>,
+    presented: Presented,
+    log_partition: LogPartition,
+    reference: Option<Reference>,
+    assessments: Vec<Assessment>,
+}
+
+impl Verdict<'_> {
+    fn results(mut self) -> Results {
+        let doubtful = self.log_partition.ais.iter().filter_map(|report| report.unreliable.clone());
+        let mut warnings: Vec<String> = doubtful.collect();
+        let resolved = |nats| resolved(nats, self.dbm.dtype());
+        let coarse = !self.assessments.iter().all(|a| resolved(a.elbo_unnormalized().mean));
+        if !resolved(self.log_partition.value.nats) {
+            self.log_partition.value.guarantee = Guarantee::Approximation;
+        }
+        let coarse = coarse || self.log_partition.value.guarantee == Guarantee::Approximation;
+        warnings.extend((!self.presented.binary).then(|| GREY.into()));
+        warnings.extend(coarse.then(|| COARSE.into()));
+        let loose = coarse || !self.presented.binary;
+        let log_partition = self.log_partition.value;
+        let evidence = self.reference.as_ref().map(|reference| &reference.log_evidence_unnormalized);
+        let likelihood = evidence.map(|evidence| Bounded::exact(mean_of(evidence)) - log_partition);
+        let each = |evidence: &Vec<f64>| evidence.iter().map(|nats| nats - log_partition.nats).collect();
+        Results {
+            sizes: self.dbm.sizes(),
+            data: self.request.data.to_string(),
+            examples: self.presented.examples,
+            examples_sha256: self.presented.sha256.clone(),
+            log_partition: summary(&self.log_partition),
+            log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
+            log_likelihood_guarantee: likelihood.map(|likelihood| weakened(likelihood.guarantee, loose)),
+            log_likelihood_nats: evidence.filter(|_| self.request.per_example).map(each),
+            schemes: self.rows(loose),
+            warnings,
         }
     }
-    Ok((name.to_string(), Chosen::new(scheme, network, dbm.dtype())?))
+
+    fn rows(&self, loose: bool) -> Vec<SchemeResult> {
+        // A number that is none must not pass for the largest.
+        let mean = |assessment: &Assessment| assessment.elbo_unnormalized().mean;
+        let numbers = self.assessments.iter().filter(|assessment| !mean(assessment).is_nan());
+        let best = numbers.max_by(|a, b| mean(a).total_cmp(&mean(b)));
+        let named = self.request.schemes.iter().zip(&self.assessments);
+        named.map(|((name, _), assessment)| self.row(name, assessment, best.unwrap_or(assessment), loose)).collect()
+    }
+
+    fn row(&self, name: &str, assessment: &Assessment, best: &Assessment, loose: bool) -> SchemeResult {
+        let log_partition = self.log_partition.value;
+        let unnormalized = assessment.elbo_unnormalized();
+        let elbo = assessment.elbo(log_partition);
+        let gap = assessment.gap_to(best);
+        let kl = assessment.kl();
+        let normalized = |nats: &f64| nats - log_partition.nats;
+        SchemeResult {
+            name: name.to_string(),
+            elbo_nats_mean: elbo.nats,
+            elbo_nats_error: unnormalized.standard_error,
+            elbo_guarantee: weakened(elbo.guarantee, loose),
+            elbo_unnormalized_nats_mean: unnormalized.mean,
+            gap_nats_mean: gap.mean,
+            gap_nats_error: gap.standard_error,
+            kl_nats_mean: kl.map(|kl| kl.mean),
+            kl_guarantee: kl.map(|_| weakened(Guarantee::Exact, loose)),
+            marginal_error_mean: assessment.marginal_error().map(|error| error.mean),
+            reconstruction_error_mean: assessment.reconstruction_error().mean,
+            sweeps_mean: assessment.sweeps().mean,
+            converged_fraction: assessment.converged_fraction(),
+            time_us_per_example: assessment.time_us_per_example(),
+            per_example: self.request.per_example.then(|| PerExample {
+                elbo_nats: assessment.elbos_unnormalized.iter().map(normalized).collect(),
+                elbo_unnormalized_nats: assessment.elbos_unnormalized.clone(),
+                kl_nats: assessment.kl.clone(),
+                marginal_error: assessment.marginal_errors.clone(),
+                reconstruction_error: assessment.reconstruction_errors.clone(),
+                sweeps: assessment.sweeps.clone(),
+                converged: assessment.converged.clone(),
+            }),
+        }
+    }
 }
 
-/// Reference answers are taken where they are cheap, and as far as an exact scheme was asked for.
-fn reference_bits(request: &Request, examples: usize) -> f64 {
-    let cheap = (REFERENCE_BITS - (examples.max(1) as f64).log2()).min(16.0);
-    let asked = request.schemes.iter().map(|(_, scheme)| match scheme {
-        Scheme::Exact(exact) => exact.max_bits as f64,
-        _ => 0.0,
-    });
-    asked.fold(cheap, f64::max)
+/// Nothing is promised of numbers that are no log-probabilities or have lost their digits.
+fn weakened(guarantee: Guarantee, loose: bool) -> Guarantee {
+    if loose { Guarantee::Approximation } else { guarantee }
 }
 
-fn assess(
-    scheme: &Chosen,
-    dbm: &Dbm,
-    visible: &Tensor,
-    reference: Option<&Reference>,
-    stream: Stream,
-) -> Result<Assessment> {
-    let watch = clock::Stopwatch::start();
-    let seconds = || watch.seconds();
-    let yardstick = Yardstick { reference, ..Yardstick::default() };
-    Ok(match scheme {
-        Chosen::Factorial(scheme) => {
-            // The first call pays for cold caches and sleeping threads, whatever the scheme.
-            scheme.infer(dbm, &visible.narrow(0, 0, visible.dim(0)?.min(WARM_UP))?, stream)?;
-            scheme.assess(dbm, visible, yardstick, stream, &seconds)?
-        }
-        Chosen::Exact(exact) => {
-            let bits = dbm.clamp(&visible.narrow(0, 0, 1)?)?.enumeration_bits()?;
-            let yardstick = Yardstick { block: Yardstick::block_for_tables(bits), ..yardstick };
-            exact.assess(dbm, visible, yardstick, stream, &seconds)?
-        }
-    })
+/// Whether a number of this size is known to a tenth of a nat.
+fn resolved(nats: f64, dtype: DType) -> bool {
+    let spacing = if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+    nats.is_finite() && nats.abs() * spacing < 0.1
 }
 
 fn summary(log_partition: &LogPartition) -> LogPartitionResult {
+    let LogPartition { value, method, ais } = log_partition;
+    let known = |nats: f64| Some(nats).filter(|nats| nats.is_finite());
+    // The interval of an exact number is the number.
+    let [lower, upper] = match ais {
+        Some(report) => [report.lower, known(report.upper)],
+        None => [known(value.nats); 2],
+    };
     LogPartitionResult {
-        nats: log_partition.value.nats,
-        error: log_partition.value.error,
-        guarantee: log_partition.value.guarantee,
-        method: match log_partition.method {
+        nats: value.nats,
+        error: value.error,
+        lower,
+        upper,
+        stochastic_lower_bound: ais.as_ref().and_then(|report| known(report.stochastic_lower_bound)),
+        guarantee: value.guarantee,
+        method: match method {
             Method::Exact => "exact".into(),
             Method::Ais => "ais".into(),
         },
-        effective_chains: log_partition.ais.as_ref().map(|report| report.effective_sample_size),
-    }
-}
-
-fn row(name: &str, assessment: &Assessment, log_partition: Bounded, best: f64, per_example: bool) -> SchemeResult {
-    let unnormalized = assessment.elbo_unnormalized();
-    let elbo = assessment.elbo(log_partition);
-    let normalized = |nats: &f64| nats - log_partition.nats;
-    SchemeResult {
-        name: name.to_string(),
-        elbo_nats_mean: elbo.nats,
-        elbo_nats_error: unnormalized.standard_error,
-        elbo_guarantee: elbo.guarantee,
-        elbo_unnormalized_nats_mean: unnormalized.mean,
-        gap_nats_mean: best - unnormalized.mean,
-        kl_nats_mean: assessment.kl().map(|kl| kl.mean),
-        marginal_error_mean: assessment.marginal_error().map(|error| error.mean),
-        reconstruction_error_mean: assessment.reconstruction_error().mean,
-        sweeps_mean: assessment.sweeps().mean,
-        converged_fraction: assessment.converged_fraction(),
-        time_us_per_example: assessment.time_us_per_example(),
-        per_example: per_example.then(|| PerExample {
-            elbo_nats: assessment.elbos_unnormalized.iter().map(normalized).collect(),
-            elbo_unnormalized_nats: assessment.elbos_unnormalized.clone(),
-            kl_nats: assessment.kl.clone(),
-            marginal_error: assessment.marginal_errors.clone(),
-            reconstruction_error: assessment.reconstruction_errors.clone(),
-            sweeps: assessment.sweeps.clone(),
-            converged: assessment.converged.clone(),
-        }),
-    }
-}
-
-impl Results {
-    /// What the ELBOs of all rows promise.
-    pub fn elbo_guarantee(&self) -> Guarantee {
-        self.schemes.first().map_or(Guarantee::Approximation, |scheme| scheme.elbo_guarantee)
+        effective_chains: ais.as_ref().map(|report| report.effective_sample_size),
     }
 }

@@ -1,7 +1,9 @@
 //! Floor 6: experiment files, data, run folders, logs and checkpoints; all input and output, all errors of users.
 
+mod blocks;
 pub mod checkpoint;
 pub mod clock;
+mod conclusion;
 pub mod config;
 pub mod data;
 mod driver;
@@ -10,7 +12,9 @@ mod journal;
 pub mod judge;
 pub mod model_file;
 pub mod observe;
+mod phase;
 mod pictures;
+mod presented;
 mod provenance;
 pub mod results;
 pub mod run;
@@ -18,9 +22,10 @@ mod run_folder;
 mod schemes;
 pub mod setup;
 mod stages;
+mod start;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;
-pub use provenance::{Git, Provenance, Status};
+pub use provenance::{ProgramCommit, Provenance, Status};
 pub use run_folder::{RunFolder, list};
 pub use schemes::Chosen;

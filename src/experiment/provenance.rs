@@ -3,7 +3,6 @@
 use super::clock;
 use super::data::FileSum;
 use serde::{Deserialize, Serialize};
-use std::process::Command;
 
 /// Everything needed to say which program, data and machine made a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,8 +11,8 @@ pub struct Provenance {
     pub version: String,
     /// The command line.
     pub command: Vec<String>,
-    /// State of the git repository of the working directory, if there is one.
-    pub git: Option<Git>,
+    /// The commit this program was built from; none where it was built outside its repository.
+    pub program_commit: Option<ProgramCommit>,
     /// Master seed.
     pub seed: u64,
     /// Threads of the run; results do not depend on them.
@@ -56,13 +55,13 @@ pub enum Status {
     Failed,
 }
 
-/// The commit a run was started from.
+/// The commit a program was built from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Git {
+pub struct ProgramCommit {
     /// Hash of the commit.
-    pub commit: String,
-    /// Whether tracked files differed from it.
-    pub dirty: bool,
+    pub hash: String,
+    /// Whether the program's source differed from it.
+    pub changed: bool,
 }
 
 impl Provenance {
@@ -71,7 +70,7 @@ impl Provenance {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-            git: git(),
+            program_commit: program_commit(),
             seed,
             threads: rayon::current_num_threads(),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -89,15 +88,10 @@ impl Provenance {
     }
 }
 
-/// The git state of the working directory; `None` outside a repository or without git.
-fn git() -> Option<Git> {
-    let run = |args: &[&str]| {
-        let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
-        String::from_utf8(output.stdout).ok()
-    };
-    let commit = run(&["rev-parse", "HEAD"])?.trim().to_string();
-    let dirty = !run(&["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
-    Some(Git { commit, dirty })
+/// What `build.rs` found.
+fn program_commit() -> Option<ProgramCommit> {
+    let hash = option_env!("DBM_COMMIT")?.to_string();
+    Some(ProgramCommit { hash, changed: option_env!("DBM_CHANGED") != Some("false") })
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,7 @@
 //! The comparison of inference schemes on one model: what `results.json`, `dbm eval` and the table at the end of a run hold.
 
 use crate::evaluate::Guarantee;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One model judged on one set of examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub struct Results {
     pub data: String,
     /// How many examples.
     pub examples: usize,
+    /// Identity of the examples: SHA-256 of their shape and values as presented, whatever the precision of the model.
+    pub examples_sha256: String,
     /// ln Z.
     pub log_partition: LogPartitionResult,
     /// Mean of ln p(v) over the examples, nats; only where the sum over hidden states is feasible.
@@ -32,9 +34,18 @@ pub struct Results {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogPartitionResult {
     /// The value.
+    #[serde(deserialize_with = "number")]
     pub nats: f64,
     /// Standard error; none where exact.
     pub error: Option<f64>,
+    /// Lower end of the interval of three standard errors, which is not symmetric; none where the error is as large as Z itself. The
+    /// value where exact.
+    pub lower: Option<f64>,
+    /// Upper end of that interval; none where the error is unknown.
+    pub upper: Option<f64>,
+    /// Below ln Z on average: the mean of the logarithms that AIS averages. None where exact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stochastic_lower_bound: Option<f64>,
     /// What the value promises.
     pub guarantee: Guarantee,
     /// `exact` or `ais`.
@@ -50,26 +61,34 @@ pub struct SchemeResult {
     /// The scheme's word.
     pub name: String,
     /// Mean ELBO over the examples, nats.
+    #[serde(deserialize_with = "number")]
     pub elbo_nats_mean: f64,
     /// Standard error of that mean over the examples; the error of ln Z is not in it.
     pub elbo_nats_error: Option<f64>,
     /// What the ELBO promises: a bound minus an estimate of ln Z is an estimate.
     pub elbo_guarantee: Guarantee,
     /// Mean of E_q[ln p̃] + H(q), which needs no ln Z, nats.
+    #[serde(deserialize_with = "number")]
     pub elbo_unnormalized_nats_mean: f64,
     /// How far the mean ELBO is below that of the best scheme, nats; ln Z cancels.
+    #[serde(deserialize_with = "number")]
     pub gap_nats_mean: f64,
+    /// Standard error of that difference over the examples, paired.
+    pub gap_nats_error: Option<f64>,
     /// Mean of KL(q ‖ p(h | v)), nats; only where enumeration is feasible.
     pub kl_nats_mean: Option<f64>,
+    /// What the KL promises: it needs no ln Z, but binary examples.
+    pub kl_guarantee: Option<Guarantee>,
     /// Mean absolute error of the hidden units' means; only where enumeration is feasible.
     pub marginal_error_mean: Option<f64>,
     /// Mean squared difference between pixels and their reconstruction from q.
+    #[serde(deserialize_with = "number")]
     pub reconstruction_error_mean: f64,
     /// Mean number of sweeps.
     pub sweeps_mean: f64,
-    /// Share of the examples that converged.
-    pub converged_fraction: f64,
-    /// Inference time per example, microseconds.
+    /// Share of the examples that converged; none of a scheme without a tolerance.
+    pub converged_fraction: Option<f64>,
+    /// Inference time per example, microseconds, of blocks of at most 1000 examples.
     pub time_us_per_example: f64,
     /// The same per example; only where asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -93,6 +112,12 @@ pub struct PerExample {
     pub reconstruction_error: Vec<f64>,
     /// Sweeps made.
     pub sweeps: Vec<u32>,
-    /// Whether the last sweep changed no mean by the tolerance or more.
-    pub converged: Vec<bool>,
+    /// Whether the last sweep changed no mean by the tolerance or more; none of a scheme without a tolerance.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub converged: Option<Vec<bool>>,
+}
+
+/// JSON has no word for a number that is none: it is written as `null` and read back as such a number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

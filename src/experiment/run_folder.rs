@@ -19,16 +19,15 @@ impl RunFolder {
     pub fn create(root: &Path, label: &str) -> Result<Self> {
         std::fs::create_dir_all(root).map_err(Error::io("create the folder", root))?;
         let stem = format!("{}-{label}", clock::now().strftime("%Y%m%d-%H%M%S"));
-        for attempt in 1.. {
-            let name = if attempt == 1 { stem.clone() } else { format!("{stem}-{attempt}") };
-            let path = root.join(name);
+        let (mut path, mut attempt) = (root.join(&stem), 1);
+        loop {
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path }),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => attempt += 1,
                 Err(error) => return Err(Error::io("create the folder", &path)(error)),
             }
+            path = root.join(format!("{stem}-{attempt}"));
         }
-        unreachable!("the attempts do not end")
     }
 
     /// Opens the folder of an earlier run.
@@ -62,6 +61,11 @@ impl RunFolder {
             // File systems without locks are no reason not to work.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
         }
+    }
+
+    /// Whether no process is at work on the run, as far as the file system tells.
+    pub fn abandoned(&self) -> bool {
+        File::open(self.config()).is_ok_and(|file| file.try_lock_shared().is_ok())
     }
 
     /// The folder itself.

@@ -2,11 +2,15 @@
 
 use super::config::{self, NetworkScheme, Scheme, Start};
 use super::{Error, Result};
+use crate::evaluate::posterior_bits;
 use crate::inference::{
     AnyInference, BottomUp, Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop, Uninformed,
 };
 use crate::math::DType;
 use crate::models::{Dbm, Schedule, Stack};
+
+/// Sweeps that mean field with a tolerance rarely exceeds.
+const LIKELY_SWEEPS: usize = 100;
 
 /// A scheme made ready for one machine, by the family of its q.
 pub enum Chosen {
@@ -20,6 +24,23 @@ impl Chosen {
     /// Makes `scheme` ready; `network` is needed by the schemes that start from it.
     pub fn new(scheme: &Scheme, network: Option<&Network>, dtype: DType) -> Result<Self> {
         Self::make(scheme, network, dtype, |stop| stop)
+    }
+
+    /// The same for judging `dbm`; refused where its tables would be too large.
+    pub fn for_machine(scheme: &Scheme, network: Option<&Network>, dbm: &Dbm) -> Result<Self> {
+        if let Some(max_bits) = scheme.table_bits() {
+            let bits = posterior_bits(dbm)?;
+            if bits > max_bits as f64 {
+                let (most, setting) = (config::Exact::MOST_BITS, format!("exact:max-bits={bits:.0}"));
+                return Err(Error::Refused {
+                    problem: format!(
+                        "exact inference in this machine enumerates 2^{bits:.0} states per example; the limit is 2^{max_bits}"
+                    ),
+                    remedy: config::raised(bits as usize, most, "leave the scheme `exact` out", &setting),
+                });
+            }
+        }
+        Self::new(scheme, network, dbm.dtype())
     }
 
     /// The same, recording the ELBO of every sweep; `None` for a scheme that does not sweep towards an answer.
@@ -47,6 +68,16 @@ impl Chosen {
                 Self::Factorial(from(settings.start, network, by, Stop::after(settings.sweeps))?)
             }
         })
+    }
+}
+
+/// Sweeps of one example, at most: an expectation where a tolerance decides, none where there is nothing to sweep but a table.
+pub fn sweeps(scheme: &Scheme) -> Option<usize> {
+    match scheme {
+        Scheme::Exact(_) => None,
+        Scheme::Network(network) => Some(network.refine),
+        Scheme::MeanField(settings) => Some(settings.sweeps.unwrap_or(settings.max_sweeps.min(LIKELY_SWEEPS))),
+        Scheme::Gibbs(settings) => Some(settings.burn_in + settings.sweeps),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the sections of an experiment file to tensors: precision, device, data.
 
-use super::config::{self, Experiment};
+use super::config::{self, Experiment, memory};
 use super::data::{self, Dataset, Examples};
 use super::{Error, Result};
 use crate::math::{DType, Device, Stream, Tensor};
@@ -33,6 +33,17 @@ pub fn device(device: config::Device) -> Result<Device> {
 pub fn dataset(experiment: &Experiment) -> Result<Dataset> {
     let stream = Stream::new(experiment.seed).named("data");
     data::load(&experiment.data, dtype(experiment.dtype), &device(experiment.device)?, stream)
+}
+
+/// Refuses an experiment that does not fit into memory, now that its data are known.
+pub fn affordable(experiment: &Experiment, dataset: &Dataset) -> Result<()> {
+    let validation = dataset.validation.as_ref().map_or(0, Examples::len);
+    let extent = memory::Extent {
+        visible: dataset.train.units(),
+        train: dataset.train.len(),
+        held_out: dataset.test.len().max(validation),
+    };
+    memory::refuse(memory::too_large(experiment, Some(extent)))
 }
 
 /// The first `most` examples of a split.

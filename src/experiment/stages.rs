@@ -1,6 +1,7 @@
 //! From the sections `[pretrain]` and `[train]` to trainers: the only place that matches training algorithms.
 
-use super::config::{Algorithm, Chains, Experiment, LearningRate, Scheme};
+use super::config::{self, Chains, Experiment, LearningRate, Pretrain, Scheme, Train};
+use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::Network;
 use crate::learning::{
@@ -10,12 +11,11 @@ use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 
 /// A stretch of updates by one trainer.
-#[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// What trains.
-    pub kind: StageKind,
     /// What the user sees.
     pub name: String,
+    /// What trains.
+    pub algorithm: Box<dyn Algorithm>,
     /// Passes over the training examples.
     pub epochs: usize,
     /// Examples per update; the last batch of an epoch may be smaller.
@@ -26,37 +26,27 @@ pub struct Stage {
     pub network_learning_rate: LearningRate,
 }
 
-/// Which trainer a stage runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageKind {
-    /// Pre-training of the RBM between this layer and the next.
-    Pretraining(usize),
-    /// Training of all layers.
-    Joint,
-}
-
 /// The stages of an experiment, in order.
 pub fn stages(experiment: &Experiment) -> Vec<Stage> {
     let mut stages = Vec::new();
     if let Some(pretrain) = &experiment.pretrain {
-        for layer in 0..experiment.model.hidden.len() {
-            stages.push(Stage {
-                kind: StageKind::Pretraining(layer),
-                name: format!("pretraining layer {}", layer + 1),
-                epochs: pretrain.epochs,
-                batch_size: pretrain.batch_size,
-                learning_rate: pretrain.learning_rate,
-                network_learning_rate: LearningRate::constant(0.0),
-            });
-        }
+        stages.extend((0..experiment.model.hidden.len()).map(|layer| Stage {
+            name: format!("pretraining layer {}", layer + 1),
+            algorithm: match layer {
+                0 => Box::new(pretraining(pretrain)),
+                _ => Box::new(NextLayer(pretraining(pretrain))),
+            },
+            epochs: pretrain.epochs,
+            batch_size: pretrain.batch_size,
+            learning_rate: pretrain.learning_rate,
+            network_learning_rate: LearningRate::constant(0.0),
+        }));
     }
     if let Some(train) = &experiment.train {
+        let (name, algorithm) = joint(train);
         stages.push(Stage {
-            kind: StageKind::Joint,
-            name: match train.algorithm {
-                Algorithm::MaximumLikelihood(_) => "joint training".into(),
-                Algorithm::WakeSleep(_) => "wake-sleep".into(),
-            },
+            name: name.into(),
+            algorithm,
             epochs: train.epochs,
             batch_size: train.batch_size,
             learning_rate: train.learning_rate,
@@ -78,49 +68,37 @@ impl Stage {
     }
 }
 
-/// The trainer of the pre-training stages, if there are any.
-pub fn pretraining(experiment: &Experiment) -> Option<Pretraining> {
-    let pretrain = experiment.pretrain.as_ref()?;
-    Some(Pretraining {
+fn pretraining(pretrain: &Pretrain) -> Pretraining {
+    Pretraining {
         negative: match pretrain.chains {
             Chains::Contrastive => NegativeStart::Data,
             Chains::Persistent => NegativeStart::Chains(pretrain.batch_size),
         },
         sweeps: pretrain.gibbs_sweeps,
         sgd: Sgd { momentum: pretrain.momentum, weight_decay: pretrain.weight_decay },
-    })
+    }
 }
 
-/// The trainer of all layers.
-pub enum JointTrainer {
-    /// Stochastic maximum likelihood with any scheme in the positive phase.
-    MaximumLikelihood(MaximumLikelihood<SchemeByWord>),
-    /// Wake-sleep.
-    WakeSleep(WakeSleep),
-}
-
-/// The trainer of the joint stage, if there is one.
-pub fn joint(experiment: &Experiment) -> Option<JointTrainer> {
-    let train = experiment.train.as_ref()?;
+/// The trainer of all layers, and what the user sees of it.
+fn joint(train: &Train) -> (&'static str, Box<dyn Algorithm>) {
     let dbm = Sgd { momentum: train.momentum, weight_decay: train.weight_decay };
     let network = Sgd { momentum: train.network.momentum, weight_decay: 0.0 };
-    Some(match &train.algorithm {
-        Algorithm::MaximumLikelihood(settings) => JointTrainer::MaximumLikelihood(MaximumLikelihood {
-            positive: SchemeByWord(settings.positive.clone()),
-            negative: NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps },
-            dbm,
-            network,
-        }),
-        Algorithm::WakeSleep(settings) => JointTrainer::WakeSleep(WakeSleep {
-            negative: NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps },
-            dbm,
-            network,
-        }),
-    })
+    match &train.algorithm {
+        config::Algorithm::MaximumLikelihood(settings) => {
+            let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
+            let positive = SchemeByWord(settings.positive.clone());
+            ("joint training", Box::new(MaximumLikelihood { positive, negative, dbm, network }))
+        }
+        config::Algorithm::WakeSleep(settings) => {
+            let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
+            ("wake-sleep", Box::new(WakeSleep { negative, dbm, network }))
+        }
+    }
 }
 
 /// A positive phase by any scheme, made ready anew for the network of every update.
-pub struct SchemeByWord(Scheme);
+#[derive(Clone)]
+struct SchemeByWord(Scheme);
 
 impl PositivePhase for SchemeByWord {
     fn infer(&self, dbm: &Dbm, network: &Network, visible: &Tensor, stream: Stream) -> Result<Positive> {

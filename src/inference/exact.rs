@@ -17,6 +17,6 @@ impl Inference<Dbm> for Exact {
 
     fn infer(&self, model: &Dbm, visible: &Tensor, _: Stream) -> Result<Inferred<Table>> {
         let (q, _) = model.clamp(visible)?.tabulate(self.max_bits)?;
-        Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0, true) })
+        Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0) })
     }
 }

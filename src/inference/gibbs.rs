@@ -41,7 +41,7 @@ impl<C: Conditionals> Refine<C> for Gibbs {
                 Some(sums) => sums.iter().zip(&means).map(|(sum, mean)| sum + mean).collect::<Result<_>>()?,
             });
         }
-        let trace = Trace::fixed(examples, self.burn_in + stop.max_sweeps, false);
+        let trace = Trace::fixed(examples, self.burn_in + stop.max_sweeps);
         let Some(sums) = sums else { return Ok(Inferred { q, trace }) };
         let means = sums.iter().map(|sum| sum / stop.max_sweeps as f64).collect::<Result<Layers>>()?;
         Ok(Inferred { q: Factorial::from_means(kinds.to_vec(), &means)?, trace })

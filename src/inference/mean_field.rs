@@ -31,7 +31,7 @@ impl<C: Multilinear> Refine<C> for MeanField {
             let examples = q.inputs()[0].dim(0)?;
             let swept = conditionals.sweeps(start, self.schedule, reading, stop.max_sweeps)?;
             let q = Factorial::from_inputs(q.units().to_vec(), swept.inputs);
-            return Ok(Inferred { q, trace: Trace::fixed(examples, stop.max_sweeps, false) });
+            return Ok(Inferred { q, trace: Trace::fixed(examples, stop.max_sweeps) });
         }
         Ascent { mean_field: self, conditionals, reading, stop }.run(&q, start)
     }
@@ -55,7 +55,8 @@ struct Moving<C> {
 impl<C: Multilinear> Ascent<'_, C> {
     fn run(&self, q: &Factorial, start: Swept) -> Result<Inferred<Factorial>> {
         let examples = start.states[0].dim(0)?;
-        let mut trace = Trace::fixed(examples, self.stop.max_sweeps, false);
+        let mut trace = Trace::fixed(examples, self.stop.max_sweeps);
+        let mut converged = vec![false; examples];
         let mut elbos = self.elbos(self.conditionals, q, &start)?;
         trace.elbos_unnormalized.extend(elbos.as_deref().map(mean_of));
         let every = Tensor::arange(0, examples as u32, start.states[0].device())?;
@@ -81,7 +82,7 @@ impl<C: Multilinear> Ascent<'_, C> {
             let (out, stay): (Vec<usize>, Vec<usize>) = (0..changes.len()).partition(|&i| finished(changes[i]));
             for &i in &out {
                 trace.sweeps[moving.rows[i] as usize] = sweep;
-                trace.converged[moving.rows[i] as usize] = true;
+                converged[moving.rows[i] as usize] = true;
             }
             let leaving = moving.keep(&out)?;
             done.push((leaving.rows, leaving.swept));
@@ -90,6 +91,7 @@ impl<C: Multilinear> Ascent<'_, C> {
                 break;
             }
         }
+        trace.converged = self.stop.tolerance.map(|_| converged);
         done.push((moving.rows, moving.swept));
         Ok(Inferred { q: reassemble(q, &done)?, trace })
     }

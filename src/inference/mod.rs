@@ -48,8 +48,8 @@ pub struct Inferred<Q> {
 pub struct Trace {
     /// Sweeps made on each example.
     pub sweeps: Vec<u32>,
-    /// Whether each example's last sweep changed no mean by the tolerance or more.
-    pub converged: Vec<bool>,
+    /// Whether each example's last sweep changed no mean by the tolerance or more; none of a scheme without a tolerance.
+    pub converged: Option<Vec<bool>>,
     /// Largest change of any mean in each sweep, over the examples still moving.
     pub changes: Vec<f64>,
     /// Mean over examples of E_q[ln p̃] + H(q) before the first and after each sweep, nats; empty unless asked for.
@@ -58,8 +58,8 @@ pub struct Trace {
 
 impl Trace {
     /// Of a scheme that makes the same number of sweeps on every example and does not look for convergence.
-    pub fn fixed(examples: usize, sweeps: usize, converged: bool) -> Self {
-        Self { sweeps: vec![sweeps as u32; examples], converged: vec![converged; examples], ..Self::default() }
+    pub fn fixed(examples: usize, sweeps: usize) -> Self {
+        Self { sweeps: vec![sweeps as u32; examples], ..Self::default() }
     }
 }
 

@@ -91,6 +91,6 @@ impl Inference<Dbm> for Network {
     type Posterior = Factorial;
 
     fn infer(&self, _: &Dbm, visible: &Tensor, _: Stream) -> Result<Inferred<Factorial>> {
-        Ok(Inferred { q: self.posterior(visible)?, trace: Trace::fixed(visible.dim(0)?, 0, false) })
+        Ok(Inferred { q: self.posterior(visible)?, trace: Trace::fixed(visible.dim(0)?, 0) })
     }
 }

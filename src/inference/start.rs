@@ -47,7 +47,7 @@ fn start<M: LatentModel>(
     let sizes = conditionals.sizes().into_iter().enumerate();
     let inputs = sizes.map(|(layer, units)| inputs(layer, units)).collect::<Result<_>>()?;
     let q = Factorial::from_inputs(conditionals.units().to_vec(), inputs);
-    Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0, false) })
+    Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0) })
 }
 
 impl Inference<Dbm> for BottomUp {

@@ -1,7 +1,7 @@
 //! Floor 0: tensors, random streams and the element-wise functions everything above is made of.
 //!
 //! `[examples, units]` is the only array layout. Values are candle tensors in `f32` or `f64`; sums over many terms are taken
-//! in `f64` on the host, because single-precision reductions lose digits.
+//! in `f64`, because single-precision reductions lose digits.
 
 mod elementwise;
 pub mod kernels;
@@ -12,7 +12,9 @@ mod weight;
 pub use candle_core::{DType, Device, Result, Tensor, bail};
 pub use elementwise::{Momentum, entropy_of_binary, ln_one_plus_exp, momentum_step, sample_binary, sigmoid};
 pub use random::{Generator, Stream};
-pub use reduce::{Nats, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, sum_units};
+pub use reduce::{
+    Nats, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, sum_units,
+};
 pub use weight::{Weight, outer_product, panels, served, tensor};
 
 /// One tensor per layer, bottom first, each `[examples, units of the layer]`.

@@ -1,4 +1,4 @@
-//! Reductions: per example on the device, over examples in `f64` on the host.
+//! Reductions: per example on the device, over examples on the host; every sum in `f64`, whatever the precision of its terms.
 
 use super::{DType, Result, Tensor};
 
@@ -10,14 +10,24 @@ pub fn host(tensor: &Tensor) -> Result<Vec<f64>> {
     tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
 }
 
-/// Sum over the units of each example: `[examples, units]` to `[examples]`.
-pub fn sum_units(values: &Tensor) -> Result<Tensor> {
-    values.sum(1)
+/// Values widened to `f64`, so that what is made of them is too.
+pub fn double(values: &Tensor) -> Result<Tensor> {
+    values.to_dtype(DType::F64)
 }
 
-/// Inner product of each example's rows, `[examples, units]` twice (or one row for all) to `[examples]`.
+/// Sum over the units of each example: `[examples, units]` to `[examples]`, `f64`.
+pub fn sum_units(values: &Tensor) -> Result<Tensor> {
+    double(values)?.sum(1)
+}
+
+/// Inner product of each example's rows, `[examples, units]` twice (or one row for all) to `[examples]`, `f64`.
 pub fn inner(left: &Tensor, right: &Tensor) -> Result<Tensor> {
-    left.broadcast_mul(right)?.sum(1)
+    double(left)?.broadcast_mul(&double(right)?)?.sum(1)
+}
+
+/// Mean square over the units of each example, `[examples, units]` to `[examples]`, on the host.
+pub fn mean_squares(values: &Tensor) -> Result<Vec<f64>> {
+    host(&(inner(values, values)? / values.dim(1)? as f64)?)
 }
 
 /// Largest absolute difference of each example's rows, `[examples]`, on the host; not a number if a difference is none.

@@ -3,7 +3,7 @@
 //! ln p̃(x_0 … x_L) = Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}, with x_0 = v. `biases[l]` is b_l, `weights[l]` is W_l.
 
 use super::{LatentModel, Reconstruct, Stack};
-use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail, inner};
+use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail, inner, sum_units};
 use crate::units::{Binary, Kind};
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl Dbm {
             units: self.units.clone(),
             biases: self.biases.iter().map(|bias| bias.unsqueeze(0)).collect::<Result<_>>()?,
             weights: self.couplings.clone(),
-            offset: Tensor::zeros(1, self.dtype(), self.device())?,
+            offset: Tensor::zeros(1, DType::F64, self.device())?,
         })
     }
 }
@@ -108,7 +108,7 @@ impl LatentModel for Dbm {
         }
         let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
         biases[0] = self.couplings[0].up(visible)?.broadcast_add(&biases[0])?;
-        let base = self.units[0].log_base(visible)?.sum(1)?;
+        let base = sum_units(&self.units[0].log_base(visible)?)?;
         Ok(Stack {
             units: self.units[1..].to_vec(),
             biases,

@@ -1,9 +1,10 @@
 //! Exact sums over a stack: enumerate the smaller half of alternate layers, sum the others out unit by unit.
 //!
-//! Z = Σ_{x_G} exp(b_G · x_G) Π_{l ∉ G} Π_i Z_i(input_i(x_G)), where G is every other layer: 2^min(|even|, |odd|) terms.
+//! Z = Σ_{x_G} exp(b_G · x_G) Π_{l ∉ G} Π_i Z_i(input_i(x_G)), where G is every other layer: 2^min(|even|, |odd|) terms. All of it
+//! is worked out in `f64`, whatever the precision of the machine.
 
 use super::{Conditionals, Enumeration, Stack};
-use crate::math::{DType, Layers, Nats, Result, Tensor, bail, log_sum_exp, sum_units};
+use crate::math::{Layers, Nats, Result, Tensor, bail, log_sum_exp, sum_units};
 use crate::posterior::{FreeLayer, Table};
 use crate::units::Kind;
 
@@ -30,28 +31,40 @@ impl Stack {
 
     /// ln Σ_x p̃(x) of each example, nats: ln Z of a free stack, ln p̃(v) of a clamped one. Fails above `max_bits`.
     pub fn log_partition(&self, max_bits: f64) -> Result<Nats> {
-        let (layers, states) = self.smaller_half_within(max_bits)?;
-        let count = states.count()?;
-        let mut totals = vec![Vec::new(); self.examples()?.max(self.offset.dim(0)?)];
-        for from in (0..count).step_by(CHUNK as usize) {
-            let chunk = states.chunk(from, CHUNK.min(count - from) as usize, self.dtype(), self.device())?;
-            let tabulated = self.split(&layers, &chunk)?;
-            let log_weights = self.log_weights(&tabulated, &self.free_layers(&tabulated)?)?.to_vec2::<f64>()?;
-            for (example, total) in totals.iter_mut().enumerate() {
-                total.push(log_sum_exp(&log_weights[if log_weights.len() == 1 { 0 } else { example }]));
-            }
+        let mut chunks = vec![Vec::new(); self.examples()?.max(self.offset.dim(0)?)];
+        for chunk in 0..self.enumeration_chunks(max_bits)? {
+            let of_chunk = self.log_partition_of_chunk(chunk)?;
+            chunks.iter_mut().zip(of_chunk).for_each(|(chunks, nats)| chunks.push(nats));
         }
-        Ok(totals.iter().map(|chunks| log_sum_exp(chunks)).collect())
+        Ok(chunks.iter().map(|chunks| log_sum_exp(chunks)).collect())
     }
 
-    /// The exact distribution of each example and its log normaliser, nats. Fails above `max_bits`.
+    /// Chunks of states that an exact sum runs through. Fails above `max_bits`.
+    pub fn enumeration_chunks(&self, max_bits: f64) -> Result<u64> {
+        Ok(self.smaller_half_within(max_bits)?.1.count()?.div_ceil(CHUNK))
+    }
+
+    /// ln of what one chunk of the states adds to the sum of each example, nats.
+    pub fn log_partition_of_chunk(&self, chunk: u64) -> Result<Nats> {
+        let (layers, states) = self.smaller_half()?;
+        let from = chunk * CHUNK;
+        let count = CHUNK.min(states.count()?.saturating_sub(from));
+        let exact = self.doubled()?;
+        let tabulated = exact.split(&layers, &states.chunk(from, count as usize, exact.dtype(), self.device())?)?;
+        let log_weights = exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?)?.to_vec2::<f64>()?;
+        Ok(log_weights.iter().map(|row| log_sum_exp(row)).collect())
+    }
+
+    /// The exact distribution of each example, its means in the precision of the machine, and its log normaliser, nats. Fails above
+    /// `max_bits`.
     pub fn tabulate(&self, max_bits: f64) -> Result<(Table, Nats)> {
         let (layers, states) = self.smaller_half_within(max_bits)?;
-        let all = states.chunk(0, states.count()? as usize, self.dtype(), self.device())?;
-        let tabulated = self.split(&layers, &all)?;
-        let free = self.free_layers(&tabulated)?;
-        let log_weights = self.log_weights(&tabulated, &free)?;
-        Table::normalize(self.units.clone(), tabulated, free, &log_weights)
+        let exact = self.doubled()?;
+        let all = states.chunk(0, states.count()? as usize, exact.dtype(), self.device())?;
+        let tabulated = exact.split(&layers, &all)?;
+        let free = exact.free_layers(&tabulated)?;
+        let log_weights = exact.log_weights(&tabulated, &free)?;
+        Table::normalize(self.units.clone(), tabulated, free, &log_weights, self.dtype())
     }
 
     fn smaller_half_within(&self, max_bits: f64) -> Result<(Vec<usize>, Enumeration)> {
@@ -99,21 +112,19 @@ impl Stack {
             .collect()
     }
 
-    /// ln of the summed weight of each tabulated state, `[examples, states]`, `f64`.
+    /// ln of the summed weight of each tabulated state, `[examples, states]`.
     fn log_weights(&self, tabulated: &[(usize, Tensor)], free: &[FreeLayer]) -> Result<Tensor> {
-        let double = |t: Tensor| t.to_dtype(DType::F64);
-        let mut total = double(self.offset.clone())?.unsqueeze(1)?;
+        let mut total = self.offset.unsqueeze(1)?;
         for (layer, states) in tabulated {
-            let base = double(sum_units(&self.units[*layer].log_base(states)?)?)?.unsqueeze(0)?;
-            let own = double(self.biases[*layer].clone())?.matmul(&double(states.clone())?.t()?)?;
-            total = total.broadcast_add(&base)?.broadcast_add(&own)?;
+            let base = sum_units(&self.units[*layer].log_base(states)?)?.unsqueeze(0)?;
+            total = total.broadcast_add(&base)?.broadcast_add(&self.biases[*layer].matmul(&states.t()?)?)?;
         }
         for layer in free {
             let kind = &self.units[layer.layer];
             let rows = (0..layer.own.dim(0)?)
                 .map(|row| {
                     let input = layer.from_state.broadcast_add(&layer.own.narrow(0, row, 1)?)?;
-                    double(kind.log_normalizer(&input)?)?.sum(1)
+                    sum_units(&kind.log_normalizer(&input)?)
                 })
                 .collect::<Result<Vec<_>>>()?;
             total = total.broadcast_add(&Tensor::stack(&rows, 0)?)?;

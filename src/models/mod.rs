@@ -6,7 +6,7 @@ mod exact;
 mod fused;
 mod stack;
 
-use crate::math::{Layers, Nats, Result, Stream, Tensor};
+use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::Kind;
 pub use dbm::Dbm;
@@ -40,7 +40,7 @@ pub trait Conditionals: Sized {
     fn examples(&self) -> Result<usize>;
     /// Input of one layer given the states of all, `[examples, units of the layer]`.
     fn input(&self, states: &[Tensor], layer: usize) -> Result<Tensor>;
-    /// ln p̃ of complete states, `[examples]`, nats.
+    /// ln p̃ of complete states, `[examples]`, nats, `f64`.
     fn log_joint(&self, states: &[Tensor]) -> Result<Tensor>;
     /// The conditionals of some of the examples; `rows` holds `u32` indices.
     fn select(&self, rows: &Tensor) -> Result<Self>;
@@ -87,9 +87,9 @@ impl<C: Multilinear> ExpectedLogJoint<Factorial> for C {
         let mut total = self.log_joint(&q.means()?)?;
         for (kind, (input, mean)) in self.units().iter().zip(q.inputs().iter().zip(q.means()?)) {
             let base = (kind.expected_log_base(input)? - kind.log_base(&mean)?)?;
-            total = (total + base.sum(1)?)?;
+            total = (total + sum_units(&base)?)?;
         }
-        crate::math::host(&total)
+        host(&total)
     }
 }
 
@@ -101,7 +101,7 @@ impl<C: Multilinear> ExpectedLogJoint<Table> for C {
                 let conditionals =
                     if self.examples()? == 1 { self.select(&row.zeros_like()?)? } else { self.select(&row)? };
                 let log_joint = conditionals.log_joint(&q.states(example)?)?;
-                Ok(crate::math::host(&q.average(example, &log_joint.unsqueeze(1)?)?)?[0])
+                Ok(host(&q.average(example, &log_joint.unsqueeze(1)?)?)?[0])
             })
             .collect()
     }

@@ -5,10 +5,10 @@
 
 use super::fused::Fused;
 use super::{Conditionals, Multilinear, Reading, Schedule, Swept, composed_sweep};
-use crate::math::{DType, Device, Result, Tensor, Weight, inner, sum_units};
+use crate::math::{DType, Device, Result, Tensor, Weight, double, inner, sum_units};
 use crate::units::Kind;
 
-/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and an offset `[1 or examples]`.
+/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and an offset `[1 or examples]` in `f64`.
 #[derive(Clone, Debug)]
 pub struct Stack {
     pub(super) units: Vec<Kind>,
@@ -23,9 +23,9 @@ impl Stack {
         self.biases.len()
     }
 
-    /// Type of all values.
+    /// Type of the parameters.
     pub fn dtype(&self) -> DType {
-        self.offset.dtype()
+        self.biases[0].dtype()
     }
 
     /// Where all values are.
@@ -36,6 +36,12 @@ impl Stack {
     /// Bias of each layer, `[1 or examples, units]`.
     pub fn biases(&self) -> &[Tensor] {
         &self.biases
+    }
+
+    /// The same stack with all parameters widened to `f64`.
+    pub(super) fn doubled(&self) -> Result<Self> {
+        let weights = self.weights.iter().map(|weight| Ok(double(weight.tensor())?.into())).collect::<Result<_>>()?;
+        Ok(Self { biases: self.biases.iter().map(double).collect::<Result<_>>()?, weights, ..self.clone() })
     }
 
     /// What the neighbours of a layer send it, without its bias, `[rows, units]`; none for a stack of one layer.
@@ -85,12 +91,14 @@ impl Conditionals for Stack {
     }
 
     fn log_joint(&self, states: &[Tensor]) -> Result<Tensor> {
-        let mut total = self.offset.broadcast_add(&inner(&states[0], &self.biases[0])?)?;
-        for layer in 0..self.depth() {
-            total = (total + sum_units(&self.units[layer].log_base(&states[layer])?)?)?;
+        let Self { units, biases, weights, offset } = self.doubled()?;
+        let states = states.iter().map(double).collect::<Result<Vec<_>>>()?;
+        let mut total = offset.broadcast_add(&inner(&states[0], &biases[0])?)?;
+        for (layer, state) in states.iter().enumerate() {
+            total = (total + sum_units(&units[layer].log_base(state)?)?)?;
             if layer > 0 {
-                let sent = self.weights[layer - 1].up(&states[layer - 1])?;
-                total = (total + inner(&states[layer], &sent.broadcast_add(&self.biases[layer])?)?)?;
+                let sent = weights[layer - 1].up(&states[layer - 1])?;
+                total = (total + inner(state, &sent.broadcast_add(&biases[layer])?)?)?;
             }
         }
         Ok(total)

@@ -11,6 +11,6 @@ pub use table::{FreeLayer, Table};
 pub trait Posterior {
     /// Expected states, one tensor `[examples, units]` per hidden layer, bottom first.
     fn means(&self) -> Result<Layers>;
-    /// Entropy of each example's q, `[examples]`, nats.
+    /// Entropy of each example's q, `[examples]`, nats, `f64`.
     fn entropy(&self) -> Result<Tensor>;
 }

@@ -1,7 +1,7 @@
 //! A table over the states of some layers; the units of the others are independent once a state is given.
 
 use super::Posterior;
-use crate::math::{DType, Layers, Nats, Result, Tensor, host, log_sum_exp, sum_units};
+use crate::math::{DType, Layers, Nats, Result, Tensor, double, host, log_sum_exp, sum_units};
 use crate::units::Kind;
 
 /// q(h | v) = q(tabulated layers | v) Π q(h_i | tabulated layers, v).
@@ -14,6 +14,7 @@ pub struct Table {
     tabulated: Vec<(usize, Tensor)>,
     free: Vec<FreeLayer>,
     log_probs: Tensor,
+    means_dtype: DType,
 }
 
 /// A layer outside the table: the input of its units is `own` plus what the tabulated state sends.
@@ -29,16 +30,18 @@ pub struct FreeLayer {
 
 impl Table {
     /// From unnormalised log weights `[examples, states]` (`f64`) of tabulated states `(layer, [states, units])`; also returns
-    /// each example's log normaliser, nats.
+    /// each example's log normaliser, nats. The means are given in `means_dtype`.
     pub fn normalize(
         units: Vec<Kind>,
         tabulated: Vec<(usize, Tensor)>,
         free: Vec<FreeLayer>,
         log_weights: &Tensor,
+        means_dtype: DType,
     ) -> Result<(Self, Nats)> {
         let log_normalizers: Nats = log_weights.to_vec2::<f64>()?.iter().map(|row| log_sum_exp(row)).collect();
         let column = Tensor::from_slice(&log_normalizers, (log_normalizers.len(), 1), log_weights.device())?;
-        Ok((Self { units, tabulated, free, log_probs: log_weights.broadcast_sub(&column)? }, log_normalizers))
+        let log_probs = log_weights.broadcast_sub(&column)?;
+        Ok((Self { units, tabulated, free, log_probs, means_dtype }, log_normalizers))
     }
 
     /// Number of examples.
@@ -74,7 +77,7 @@ impl Table {
 
     /// Σ_state q(state) f(state) of one example, for values `[states, columns]`; `[1, columns]` in `f64`.
     pub fn average(&self, example: usize, values: &Tensor) -> Result<Tensor> {
-        self.probs(example)?.matmul(&values.to_dtype(DType::F64)?)
+        self.probs(example)?.matmul(&double(values)?)
     }
 
     /// Means and expected entropy of the free units come from the same loop over examples.
@@ -85,13 +88,13 @@ impl Table {
 
 impl Posterior for Table {
     fn means(&self) -> Result<Layers> {
-        let parts = self.tabulated.iter().map(|(_, states)| states).chain(self.free.iter().map(|free| &free.own));
-        let dtype = parts.map(Tensor::dtype).next().unwrap_or(DType::F64);
         let rows = self.per_example(|example| {
             self.states(example)?.iter().map(|states| self.average(example, states)).collect::<Result<Layers>>()
         })?;
         (0..self.units.len())
-            .map(|layer| Tensor::cat(&rows.iter().map(|row| &row[layer]).collect::<Vec<_>>(), 0)?.to_dtype(dtype))
+            .map(|layer| {
+                Tensor::cat(&rows.iter().map(|row| &row[layer]).collect::<Vec<_>>(), 0)?.to_dtype(self.means_dtype)
+            })
             .collect()
     }
 

@@ -2,9 +2,7 @@
 
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, random_q, rows, tensor};
 use dbm::evaluate::Guarantee::{Approximation, Estimate, Exact as Equal, LowerBound, UpperBound};
-use dbm::evaluate::{
-    AnyScheme, Assess, Assessment, Bounded, Reference, Yardstick, elbo, elbo_unnormalized, exact, log_likelihood,
-};
+use dbm::evaluate::{AnyScheme, Assess, Assessment, Bounded, Reference, Yardstick, elbo, elbo_unnormalized, exact};
 use dbm::inference::{BottomUp, Exact, Gibbs, Inference, MeanField, Random, Refined, Stop, Uninformed};
 use dbm::math::{DType, Stream, Tensor, log_sum_exp, mean_of};
 use dbm::models::{Dbm, Schedule};
@@ -35,6 +33,29 @@ fn assess(scheme: &dyn Assess<Dbm>, dbm: &Dbm, visible: &Tensor, by: Yardstick<'
     scheme.assess(dbm, visible, by, Stream::new(3), &|| 0.0).unwrap()
 }
 
+/// The same in blocks of so many examples.
+fn assess_in_blocks(
+    scheme: &dyn Assess<Dbm>,
+    dbm: &Dbm,
+    visible: &Tensor,
+    reference: Option<&Reference>,
+    block: usize,
+) -> Assessment {
+    let examples = visible.dim(0).unwrap();
+    let rows = |first: usize| visible.narrow(0, first, block.min(examples - first)).unwrap();
+    let part = |first: usize| assess(scheme, dbm, &rows(first), Yardstick { reference, first });
+    let mut whole = part(0);
+    (block..examples).step_by(block).for_each(|first| whole.append(part(first)));
+    whole
+}
+
+/// ln p(v) of each example by the exact answers.
+fn log_likelihoods(dbm: &Dbm, visible: &Tensor) -> Vec<f64> {
+    let log_z = exact(dbm, MAX_BITS).unwrap().value.nats;
+    let evidence = Reference::tabulate(dbm, visible, MAX_BITS).unwrap().log_evidence_unnormalized;
+    evidence.iter().map(|nats| nats - log_z).collect()
+}
+
 #[test]
 fn exact_q_makes_the_elbo_the_evidence() {
     for (dbm, visible) in machines() {
@@ -62,7 +83,7 @@ fn gap_is_the_kl_by_summation() {
         let q = random_q(&dbm, &visible, 1.0, Stream::new(5));
         let log_z = exact(&dbm, MAX_BITS).unwrap().value.nats;
         let bounds = elbo(&dbm, &visible, &q, log_z).unwrap();
-        let likelihoods = log_likelihood(&dbm, &visible, MAX_BITS, log_z).unwrap();
+        let likelihoods = log_likelihoods(&dbm, &visible);
         let gaps: Vec<f64> = likelihoods.iter().zip(bounds).map(|(likelihood, bound)| likelihood - bound).collect();
         assert_all_close("ln p(v) - ELBO", &gaps, &kl_by_summation(&dbm, &visible, &q), 1e-9);
     }
@@ -96,8 +117,7 @@ fn elbo_of_gibbs_marginals_is_a_bound() {
 #[test]
 fn likelihoods_sum_to_one() {
     for (dbm, visible) in machines() {
-        let log_z = exact(&dbm, MAX_BITS).unwrap().value.nats;
-        let total = log_sum_exp(&log_likelihood(&dbm, &visible, MAX_BITS, log_z).unwrap());
+        let total = log_sum_exp(&log_likelihoods(&dbm, &visible));
         assert_close("ln Σ p(v)", total, 0.0, 1e-10);
     }
 }
@@ -155,6 +175,7 @@ fn numbers_show_their_error_and_their_promise() {
     assert_eq!(Bounded::estimate(-85.2149, Some(f64::NAN)).to_string(), "-85.21 ± unknown (estimate)");
     assert_eq!(Bounded::lower_bound(-85.2149).to_string(), "-85.21 (lower bound)");
     assert_eq!(format!("{:.4}", Bounded::exact(-85.2149)), "-85.2149 (exact)");
+    assert_eq!(Bounded::estimate(-1.25e30, Some(1e29)).to_string(), "-1.250e30 (estimate)");
     assert_eq!(serde_json::to_string(&LowerBound).unwrap(), r#""lower_bound""#);
 }
 
@@ -162,11 +183,16 @@ fn numbers_show_their_error_and_their_promise() {
 fn assessment_does_not_depend_on_the_block_size() {
     let dbm = random_dbm(&[5, 4, 3], 1.5, 1.0, 11);
     let visible = tensor(&all_states(5));
-    let reference = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap();
+    let parts = [(0, 20), (20, 12)]
+        .map(|(first, count)| Reference::tabulate(&dbm, &visible.narrow(0, first, count).unwrap(), MAX_BITS).unwrap());
+    let reference = Reference::join(&parts).unwrap();
+    let at_once = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap();
+    let (joined, whole) = (&reference.log_evidence_unnormalized, &at_once.log_evidence_unnormalized);
+    assert_all_close("exact answers", joined, whole, 1e-12);
     let schemes: [AnyScheme<Dbm>; 4] =
         [Box::new(mean_field()), Box::new(gibbs(5)), Box::new(BottomUp), Box::new(Exact { max_bits: MAX_BITS })];
     for scheme in schemes {
-        let of = |block| assess(scheme.as_ref(), &dbm, &visible, Yardstick { reference: reference.as_ref(), block });
+        let of = |block| assess_in_blocks(scheme.as_ref(), &dbm, &visible, Some(&reference), block);
         let whole = of(1000);
         for block in [1, 7, 32] {
             let found = of(block);
@@ -183,8 +209,8 @@ fn assessment_does_not_depend_on_the_block_size() {
 #[test]
 fn assessment_measures_what_summation_gives() {
     for (dbm, visible) in machines() {
-        let reference = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap().unwrap();
-        let by = Yardstick { reference: Some(&reference), block: 5 };
+        let reference = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap();
+        let by = Yardstick { reference: Some(&reference), first: 0 };
         let found = assess(&Random, &dbm, &visible, by);
         let q = random_q(&dbm, &visible, 1.0, Stream::new(3));
         assert_all_close("KL", found.kl.as_ref().unwrap(), &kl_by_summation(&dbm, &visible, &q), 1e-9);
@@ -221,6 +247,11 @@ fn gap_to_the_best_needs_no_log_partition() {
     let means = schemes[0].elbo(log_z).nats - schemes[1].elbo(log_z).nats;
     assert_close("mean gap", gap.mean, means, 1e-10);
     assert!(gap.mean > 0.0 && gap.standard_error.unwrap() > 0.0);
+    let gaps: Vec<f64> =
+        schemes[0].elbos_unnormalized.iter().zip(&schemes[1].elbos_unnormalized).map(|(a, b)| a - b).collect();
+    let spread = gaps.iter().map(|gap| (gap - mean_of(&gaps)).powi(2)).sum::<f64>() / (gaps.len() - 1) as f64;
+    let error = (spread / gaps.len() as f64).sqrt();
+    assert_close("its paired error", gap.standard_error.unwrap(), error, 1e-12);
     assert_eq!(schemes[1].elbo(log_z).guarantee, LowerBound);
     assert_eq!(schemes[1].elbo(Bounded::estimate(log_z.nats, Some(0.1))).guarantee, Estimate);
 }
@@ -233,9 +264,14 @@ fn only_inference_is_timed() {
         ticks.set(ticks.get() + 1.0);
         ticks.get()
     };
-    let by = Yardstick { reference: None, block: 10 };
-    let found = mean_field().assess(&dbm, &visible, by, Stream::new(0), &clock).unwrap();
-    // 64 examples make 7 blocks, each with one tick between its two readings of the clock.
+    let part = |first: usize, count: usize| {
+        let rows = visible.narrow(0, first, count).unwrap();
+        let by = Yardstick { reference: None, first };
+        mean_field().assess(&dbm, &rows, by, Stream::new(0), &clock).unwrap()
+    };
+    let mut found = part(0, 10);
+    (0..6).for_each(|block| found.append(part(10 + 9 * block, 9)));
+    // 64 examples in 7 blocks, each with one tick between its two readings of the clock.
     assert_eq!((found.seconds, found.examples()), (7.0, 64));
     assert_close("time per example", found.time_us_per_example(), 7e6 / 64.0, 1e-6);
 }
@@ -243,14 +279,11 @@ fn only_inference_is_timed() {
 #[test]
 fn exact_answers_stop_at_the_cap_and_fit_only_their_own_examples() {
     let (dbm, visible) = machines().next().unwrap();
-    assert!(
-        Reference::tabulate(&random_dbm(&[5, 6, 6], 1.0, 1.0, 1), &visible.narrow(1, 0, 5).unwrap(), 5.0)
-            .unwrap()
-            .is_none()
-    );
-    let reference = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap().unwrap();
-    let by = Yardstick { reference: Some(&reference), block: 10 };
-    let fewer = visible.narrow(0, 0, 9).unwrap();
-    let error = mean_field().assess(&dbm, &fewer, by, Stream::new(0), &|| 0.0).unwrap_err().to_string();
-    assert!(error.contains("64 examples") && error.contains("these 9"), "{error}");
+    let beyond = Reference::tabulate(&random_dbm(&[5, 6, 6], 1.0, 1.0, 1), &visible.narrow(1, 0, 5).unwrap(), 5.0);
+    assert!(beyond.unwrap_err().to_string().contains("2^6"));
+    let reference = Reference::tabulate(&dbm, &visible, MAX_BITS).unwrap();
+    let by = Yardstick { reference: Some(&reference), first: 60 };
+    let more = visible.narrow(0, 0, 9).unwrap();
+    let error = mean_field().assess(&dbm, &more, by, Stream::new(0), &|| 0.0).unwrap_err().to_string();
+    assert!(error.contains("64 examples") && error.contains("not for 69"), "{error}");
 }

@@ -204,9 +204,8 @@ fn outer_products_are_sums_over_rows() {
         let (lefts, rights) = (Panels::from_rows(&left, rows, below), Panels::from_rows(&right, rows, above));
         for level in levels() {
             for (at, found) in outer(level, &lefts, &rights, 0.5).into_iter().enumerate() {
-                let product = |row: usize| {
-                    f64::from(left[row * below + at / above]) * f64::from(right[row * above + at % above])
-                };
+                let product =
+                    |row: usize| f64::from(left[row * below + at / above]) * f64::from(right[row * above + at % above]);
                 let expected = 0.5 * (0..rows).map(product).sum::<f64>();
                 assert!((f64::from(found) - expected).abs() <= rounding(rows), "{found} for {expected}");
             }
@@ -231,7 +230,10 @@ fn fused_sweeps_are_composed_sweeps_at_any_depth() {
         let stacks = [dbm.free().unwrap(), dbm::models::LatentModel::clamp(&dbm, &visible).unwrap()];
         for stack in &stacks {
             let start = |layer: usize, units: usize| {
-                sample_binary(&Tensor::zeros((17, units), DType::F32, &Device::Cpu).unwrap(), Stream::new(23).at(layer as u64))
+                sample_binary(
+                    &Tensor::zeros((17, units), DType::F32, &Device::Cpu).unwrap(),
+                    Stream::new(23).at(layer as u64),
+                )
             };
             let states: Vec<Tensor> =
                 stack.sizes().iter().enumerate().map(|(layer, &units)| start(layer, units).unwrap()).collect();

@@ -1,7 +1,7 @@
 //! Mean field: coordinate ascent on the bound, its fixed points, and where updating all layers at once goes wrong.
 
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, random_q, rows, tensor};
-use dbm::inference::{Inference, Inferred, MeanField, Refine, Refined, Stop, Uninformed};
+use dbm::inference::{Inference, Inferred, MeanField, Refine, Refined, Stop, Trace, Uninformed};
 use dbm::math::{DType, Device, Layers, Stream, Tensor, host, sigmoid};
 use dbm::models::{Conditionals, Dbm, ExpectedLogJoint, LatentModel, Reading, Schedule, Stack, Swept};
 use dbm::posterior::{Factorial, Posterior};
@@ -111,6 +111,7 @@ fn tracing_does_not_change_the_answer() {
             for (plain, traced) in plain.q.inputs().iter().zip(traced.q.inputs()) {
                 assert_all_close(&format!("{by:?}, {stop:?}"), &host(plain).unwrap(), &host(traced).unwrap(), 1e-12);
             }
+            assert_eq!(traced.trace.converged.is_some(), stop.tolerance.is_some(), "without a tolerance nobody looks");
             assert_eq!((plain.trace.sweeps, plain.trace.converged), (traced.trace.sweeps, traced.trace.converged));
         }
     }
@@ -145,7 +146,7 @@ fn a_fixed_point_is_stationary_and_a_start_is_not() {
         for by in [scheduled(Schedule::Ascending), MeanField { schedule: Schedule::Parallel, damping: 0.5 }] {
             let found = refine(&dbm, &images, by, &start, Stop::when_within(1e-13, 2000));
             for (example, v) in rows(&images).iter().enumerate() {
-                assert!(found.trace.converged[example], "{sizes:?}, {by:?}, example {example}");
+                assert!(found.trace.converged.as_ref().unwrap()[example], "{sizes:?}, {by:?}, example {example}");
                 let what = format!("{sizes:?}, {by:?}, example {example}: slope of the bound");
                 let flat = slopes(&machine, v, &all_layers(&found.q, example));
                 // Third derivatives of order one times the squared step of 1e-4.
@@ -170,7 +171,7 @@ fn rivals() -> (Dbm, Tensor, Factorial) {
 fn parallel_updates_can_circle_for_ever_and_lower_the_bound() {
     let (dbm, image, start) = rivals();
     let found = refine(&dbm, &image, scheduled(Schedule::Parallel), &start, Stop::when_within(1e-6, 200).traced());
-    assert_eq!((&found.trace.sweeps[..], &found.trace.converged[..]), (&[200][..], &[false][..]));
+    assert_eq!((&found.trace.sweeps[..], found.trace.converged), (&[200][..], Some(vec![false])));
     assert!(found.trace.changes[150..].iter().all(|&change| change > 0.9), "both layers flip in every sweep");
     let bounds = &found.trace.elbos_unnormalized;
     assert!(bounds.windows(2).any(|pair| pair[1] < pair[0] - 1.0), "the bound falls: {:?}", &bounds[..6]);
@@ -194,7 +195,7 @@ fn damping_or_sequential_updates_end_the_circle() {
         MeanField { schedule: Schedule::Parallel, damping: 0.75 },
     ] {
         let found = refine(&dbm, &image, by, &start, stop);
-        assert!(found.trace.converged[0] && found.trace.sweeps[0] < 500, "{by:?}: {:?}", found.trace.sweeps);
+        assert!(found.trace.converged.unwrap()[0] && found.trace.sweeps[0] < 500, "{by:?}: {:?}", found.trace.sweeps);
         let means = found.q.means().unwrap();
         let (first, second) = (host(&means[0]).unwrap()[0], host(&means[1]).unwrap()[0]);
         assert!((first - second).abs() > 0.9, "{by:?}: one layer on, the other off: {first}, {second}");
@@ -247,7 +248,7 @@ fn sweeps_and_convergence_are_told_for_each_example() {
         }
     }
     assert!(converged.contains(&true) && converged.contains(&false), "the cap leaves some of both: {converged:?}");
-    assert_eq!((found.sweeps, found.converged), (sweeps, converged));
+    assert_eq!((found.sweeps, found.converged), (sweeps, Some(converged)));
     assert_eq!(found.changes.len(), cap);
 }
 
@@ -268,7 +269,8 @@ fn answers_do_not_depend_on_the_rest_of_the_batch() {
                         assert_all_close(&what, &rows(alone)[0], &rows(whole)[example], 1e-12);
                     }
                     assert_eq!(alone.trace.sweeps[0], whole.trace.sweeps[example], "{what}");
-                    assert_eq!(alone.trace.converged[0], whole.trace.converged[example], "{what}");
+                    let converged = |trace: &Trace, at: usize| trace.converged.as_ref().map(|converged| converged[at]);
+                    assert_eq!(converged(&alone.trace, 0), converged(&whole.trace, example), "{what}");
                 }
             }
         }
@@ -302,11 +304,11 @@ fn a_mean_that_is_no_number_never_counts_as_converged() {
     images[2][1] = f64::NAN;
     let found = Refined { start: Uninformed, by: MeanField::default(), stop: Stop::when_within(1e-6, 100) };
     let trace = found.infer(&sound, &tensor(&images), Stream::new(0)).unwrap().trace;
-    assert_eq!(trace.converged, [true, true, false, true, true]);
+    assert_eq!(trace.converged, Some(vec![true, true, false, true, true]));
     // One unit of three, not the first, that no other unit hears of.
     let mut biases: Layers = random_dbm(&[4, 3], 1.0, 1.0, 9).biases().to_vec();
     biases[1] = Tensor::new(&[0.0, f64::NAN, 0.0], &Device::Cpu).unwrap();
     let broken = Dbm::binary(sound.weights()[..1].to_vec(), biases).unwrap();
     let trace = found.infer(&broken, &tensor(&[vec![0.0; 4]]), Stream::new(0)).unwrap().trace;
-    assert_eq!(trace.converged, [false]);
+    assert_eq!(trace.converged, Some(vec![false]));
 }

@@ -1,7 +1,7 @@
 //! Reductions over terms and over units.
 
 use crate::support::{assert_close, tensor};
-use dbm::math::{host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, sum_units};
+use dbm::math::{DType, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, sum_units};
 
 #[test]
 fn log_sums_keep_infinities_and_never_hide_a_number_that_is_none() {
@@ -45,4 +45,22 @@ fn sums_and_inner_products_run_over_the_units_of_each_example() {
     assert_eq!(host(&inner(&left, &right).unwrap()).unwrap(), [12.0, 20.0]);
     let one_row = tensor(&[vec![10.0, 1.0]]);
     assert_eq!(host(&inner(&left, &one_row).unwrap()).unwrap(), [12.0, 34.0], "one row for all examples");
+    assert_eq!(mean_squares(&left).unwrap(), [2.5, 12.5]);
+}
+
+#[test]
+fn sums_over_units_lose_no_digit_of_terms_in_single_precision() {
+    // A million and ten thousand hundredths: in single precision no hundredth changes a million by what it is.
+    let terms = tensor(&[[vec![1e6], vec![0.01; 10_000]].concat()]).to_dtype(DType::F32).unwrap();
+    let ones = terms.ones_like().unwrap();
+    // The terms as single precision has them, added in double.
+    let expected = 1e6 + 10_000.0 * f64::from(0.01_f32);
+    for sum in [sum_units(&terms), inner(&terms, &ones), inner(&ones, &terms)] {
+        let sum = sum.unwrap();
+        assert_eq!(sum.dtype(), DType::F64);
+        assert_close("sum", host(&sum).unwrap()[0], expected, 1e-7);
+    }
+    let terms = tensor(&[[vec![1e3], vec![0.01; 10_000]].concat()]).to_dtype(DType::F32).unwrap();
+    let squares = 1e6 + 10_000.0 * f64::from(0.01_f32).powi(2);
+    assert_close("mean square", mean_squares(&terms).unwrap()[0], squares / 10_001.0, 1e-9);
 }

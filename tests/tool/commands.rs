@@ -1,6 +1,6 @@
 //! Laws of the other commands: what they print, for people and for machines.
 
-use crate::bench::{Bench, TINY, calm};
+use crate::bench::{Bench, RunDir, TINY, calm};
 use serde_json::Value;
 use std::process::Stdio;
 
@@ -74,6 +74,102 @@ fn runs_are_listed_with_how_they_ended() {
 }
 
 #[test]
+fn a_damaged_run_is_a_row_of_its_own_and_hides_no_other() {
+    let bench = Bench::with(TINY);
+    let [broken, torn, whole] = ["", "seed=4", "seed=5"].map(|changes| bench.run(changes));
+    std::fs::write(broken.path("run.json"), "{").unwrap();
+    std::fs::write(torn.path("results.json"), "[").unwrap();
+    let rows = bench.json("runs --json");
+    let row = |run: &RunDir| {
+        let name = run.0.file_name().unwrap().to_str().unwrap();
+        rows.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone()
+    };
+    assert_eq!((&row(&broken)["status"], &row(&broken)["steps"]), (&"unreadable".into(), &Value::Null));
+    assert!(row(&broken)["note"].as_str().unwrap().contains("run.json: cannot be read: EOF"), "{rows}");
+    assert_eq!((&row(&torn)["status"], &row(&torn)["elbo_nats_mean"]), (&"finished".into(), &Value::Null));
+    assert!(row(&torn)["note"].as_str().unwrap().contains("results.json: cannot be read"), "{rows}");
+    assert_eq!((&row(&whole)["status"], &row(&whole)["note"]), (&"finished".into(), &Value::Null));
+    let text = bench.ok("runs");
+    assert!(text.contains("unreadable") && text.contains("-s5") && text.contains("cannot be read"), "{text}");
+}
+
+#[test]
+fn a_killed_run_is_told_from_one_at_work() {
+    let bench = Bench::with(TINY);
+    let run = bench.run("");
+    let record = run.text("run.json").replace("\"finished\"", "\"running\"");
+    std::fs::write(run.path("run.json"), record).unwrap();
+    let resume = format!("continue it with: dbm resume runs/{}", run.0.file_name().unwrap().to_str().unwrap());
+    assert_eq!(bench.json("runs --json")[0]["status"], "killed");
+    let text = bench.ok("runs");
+    assert!(text.contains("killed") && text.contains(&resume), "{text}");
+    // What a process at work holds.
+    let claim = std::fs::File::open(run.path("config.toml")).unwrap();
+    claim.lock().unwrap();
+    assert_eq!(bench.json("runs --json")[0]["status"], "running");
+    assert!(!bench.ok("runs").contains("resume"));
+    drop(claim);
+    assert_eq!(bench.json("runs --json")[0]["status"], "killed");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_runs_is_refused_before_any_data_are_read() {
+    let bench = Bench::with(
+        &TINY.replace("{ bars_and_stripes = { height = 3, width = 3 } }", "{ files = { train = \"nowhere.npy\" } }"),
+    );
+    for words in ["run tiny.toml", "runs", "tensorboard"] {
+        let message = bench.refusal(&format!("{words} --runs tiny.toml"));
+        assert!(message.starts_with("exit 2\nerror: invalid value 'tiny.toml' for '--runs <FOLDER>'"), "{message}");
+        assert!(message.contains("this is a file, not a folder"), "{message}");
+    }
+    assert!(bench.refusal("run tiny.toml").starts_with("exit 3\n"), "without it the data are the problem");
+}
+
+#[test]
+fn the_name_of_a_run_tells_its_changes_apart() {
+    let bench = Bench::with(&TINY.replace("epochs = 4", "epochs = 1"));
+    let name = |changes: &str| {
+        let name = bench.run(changes).0.file_name().unwrap().to_str().unwrap().to_string();
+        name.split_once("-tiny").unwrap().1.to_string()
+    };
+    assert_eq!(name("train.epochs=1 pretrain.epochs=1"), "-train.epochs=1-pretrain.epochs=1-s3");
+    assert_eq!(name("model.hidden=[5,4,3] seed=7 name=tiny"), "-model.hidden=5-4-3-s7");
+    assert_eq!(name("model.hidden=[54,3]"), "-model.hidden=54-3-s3");
+    let positive = "train.algorithm.maximum_likelihood.positive";
+    assert_eq!(name(&format!("{positive}=\"mean-field:sweeps=2\"")), format!("-{positive}=mean-field-sweeps=2-s3"));
+    // However many changes: the name stays one that a file system takes.
+    let many = format!(
+        "{positive}=network+2 train.algorithm.maximum_likelihood.gibbs_sweeps=3 train.momentum=0.25 train.batch_size=7"
+    );
+    assert!(name(&many).ends_with("-s3") && name(&many).len() <= 105, "{}", name(&many));
+}
+
+#[test]
+fn the_recorded_commit_is_that_of_the_program_wherever_it_is_run() {
+    let git = |folder: &std::path::Path, words: &[&str]| {
+        let identity = ["-c", "user.name=x", "-c", "user.email=x"];
+        let output = std::process::Command::new("git").current_dir(folder).args(identity).args(words).output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_string())
+    };
+    let bench = Bench::with(TINY);
+    git(&bench.path(""), &["init", "--quiet"]);
+    git(&bench.path(""), &["commit", "--quiet", "--allow-empty", "--message", "another project"]);
+    let record = bench.run("").json("run.json");
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tracked = git(source, &["ls-files", "--error-unmatch", "Cargo.toml"]);
+    match tracked.and_then(|_| git(source, &["rev-parse", "HEAD"])) {
+        Some(commit) => assert_eq!(record["program_commit"]["hash"], commit),
+        None => assert_eq!(record["program_commit"], Value::Null),
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_reason_to_resume_what_was_no_run() {
+    let full = dbm::experiment::Error::io("write", "numbers.npy".as_ref())(std::io::ErrorKind::StorageFull.into());
+    assert_eq!(full.remedy().unwrap(), "free some disk space and try again; a run is continued with: dbm resume RUN");
+}
+
+#[test]
 fn a_closed_pipe_ends_every_listing_quietly() {
     let bench = Bench::with(TINY);
     bench.run("");
@@ -84,48 +180,6 @@ fn a_closed_pipe_ends_every_listing_quietly() {
         assert!(output.status.code().is_some(), "{words}: killed");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("error"), "{words}");
     }
-}
-
-#[test]
-fn a_comparison_shows_only_the_settings_that_differ() {
-    let bench = Bench::with(TINY);
-    let (one, other) = (bench.run(""), bench.run("train.learning_rate=0.02 seed=8"));
-    let words = format!("compare {} {}", one.show(), other.show());
-    let settings = bench.json(&format!("{words} --json"))[0]["settings"].clone();
-    assert_eq!(settings, serde_json::json!({ "seed": 3, "train.learning_rate": 0.05 }));
-    let text = bench.ok(&words);
-    assert!(text.contains("train.learning_rate") && !text.contains("momentum"), "{text}");
-    assert!(text.contains("ELBO by network+1") && text.contains("(lower bound)"), "{text}");
-    assert!(bench.ok(&format!("compare {}", one.show())).starts_with("settings that differ\nnone\n"));
-}
-
-#[test]
-fn runs_on_different_data_are_not_compared() {
-    let bench = Bench::with(TINY);
-    let (one, other) = (bench.run(""), bench.run("data.split.test=0.5 data.source.bars_and_stripes.width=2"));
-    let message = bench.refusal(&format!("compare {} {}", one.show(), other.show()));
-    assert!(message.starts_with("exit 2") && message.contains("were judged on different data"), "{message}");
-    // The same name, other numbers in the file.
-    let files = Bench::with(
-        &TINY.replace("{ bars_and_stripes = { height = 3, width = 3 } }", "{ files = { train = \"x.amat\" } }"),
-    );
-    let rows: String = (0..20).map(|row| format!("{} 1 0 {} 1 0\n", row % 2, row / 3 % 2)).collect();
-    files.write("x.amat", &rows);
-    let one = files.run("");
-    files.write("x.amat", rows.replacen("1 1 0", "0 1 0", 1));
-    let other = files.run("");
-    let message = files.refusal(&format!("compare {} {}", one.show(), other.show()));
-    assert!(message.contains("were judged on different data"), "{message}");
-}
-
-#[test]
-fn a_run_without_results_is_not_compared() {
-    let bench = Bench::with(TINY);
-    let run = bench.run("");
-    std::fs::remove_file(run.path("results.json")).unwrap();
-    let message = bench.refusal(&format!("compare {}", run.show()));
-    assert!(message.starts_with("exit 4") && message.contains("has no results yet"), "{message}");
-    assert!(message.contains("help: finish it with: dbm resume"), "{message}");
 }
 
 #[test]
@@ -168,9 +222,30 @@ fn the_tensorboard_command_is_printed_for_all_runs_and_for_one() {
     let run = bench.run("").show();
     assert!(bench.ok("tensorboard --print").starts_with("tensorboard --logdir runs --samples_per_plugin "));
     assert!(bench.ok(&format!("tensorboard --print {run}")).starts_with(&format!("tensorboard --logdir {run} ")));
-    // Nothing on the path: how to install it, not a failure to find it.
-    let output = calm(bench.command("tensorboard").env("PATH", "").output().unwrap());
-    assert!(String::from_utf8_lossy(&output.stdout).contains("python3 -m pip install tensorboard"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_tensorboard_that_is_missing_or_fails_is_an_error_that_names_the_command() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::with(TINY);
+    bench.run("");
+    let outcome = |path: &std::path::Path| {
+        let output = calm(bench.command("tensorboard").env("PATH", path).output().unwrap());
+        format!("exit {}\n{}", output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let command = "tensorboard --logdir runs --samples_per_plugin scalars=100000,images=1000,histograms=1000";
+    let missing = outcome(&bench.path("nowhere"));
+    assert!(missing.starts_with("exit 2\nerror: TensorBoard is not installed here"), "{missing}");
+    assert!(missing.contains("python3 -m pip install tensorboard") && missing.contains(command), "{missing}");
+    std::fs::create_dir(bench.path("bin")).unwrap();
+    for (code, start) in [(3, "exit 2\nerror: TensorBoard failed (exit status: 3)"), (0, "exit 0\n")] {
+        let program = bench.write("bin/tensorboard", format!("#!/bin/sh\nexit {code}\n"));
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let outcome = outcome(&bench.path("bin"));
+        assert!(outcome.starts_with(start), "{outcome}");
+        assert_eq!(outcome.contains(command), code != 0, "{outcome}");
+    }
 }
 
 #[test]

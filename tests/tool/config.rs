@@ -188,6 +188,30 @@ fn every_scheme_word_comes_back_as_itself() {
 }
 
 #[test]
+fn blanks_around_a_scheme_word_and_its_parts_mean_nothing() {
+    for (blank, word) in [
+        (" network ", "network"),
+        ("\tnetwork + 1", "network+1"),
+        (" mean-field : sweeps = 5 , start = half ", "mean-field:sweeps=5,start=half"),
+    ] {
+        assert_eq!(blank.parse::<Scheme>().unwrap(), word.parse::<Scheme>().unwrap(), "{blank}");
+    }
+    let message = " mean-fild ".parse::<Scheme>().unwrap_err().to_string();
+    assert!(message.starts_with("scheme `mean-fild`: unknown scheme"), "{message}");
+}
+
+#[test]
+fn a_scheme_is_named_once_however_it_is_written() {
+    for again in ["exact", " exact ", "exact:max-bits=16", "network + 1", "network+01", "mean_field:sweeps=5,damping=0"]
+    {
+        let text = with("[\"exact\"", &format!("[\"{again}\", \"exact\""));
+        let text = if again.contains("exact") { text } else { with("[\"exact\"", &format!("[\"{again}\"")) };
+        let message = read(&text, &[]).unwrap_err();
+        assert!(message.contains(" a second time"), "{again}: {message}");
+    }
+}
+
+#[test]
 fn a_scheme_word_is_the_table_it_stands_for() {
     let pairs = [
         (

@@ -182,6 +182,14 @@ fn shifter_and_shifting_bar_have_the_rows_of_their_definition() {
     // Of 16 patterns x 3 shifts, the two constant ones give one row for three shifts, the two alternating ones two.
     let shifter = rows_of(&single(Source::Shifter { bits: 4, examples: None }).train);
     assert_eq!((shifter.len(), shifter.iter().collect::<HashSet<_>>().len()), (48, 42));
+    for (bits, patterns) in [(1, 2), (2, 6), (3, 20), (4, 42), (5, 92), (6, 186)] {
+        let set = single(Source::Shifter { bits, examples: None });
+        let rows = rows_of(&set.train);
+        assert_eq!(rows.iter().collect::<HashSet<_>>().len(), patterns, "{bits} bits");
+        let note =
+            format!("the same {} examples, every pattern under every shift; {patterns} are distinct", rows.len());
+        assert!(set.notes[0].ends_with(&note), "{}", set.notes[0]);
+    }
     let moved = |row: &[u8], by: usize| (0..4).all(|place| row[4 + place] == row[(place + by) % 4]);
     assert!(shifter.iter().all(|row| [0, 1, 3].iter().any(|&by| moved(row, by))));
     let bar = rows_of(&single(Source::ShiftingBar { pixels: 9, bar: 2, examples: None }).train);
@@ -315,6 +323,20 @@ fn samples_of_a_model_become_a_data_set() {
     // A unit goes against its bias of 9 with probability exp(-9): less than 1 % over all samples.
     assert_eq!(values(&set.test), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0].repeat(2));
     assert_eq!(set.files.iter().map(|file| &file.path).collect::<Vec<_>>(), [&model], "its checksum is on record");
+}
+
+#[test]
+fn results_name_the_file_that_is_judged() {
+    let folder = Folder::new();
+    let train = folder.write("train-images.idx3-ubyte", &idx(8, &[7, 3, 5], &images()));
+    let test = Some(folder.write("t10k-images.idx3-ubyte.gz", &gz(&idx(8, &[2, 3, 5], &images()[..30]))));
+    let names = |files: Files| {
+        let set = single(Source::Files(files));
+        (set.name, set.judged)
+    };
+    assert_eq!(names(training_file(&train)), ("train-images".into(), "train-images".into()));
+    let files = Files { test, ..training_file(&train) };
+    assert_eq!(names(files), ("train-images".into(), "t10k-images".into()));
 }
 
 #[test]

@@ -109,6 +109,9 @@ fn all_numbers_are_right(results: &Value, machine: &Machine, rows: &[Vec<f64>], 
     close(&exact["marginal_error_mean"], 0.0, tolerance);
     close(&exact["elbo_nats_mean"], number(&results["log_likelihood_nats_mean"]), tolerance);
     assert_eq!(scheme(results, "mean-field")["converged_fraction"], 1.0);
+    for unwatched in ["exact", "network", "network+1", "mean-field:sweeps=2", "gibbs:sweeps=20"] {
+        assert_eq!(scheme(results, unwatched)["converged_fraction"], Value::Null, "{unwatched} has no tolerance");
+    }
     assert_eq!(scheme(results, "network+1")["sweeps_mean"], 1.0);
     assert_eq!(scheme(results, "network")["sweeps_mean"], 0.0);
     assert_eq!(scheme(results, "gibbs:sweeps=20")["sweeps_mean"], 70.0);
@@ -152,26 +155,30 @@ fn the_json_has_the_documented_fields_and_no_others() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |words: &str| words.split_whitespace().map(str::to_string).collect::<BTreeSet<_>>();
     let plain = bench.json(&format!("eval model.safetensors --data data.npy --json {SCHEMES}"));
-    let fields = "sizes data examples log_partition log_likelihood_nats_mean log_likelihood_guarantee schemes warnings";
+    let fields = "sizes data examples examples_sha256 log_partition log_likelihood_nats_mean log_likelihood_guarantee schemes warnings";
     assert_eq!(keys(&plain), set(fields));
-    assert_eq!(keys(&plain["log_partition"]), set("nats error guarantee method"));
+    assert_eq!(keys(&plain["log_partition"]), set("nats error lower upper guarantee method"));
     assert_eq!(plain["log_partition"]["method"], "exact");
     assert_eq!(plain["log_partition"]["guarantee"], "exact");
     assert_eq!(plain["log_partition"]["error"], Value::Null);
-    let row = "name elbo_nats_mean elbo_nats_error elbo_guarantee elbo_unnormalized_nats_mean gap_nats_mean kl_nats_mean \
-               marginal_error_mean reconstruction_error_mean sweeps_mean converged_fraction time_us_per_example";
+    let row = "name elbo_nats_mean elbo_nats_error elbo_guarantee elbo_unnormalized_nats_mean gap_nats_mean gap_nats_error \
+               kl_nats_mean kl_guarantee marginal_error_mean reconstruction_error_mean sweeps_mean converged_fraction time_us_per_example";
     let named: Vec<_> = plain["schemes"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
     assert_eq!(named, ["exact", "mean-field", "network", "network+1", "mean-field:sweeps=2", "gibbs:sweeps=20"]);
     for scheme in plain["schemes"].as_array().unwrap() {
         assert_eq!(keys(scheme), set(row));
-        assert_eq!(scheme["elbo_guarantee"], "lower_bound");
+        // The bound of the true posterior is tight.
+        let promise = if scheme["name"] == "exact" { "exact" } else { "lower_bound" };
+        assert_eq!(scheme["elbo_guarantee"], promise);
+        assert_eq!(scheme["kl_guarantee"], "exact");
     }
     let each = bench.json(&format!("eval model.safetensors --data data.npy --json --per-example {SCHEMES}"));
     assert_eq!(each["log_likelihood_nats"].as_array().unwrap().len(), 4);
     for scheme in each["schemes"].as_array().unwrap() {
         let arrays = &scheme["per_example"];
-        let names = "elbo_nats elbo_unnormalized_nats kl_nats marginal_error reconstruction_error sweeps converged";
-        assert_eq!(keys(arrays), set(names));
+        let mut names = set("elbo_nats elbo_unnormalized_nats kl_nats marginal_error reconstruction_error sweeps");
+        names.extend((scheme["name"] == "mean-field").then(|| "converged".to_string()));
+        assert_eq!(keys(arrays), names);
         for (name, array) in arrays.as_object().unwrap() {
             let array = array.as_array().unwrap();
             assert_eq!(array.len(), 4);
@@ -279,4 +286,48 @@ fn the_first_examples_alone_can_be_judged() {
         bench(&machine, &rows).json(&format!("eval model.safetensors --data data.npy --examples 3 --json {SCHEMES}"));
     assert_eq!(results["examples"], 3);
     all_numbers_are_right(&results, &machine, &rows[..3], 1e-9);
+}
+
+#[test]
+fn options_of_a_way_to_log_z_imply_it() {
+    let bench = bench(&Machine::random(&[6, 4, 3], 0.9, 31), &binary_rows(4, 6));
+    let method = |options: &str| {
+        let results = bench.json(&format!("eval model.safetensors --data data.npy --json {options}"));
+        let found = &results["log_partition"];
+        (found["method"].as_str().unwrap().to_string(), found["error"].is_number())
+    };
+    for options in
+        ["--temperatures 20", "--chains 30", "--temperatures 20 --chains 30", "--log-partition ais --chains 30"]
+    {
+        assert_eq!(method(options), ("ais".into(), true), "{options}");
+    }
+    for options in ["", "--max-bits 30", "--log-partition exact --max-bits 6"] {
+        assert_eq!(method(options), ("exact".into(), false), "{options}");
+    }
+    // The number given is the number used.
+    let few = bench.json("eval model.safetensors --data data.npy --json --chains 7 --temperatures 1000");
+    assert!((number(&few["log_partition"]["effective_chains"]) - 7.0).abs() < 0.1, "{few}");
+}
+
+#[test]
+fn blanks_around_a_scheme_s_word_are_no_part_of_it() {
+    let bench = bench(&Machine::random(&[6, 4, 3], 0.9, 32), &binary_rows(4, 6));
+    let mut command = bench.command("eval model.safetensors --data data.npy --json --scheme gibbs:sweeps=3 --scheme");
+    let output = crate::bench::calm(command.arg(" mean-field ").output().unwrap());
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let plain = "eval model.safetensors --data data.npy --json --scheme gibbs:sweeps=3 --scheme mean-field";
+    let plain = crate::bench::without_times(bench.json(plain));
+    assert_eq!(crate::bench::without_times(results), plain);
+    let twice = bench
+        .command("eval model.safetensors --data data.npy --scheme mean-field --scheme")
+        .arg(" mean-field")
+        .output();
+    assert_eq!(crate::bench::calm(twice.unwrap()).status.code(), Some(2));
+}
+
+#[test]
+fn progress_is_shown_to_nobody_but_a_terminal() {
+    let bench = bench(&Machine::random(&[6, 4, 3], 0.9, 33), &binary_rows(4, 6));
+    let output = bench.output("eval model.safetensors --data data.npy --scheme gibbs:sweeps=20000 --temperatures 2000");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }

@@ -4,6 +4,7 @@ use crate::bench::{Bench, RunDir, TINY, assert_same_bits, calm};
 use crate::by_hand::Machine;
 use candle_core::{DType, Device, Tensor};
 use dbm::experiment::model_file::to_bytes;
+use dbm::experiment::observe::{Ended, Logged, LoggedValue, read_events};
 use std::fmt::Write;
 
 type Tensors = Vec<(String, Tensor)>;
@@ -113,7 +114,12 @@ fn a_bad_request_gets_a_message() {
             "eval model.safetensors --data data.amat --scheme mean-field:max-sweeps=0",
             "eval model.safetensors --data data.amat --scheme mean-field:tolerance=-1",
             "eval model.safetensors --data data.amat --scheme gibbs:sweeps=0",
-            "eval model.safetensors --data data.amat --temperatures 10",
+            "eval model.safetensors --data data.amat --scheme network --scheme gibbs --scheme network+0",
+            "eval model.safetensors --data data.amat --temperatures 10 --max-bits 20",
+            "eval model.safetensors --data data.amat --log-partition exact --chains 10",
+            "eval model.safetensors --data data.amat --log-partition ais --max-bits 20",
+            "eval model.safetensors --data data.amat --max-bits 31",
+            "eval large.safetensors --data large.amat --max-bits 29",
             "eval model.safetensors --data data.amat --log-partition ais --temperatures 0",
             "eval model.safetensors --data data.amat --log-partition guess",
             "eval model.safetensors --data data.amat --examples 0",
@@ -142,18 +148,21 @@ fn a_bad_request_gets_a_message() {
 #[test]
 fn a_place_that_cannot_be_written_gets_a_message() {
     let bench = bench();
-    bench.write("occupied", "a file");
-    let message = bench.refusal("run tiny.toml --runs occupied");
-    assert!(
-        message.starts_with("exit 6\n") && message.contains("error: cannot create the folder occupied"),
-        "{message}"
-    );
     // Not even root writes here.
     let message = bench.refusal("run tiny.toml --runs /proc/runs");
     assert!(
         message.starts_with("exit 6\n") && message.contains("error: cannot create the folder /proc/runs"),
         "{message}"
     );
+}
+
+#[test]
+fn a_refused_machine_leaves_no_run_folder_behind() {
+    let bench = bench();
+    let message = bench.refusal("run tiny.toml model.weight_std=1e308 --quiet");
+    assert!(message.starts_with("exit 2\nerror: the run would begin with layers.0.weight holding "), "{message}");
+    assert!(message.contains("help: set model.weight_std lower"), "{message}");
+    assert!(!bench.path("runs").exists());
 }
 
 #[test]
@@ -168,6 +177,7 @@ fn divergence_names_the_step_and_the_measure_and_spares_the_last_good_checkpoint
         let provenance = run.json("run.json");
         assert_eq!(provenance["status"], "failed");
         assert!(provenance["error"].as_str().unwrap().starts_with("training diverged at step "));
+        assert_eq!(ends(&run), [Ended::Failed]);
         let saved = dbm::experiment::checkpoint::read(&run.last_checkpoint(), &Device::Cpu).unwrap();
         assert!(saved.position.step < provenance["steps"].as_u64().unwrap());
         let listed = bench.json("runs --json");
@@ -207,10 +217,17 @@ fn a_full_disk_is_a_message_and_the_run_goes_on_once_there_is_space() {
     assert_same_bits(&whole, &broken);
 }
 
+/// How the run ended, as its event files tell.
+fn ends(run: &RunDir) -> Vec<Ended> {
+    let events = run.event_files().into_iter().flat_map(|file| read_events(&file).unwrap().events);
+    let values = events.flat_map(|event| if let Logged::Values(values) = event.logged { values } else { Vec::new() });
+    values.filter_map(|(_, value)| if let LoggedValue::End(ended) = value { Some(ended) } else { None }).collect()
+}
+
 #[test]
 fn a_checkpoint_that_does_not_fit_leaves_the_ones_before() {
     let bench = Bench::with(&TINY.replace("[6, 4]", "[60, 40]").replace(", \"exact\"", ""));
-    let changes = "log.tensorboard=false checkpoint.keep=100 checkpoint.best=false";
+    let changes = "log.images_every_epochs=0 log.histograms_every_epochs=0 checkpoint.keep=100 checkpoint.best=false";
     let whole = bench.run(changes);
     let size = |name: &String| std::fs::metadata(whole.path("checkpoints").join(name)).unwrap().len();
     let names = whole.checkpoints();
@@ -224,8 +241,24 @@ fn a_checkpoint_that_does_not_fit_leaves_the_ones_before() {
     for entry in std::fs::read_dir(broken.path("checkpoints")).unwrap() {
         dbm::experiment::checkpoint::read(&entry.unwrap().path(), &Device::Cpu).unwrap();
     }
+    assert_eq!(ends(&broken), [], "TensorBoard believes the first end it reads");
     bench.ok(&format!("resume {} --quiet", broken.show()));
     assert_same_bits(&whole, &broken);
+    assert_eq!(ends(&broken), [Ended::Finished]);
+}
+
+#[test]
+fn samples_that_do_not_fit_leave_the_file_that_was_there() {
+    let bench = bench();
+    for out in ["old.npy", "old.png"] {
+        bench.write(out, "what was there");
+        let message =
+            with_little_space(&bench, 4, &format!("sample model.safetensors --count 2000 --sweeps 1 --out {out}"));
+        assert!(message.starts_with(&format!("exit 6\nerror: cannot write {out}")), "{message}");
+        assert_eq!(std::fs::read(bench.path(out)).unwrap(), b"what was there");
+    }
+    let left = std::fs::read_dir(bench.path("")).unwrap().count();
+    assert_eq!(left, 5, "the experiment, the model, the data and the two old files");
 }
 
 #[test]

@@ -1,16 +1,23 @@
 //! Laws of the program: files, logs, errors, commands.
 
 mod bench;
+mod best;
 mod by_hand;
+mod checkpoint;
 mod commands;
+mod compare;
 mod config;
 mod config_messages;
 mod data;
 mod eval;
 mod events;
 mod faults;
+mod honest;
+mod judging;
 mod metrics;
 mod progress;
 mod resume;
 mod runs;
+mod sizes;
+mod stopping;
 mod tidy;

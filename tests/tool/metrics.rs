@@ -71,13 +71,28 @@ fn resuming_the_archive_drops_later_lines_and_a_torn_last_one() {
             bytes.pop();
         }
         std::fs::write(&path, bytes).unwrap();
-        let mut metrics = Metrics::resume(&path, 2).unwrap();
+        let (mut metrics, _) = Metrics::resume(&path, 2).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
         metrics.record(&record(3, [("a", Value::Scalar(2.0))])).unwrap();
         metrics.flush().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{kept}{}", later.replace("1.5", "2.0")));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
+}
+
+#[test]
+fn resuming_the_archive_drops_the_evaluation_of_its_step_and_gives_back_the_rest() {
+    let line = |step: u64, tag: &str| format!("{{\"step\":{step},\"tag\":\"{tag}\",\"value\":0.5}}\n");
+    let tags = ["train/a", "eval/a", "train/eval/a", "eval/b/c"];
+    let text: String = (1..=3).flat_map(|step| tags.map(|tag| line(step, tag))).collect();
+    let before: String = tags.iter().map(|tag| line(1, tag)).collect();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("metrics.jsonl");
+    std::fs::write(&path, text).unwrap();
+    let (_, present) = Metrics::resume(&path, 2).unwrap();
+    let kept = format!("{before}{}{}", line(2, "train/a"), line(2, "train/eval/a"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+    assert_eq!(present, record(2, [("train/a", Value::Scalar(0.5)), ("train/eval/a", Value::Scalar(0.5))]));
 }
 
 #[test]

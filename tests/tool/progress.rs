@@ -105,6 +105,59 @@ train  6100 of 10000 steps in 6.0 s
 }
 
 #[test]
+fn off_a_terminal_something_beside_the_steps_is_told_as_seldom_under_the_name_of_the_stage() {
+    let (screen, hand) = (Screen::default(), Hand::default());
+    let mut progress = Progress::plain(Box::new(screen.clone()), hand.clock());
+    progress.stage("train", 10, 0);
+    for examples in 1..=80 {
+        hand.set(examples * 100);
+        progress.aside(&format!("judging: network {examples}/80"));
+    }
+    progress.aside_over();
+    progress.finish();
+    for temperatures in 1..=80 {
+        hand.set(8_000 + temperatures * 100);
+        progress.aside(&format!("judging: log Z {temperatures}/80"));
+    }
+    progress.aside_over();
+    let expected = "\
+train  judging: network 50/80
+train  0 of 10 steps in 8.0 s
+judging: log Z 20/80
+judging: log Z 70/80
+";
+    assert_eq!(screen.text(), expected);
+}
+
+#[test]
+fn on_a_terminal_something_beside_the_steps_is_on_the_line_and_leaves_it_again() {
+    let (screen, hand) = (Screen::default(), Hand::default());
+    let mut progress = Progress::on_terminal(Box::new(screen.clone()), Box::new(screen.clone()), hand.clock());
+    progress.stage("train", 10, 0);
+    progress.advance(3, Some("elbo -20.5"));
+    progress.aside("judging: network 50/80");
+    progress.aside_over();
+    progress.note("judged");
+    progress.finish();
+    progress.aside("judging: log Z 20/80");
+    progress.aside_over();
+    progress.stage("more", 5, 0);
+    progress.advance(5, None);
+    progress.finish();
+    let text = screen.text();
+    let shown: Vec<_> = text.split(['<', '\n']).map(str::trim_end).filter(|part| !part.is_empty()).collect();
+    let at = |what: &dyn Fn(&str) -> bool| shown.iter().position(|part| what(part)).unwrap();
+    let aside = at(&|part| part.starts_with("train  ") && part.ends_with(" judging: network 50/80"));
+    let back = aside + shown[aside..].iter().position(|part| part.ends_with(" elbo -20.5")).unwrap();
+    assert!(shown[back].starts_with("train  ") && shown[back].contains(" 3/10"), "{shown:?}");
+    let alone = at(&|part| part == "judging: log Z 20/80");
+    assert!(alone > at(&|part| part == "train  3 of 10 steps in 0.0 s  elbo -20.5"), "{shown:?}");
+    assert!(shown[alone..].iter().any(|part| part.starts_with("more  ") && part.contains(" 5/5")), "{shown:?}");
+    let stays: Vec<_> = text.lines().map(|line| line.rsplit('<').next().unwrap_or_default()).collect();
+    assert_eq!(stays, ["judged", "train  3 of 10 steps in 0.0 s  elbo -20.5", "more  5 steps in 0.0 s"]);
+}
+
+#[test]
 fn slow_steps_are_told_in_seconds_per_step() {
     let (screen, hand) = (Screen::default(), Hand::default());
     let mut progress = Progress::plain(Box::new(screen.clone()), hand.clock());

@@ -1,22 +1,24 @@
 //! Laws of `dbm resume`: a run that was killed or interrupted ends with the bits of one that was not.
 
-use crate::bench::{Bench, RunDir, TINY, assert_same_bits, calm};
+use crate::bench::{Bench, RunDir, TINY, assert_same_bits};
+use candle_core::Device;
+use dbm::experiment::checkpoint;
 use dbm::experiment::observe::{Logged, LoggedValue, read_events};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 /// Long enough to be stopped anywhere; three updates make an epoch.
-const LONG: &str = "train.epochs=150 evaluate.every_epochs=10";
+pub(crate) const LONG: &str = "train.epochs=150 evaluate.every_epochs=10";
 const WAKE_SLEEP: &str = "train.algorithm={wake_sleep={chains=7,gibbs_sweeps=2}}";
 
-fn start(bench: &Bench, changes: &str) -> Child {
+pub(crate) fn start(bench: &Bench, changes: &str) -> Child {
     let words = format!("run tiny.toml {changes}");
     bench.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits until something is so.
-fn wait_until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     for _ in 0..30_000 {
         if holds() {
             return;
@@ -27,7 +29,7 @@ fn wait_until(mut holds: impl FnMut() -> bool) {
 }
 
 /// Starts a run and waits until it has a checkpoint of at least this step.
-fn started(bench: &Bench, changes: &str, step: u64) -> (Child, RunDir) {
+pub(crate) fn started(bench: &Bench, changes: &str, step: u64) -> (Child, RunDir) {
     let before = bench.runs().len();
     let child = start(bench, changes);
     wait_until(|| bench.runs().len() > before);
@@ -42,7 +44,7 @@ impl RunDir {
     }
 }
 
-fn step_of(checkpoint: &str) -> u64 {
+pub(crate) fn step_of(checkpoint: &str) -> u64 {
     checkpoint.trim_start_matches("step-").trim_end_matches(".safetensors").parse().unwrap()
 }
 
@@ -64,35 +66,80 @@ fn survives_a_kill(changes: &str, step: u64) {
     bench.ok(&format!("resume {} --quiet", broken.show()));
     assert_same_bits(&whole, &broken);
     assert_eq!(broken.json("run.json")["resumed"].as_array().unwrap().len(), 1);
-    curves_are_single(&broken);
+    assert_same_curves(&whole, &broken);
 }
 
+/// A point of a curve, or a picture: run, step, tag.
+type Place = (String, i64, String);
+
 /// What TensorBoard draws: files in order, a session's start voids what older files hold from its step on.
-fn curves_are_single(run: &RunDir) {
-    let mut folders: BTreeSet<_> = BTreeSet::new();
-    folders.extend(run.event_files().iter().map(|file| file.parent().unwrap().to_path_buf()));
-    for folder in folders {
-        let mut curve: Vec<(i64, String)> = Vec::new();
-        for file in run.event_files().into_iter().filter(|file| file.parent() == Some(&folder)) {
-            for event in read_events(&file).unwrap().events {
-                match event.logged {
-                    Logged::Start => curve.retain(|(step, _)| *step < event.step),
-                    Logged::Values(values) => {
-                        let drawn = values.into_iter().filter(|(_, value)| {
-                            matches!(
-                                value,
-                                LoggedValue::Scalar(_) | LoggedValue::Image { .. } | LoggedValue::Histogram(_)
-                            )
-                        });
-                        curve.extend(drawn.map(|(tag, _)| (event.step, tag)));
-                    }
-                    _ => {}
+fn curves(run: &RunDir) -> BTreeMap<Place, LoggedValue> {
+    let mut curves: BTreeMap<Place, LoggedValue> = BTreeMap::new();
+    let mut latest: BTreeMap<String, i64> = BTreeMap::new();
+    for file in run.event_files() {
+        let folder = file.parent().unwrap().strip_prefix(run.path("")).unwrap().display().to_string();
+        for event in read_events(&file).unwrap().events {
+            let last = latest.entry(folder.clone()).or_default();
+            match event.logged {
+                Logged::Start => {
+                    curves.retain(|(here, step, _), _| *here != folder || *step < event.step);
+                    *last = event.step;
                 }
+                Logged::Values(values) => {
+                    assert!(*last <= event.step, "{} goes back in time", file.display());
+                    *last = event.step;
+                    for (tag, value) in values {
+                        use LoggedValue::{Histogram, Image, Scalar};
+                        if matches!(value, Scalar(_) | Image { .. } | Histogram(_)) {
+                            let twice = curves.insert((folder.clone(), event.step, tag.clone()), value);
+                            assert_eq!(twice, None, "{} has {tag} twice at step {}", file.display(), event.step);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
-        let distinct: BTreeSet<_> = curve.iter().collect();
-        assert_eq!(curve.len(), distinct.len(), "{} has a step twice", folder.display());
-        assert!(curve.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{} goes back in time", folder.display());
+    }
+    curves.retain(|(_, _, tag), _| !tag.ends_with("time_us_per_example"));
+    curves
+}
+
+/// The same points and pictures, each once.
+pub(crate) fn assert_same_curves(one: &RunDir, other: &RunDir) {
+    let (one, other) = (curves(one), curves(other));
+    let difference = one.iter().zip(&other).find(|(one, other)| one != other);
+    assert!(difference.is_none(), "{:?}", difference.map(|(one, other)| (one.0, other.0)));
+    assert_eq!(one.len(), other.len());
+}
+
+/// As if the run had been killed right after this checkpoint was saved, or at any moment before the next one was.
+fn rewind(run: &RunDir, step: u64) {
+    let remove = |name: &str| std::fs::remove_file(run.path(name)).unwrap();
+    for name in run.checkpoints().iter().filter(|name| step_of(name) > step) {
+        remove(&format!("checkpoints/{name}"));
+    }
+    let best = run.path("checkpoints/best.safetensors");
+    if checkpoint::read(&best, &Device::Cpu).unwrap().position.step >= step {
+        remove("checkpoints/best.safetensors");
+    }
+    remove("results.json");
+    let mut provenance = run.json("run.json");
+    provenance["status"] = "running".into();
+    std::fs::write(run.path("run.json"), provenance.to_string()).unwrap();
+}
+
+#[test]
+fn a_run_goes_on_alike_from_each_of_its_checkpoints_whatever_was_logged_after_it() {
+    let bench = Bench::with(TINY);
+    let changes = "checkpoint.keep=100 checkpoint.every_steps=2 train.learning_rate=0.05 log.every_steps=1";
+    let (whole, broken) = (bench.run(changes), bench.run(changes));
+    let steps: Vec<u64> = broken.checkpoints().iter().map(|name| step_of(name)).collect();
+    assert!(steps.len() > 12 && steps.contains(&6) && steps.contains(&24), "{steps:?}");
+    for step in steps {
+        rewind(&broken, step);
+        bench.ok(&format!("resume {} --quiet", broken.show()));
+        assert_same_bits(&whole, &broken);
+        assert_same_curves(&whole, &broken);
     }
 }
 
@@ -132,31 +179,7 @@ fn a_run_can_be_killed_twice() {
     child.wait().unwrap();
     bench.ok(&words);
     assert_same_bits(&whole, &broken);
-    curves_are_single(&broken);
-}
-
-#[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
-    let bench = Bench::with(TINY);
-    let whole = bench.run(LONG);
-    let (child, run) = started(&bench, LONG, 50);
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    let output = calm(child.wait_with_output().unwrap());
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{message}");
-    let step = step_of(&run.checkpoints().pop().unwrap());
-    let relative = format!("runs/{}", run.path("").file_name().unwrap().to_string_lossy());
-    let words = format!(
-        "interrupted at step {step}; everything up to it is saved\n help: continue with: dbm resume {relative}\n"
-    );
-    assert!(message.ends_with(&words), "{message}");
-    assert_eq!(run.json("run.json")["status"], "interrupted");
-    assert_eq!(run.json("run.json")["steps"], step);
-    bench.ok(&format!("resume {relative} --quiet"));
-    assert_same_bits(&whole, &run);
-    assert_eq!(run.json("run.json")["status"], "finished");
-    curves_are_single(&run);
+    assert_same_curves(&whole, &broken);
 }
 
 #[test]
@@ -177,7 +200,7 @@ fn a_torn_checkpoint_falls_back_to_the_one_before() {
             "{message}"
         );
         assert_same_bits(&whole, &broken);
-        curves_are_single(&broken);
+        assert_same_curves(&whole, &broken);
     }
 }
 
@@ -201,11 +224,14 @@ fn a_torn_checkpoint_does_not_push_out_the_whole_ones_behind_it() {
 fn without_a_whole_checkpoint_the_run_is_to_be_started_again() {
     let bench = Bench::with(TINY);
     let broken = killed(&bench, LONG, 60);
-    for name in broken.checkpoints() {
+    // One more than are kept, where the kill came before the oldest was removed.
+    let names = broken.checkpoints();
+    for name in &names {
         std::fs::write(broken.path("checkpoints").join(name), b"torn").unwrap();
     }
     let message = bench.refusal(&format!("resume {}", broken.show()));
-    assert!(message.starts_with("exit 4") && message.contains("none of the 3 checkpoints can be read"), "{message}");
+    let problem = format!("none of the {} checkpoints can be read", names.len());
+    assert!(message.starts_with("exit 4") && message.contains(&problem), "{message}");
     assert!(message.contains("help: start again with: dbm run CONFIG"), "{message}");
 }
 

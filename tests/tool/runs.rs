@@ -15,7 +15,7 @@ fn a_run_folder_holds_everything_about_the_run() {
     let bench = Bench::with(TINY);
     let output = bench.ok("run tiny.toml train.learning_rate=0.02");
     let run = bench.newest();
-    assert!(run.show().ends_with("-tiny-learning_rate0.02-s3"), "{}", run.show());
+    assert!(run.show().ends_with("-tiny-train.learning_rate=0.02-s3"), "{}", run.show());
     for file in ["config.toml", "run.json", "metrics.jsonl", "results.json", "checkpoints/best.safetensors"] {
         assert!(run.path(file).is_file(), "{file}");
     }
@@ -172,6 +172,34 @@ fn each_value_is_logged_once_per_step() {
                 assert!(once || matches!(value, LoggedValue::Other), "{tag} twice at step {}", event.step);
             }
         }
+    }
+}
+
+#[test]
+fn a_trace_ends_with_the_answer_of_the_final_comparison_in_one_block_or_several() {
+    let bench = Bench::with(TINY);
+    let quick =
+        "train.epochs=1 pretrain.epochs=1 evaluate.every_epochs=0 evaluate.final_log_partition={ais={temperatures=5}}";
+    // The last is so much work that not all fourteen examples are traced at once.
+    for (word, sizes) in [
+        ("network+2", "6,4"),
+        ("mean-field", "6,4"),
+        ("mean-field:sweeps=5", "6,4"),
+        ("mean-field:sweeps=150", "1000,900"),
+    ] {
+        let run = bench.run(&format!("evaluate.schemes=[\"{word}\"] model.hidden=[{sizes}] {quick}"));
+        let events = run.event_files().into_iter().filter(|file| file.starts_with(run.path("traces")));
+        let events = events.flat_map(|file| read_events(&file).unwrap().events);
+        let values = events.flat_map(|e| if let Logged::Values(values) = e.logged { values } else { Vec::new() });
+        let elbos = values.filter_map(|(tag, value)| match value {
+            LoggedValue::Scalar(nats) if tag == "inference/elbo_unnormalized_nats_mean" => Some(nats),
+            _ => None,
+        });
+        let elbos: Vec<f64> = elbos.collect();
+        let last = run.json("results.json")["schemes"][0]["elbo_unnormalized_nats_mean"].as_f64().unwrap();
+        // Single precision, of the numbers and of the log.
+        assert!((elbos.last().unwrap() - last).abs() < 1e-5 * (1.0 + last.abs()), "{word}: {elbos:?}, {last}");
+        assert!(elbos.len() > 1 && elbos.windows(2).all(|pair| pair[1] > pair[0] - 1e-5), "{word}: {elbos:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The invariants of `src/ARCHITECTURE.md` that a reader of the source can check.
 
+use dbm::experiment::config::WORDS;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,12 +43,19 @@ fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
 
-/// Names that follow `crate::` in a text, braces included.
-fn crate_paths(text: &str) -> Vec<String> {
+/// How a file can name the crate root: `crate::`, and as many `super::` as it is deep.
+fn ways_to_the_root(file: &Path) -> [String; 2] {
+    let inside = file.strip_prefix(root().join("src")).unwrap();
+    let depth = inside.components().filter(|part| part.as_os_str() != "mod.rs").count();
+    ["crate::".to_string(), "super::".repeat(depth)]
+}
+
+/// Names that follow `start` in a text, lists in braces included.
+fn names_after(start: &str, text: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
-        let list = rest.strip_prefix('{').map_or(rest, |inner| &inner[..inner.find('}').unwrap_or(inner.len())]);
+    for (at, _) in text.match_indices(start) {
+        let rest = &text[at + start.len()..];
+        let list = rest.strip_prefix('{').map_or(rest, |inner| &inner[..inner.find(';').unwrap_or(inner.len())]);
         let items: Vec<&str> = if rest.starts_with('{') { list.split(',').collect() } else { vec![list] };
         for item in items {
             names.push(item.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
@@ -61,7 +69,8 @@ fn a_module_names_only_lower_floors() {
     for file in rust_files(&root().join("src")) {
         let own = module(&file);
         let Some(here) = floor(&own) else { continue };
-        for name in crate_paths(&fs::read_to_string(&file).unwrap()) {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in ways_to_the_root(&file).iter().flat_map(|start| names_after(start, &text)) {
             if let Some(there) = floor(&name) {
                 assert!(there < here || name == own, "{} (floor {here}) names {name} (floor {there})", file.display());
             }
@@ -85,11 +94,19 @@ fn the_mathematics_does_no_input_or_output() {
         "std::time",
         "std::env",
         "std::net",
+        "std::process",
         "println!",
         "eprintln!",
         "print!(",
+        "dbg!(",
         "jiff",
         "thread_rng",
+        "rand::rng",
+        "StdRng",
+        "SmallRng",
+        "SeedableRng",
+        "static mut",
+        "thread_local!",
     ];
     for file in rust_files(&root().join("src")) {
         if floor(&module(&file)).is_some_and(|floor| floor <= 5) {
@@ -111,9 +128,25 @@ fn the_clock_is_read_in_one_place() {
 }
 
 #[test]
+fn no_observer_trains() {
+    for file in rust_files(&root().join("src/experiment/observe")) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("learning::"), "{} names a trainer", file.display());
+    }
+}
+
+/// `MeanField` for `mean-field`.
+fn variant(word: &str) -> String {
+    let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
+    word.trim_end_matches("+K").split('-').map(capital).collect()
+}
+
+#[test]
 fn scheme_words_are_matched_in_two_places() {
+    let variants: Vec<String> = WORDS.iter().map(|word| format!("Scheme::{}", variant(word))).collect();
     for file in rust_files(&root().join("src")) {
-        let matches = fs::read_to_string(&file).unwrap().contains("Scheme::MeanField(");
+        let text = fs::read_to_string(&file).unwrap();
+        let matches = text.contains("Scheme::*") || variants.iter().any(|variant| text.contains(variant));
         let inside = file.strip_prefix(root().join("src")).unwrap();
         let allowed = inside.starts_with("experiment/config") || inside.ends_with("experiment/schemes.rs");
         assert!(!matches || allowed, "{} matches scheme words", file.display());
@@ -132,14 +165,40 @@ fn no_file_is_too_long_to_read() {
 
 #[test]
 fn the_program_cannot_panic_by_a_word_of_its_own() {
-    let forbidden = [".unwrap()", ".expect(\"", "panic!(", "todo!(", "unimplemented!(", "TODO", "FIXME", "#[allow("];
+    let forbidden = [
+        ".unwrap()",
+        ".expect(",
+        "panic!(",
+        "unreachable!(",
+        "todo!(",
+        "unimplemented!(",
+        "assert!(",
+        "assert_eq!(",
+        "assert_ne!(",
+        "TODO",
+        "FIXME",
+        "#[allow(",
+    ];
     for file in rust_files(&root().join("src")) {
         let text = fs::read_to_string(&file).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
+        // What is checked while developing is no panic of the program that is used.
+        let code = text.split("#[cfg(test)]").next().unwrap().replace("debug_assert", "");
         for word in forbidden {
             assert!(!code.contains(word), "{} contains {word}", file.display());
         }
     }
+}
+
+#[test]
+fn one_place_is_unsafe() {
+    let unsafe_lines = |file: &PathBuf| {
+        let text = fs::read_to_string(file).unwrap();
+        text.lines().filter(|line| line.contains("unsafe {") || line.contains("unsafe_code")).count()
+    };
+    let found: Vec<_> = rust_files(&root().join("src")).into_iter().filter(|file| unsafe_lines(file) > 0).collect();
+    assert_eq!(found, [root().join("src/main.rs")]);
+    // The block, and the sentence that says why.
+    assert_eq!(unsafe_lines(&found[0]), 2);
 }
 
 #[test]

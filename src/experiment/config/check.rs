@@ -1,8 +1,8 @@
 //! What types cannot say: sizes, ranges and settings that do not go together.
 
 use super::{
-    Ais, Algorithm, Decay, Device, Dtype, Evaluate, Experiment, LearningRate, LogPartition, MeanField, Pretrain,
-    Scheme, Train,
+    Ais, Algorithm, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate, LogPartition,
+    MeanField, Pretrain, Scheme, Train, memory,
 };
 
 /// One thing wrong with an experiment.
@@ -38,6 +38,10 @@ pub fn check(experiment: &Experiment) -> Vec<Problem> {
     problems.limit("checkpoint.every_epochs", experiment.checkpoint.every_epochs);
     problems.limit("checkpoint.every_steps", experiment.checkpoint.every_steps);
     problems.count("checkpoint.keep", experiment.checkpoint.keep);
+    // Sizes that are wrong in themselves have been named already.
+    if let Some((path, message, remedy)) = memory::too_large(experiment, None).filter(|_| problems.0.is_empty()) {
+        problems.add(path, message, remedy);
+    }
     problems.0
 }
 
@@ -104,7 +108,7 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
     let fits = name.chars().all(|c| c.is_alphanumeric() || "-_.+=".contains(c)) && !name.starts_with(['.', '-']);
     let remedy = "use letters, digits, - and _, at most 100, not beginning with . or -";
     problems.require(
-        fits && !name.is_empty() && name.chars().count() <= 100,
+        fits && !name.is_empty() && name.len() <= 100,
         "name",
         format!("is {name:?}, which cannot be part of a folder's name"),
         remedy,
@@ -192,7 +196,8 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
     match scheme {
         Scheme::Exact(exact) => {
             let bits = smaller_half(experiment.model.hidden.iter().copied());
-            enumerable(path, bits, exact.max_bits, "hidden units in the smaller half of alternate layers", problems);
+            let limits = [exact.max_bits, Exact::MOST_BITS];
+            enumerable(path, bits, limits, "hidden units in the smaller half of alternate layers", problems);
         }
         Scheme::MeanField(settings) => mean_field(&format!("{path}.mean_field"), settings, experiment.dtype, problems),
         Scheme::Gibbs(gibbs) => {
@@ -228,7 +233,8 @@ fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden:
         LogPartition::Exact(exact) => {
             // Unknown before the data are read for some sources; then the run refuses.
             let bits = visible.map_or(0, |units| smaller_half(std::iter::once(units).chain(hidden.iter().copied())));
-            enumerable(&format!("{path}.exact"), bits, exact.max_bits, "units in alternate layers", problems);
+            let limits = [exact.max_bits, ExactPartition::MOST_BITS];
+            enumerable(&format!("{path}.exact"), bits, limits, "units in alternate layers", problems);
         }
         LogPartition::Ais(Ais { temperatures, chains }) => {
             problems.count(format!("{path}.ais.temperatures"), *temperatures);
@@ -240,7 +246,7 @@ fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden:
 }
 
 /// Units in the smaller half of alternate layers: the bits of an exact sum.
-fn smaller_half(layers: impl Iterator<Item = usize>) -> usize {
+pub fn smaller_half(layers: impl Iterator<Item = usize>) -> usize {
     let (even, odd) = layers.enumerate().fold((0, 0), |(even, odd): (usize, usize), (layer, units)| {
         if layer % 2 == 0 { (even.saturating_add(units), odd) } else { (even, odd.saturating_add(units)) }
     });
@@ -248,13 +254,22 @@ fn smaller_half(layers: impl Iterator<Item = usize>) -> usize {
 }
 
 /// Enumeration of 2^bits states must be within the file's own limit, and that limit within reason.
-fn enumerable(path: &str, bits: usize, max_bits: usize, what: &str, problems: &mut Problems) {
-    let limit = format!("{path}.max_bits");
-    problems.require(max_bits <= 30, limit, format!("is {max_bits}: 2^{max_bits} states"), "set it to 30 at most");
+fn enumerable(path: &str, bits: usize, [max_bits, most]: [usize; 2], what: &str, problems: &mut Problems) {
+    let (limit, remedy) = (format!("{path}.max_bits"), format!("set it to {most} at most"));
+    problems.require(max_bits <= most, limit, format!("is {max_bits}: 2^{max_bits} states"), &remedy);
+    let setting = format!("max_bits = {bits}; each bit more doubles the work");
     problems.require(
         bits <= max_bits,
         path,
         format!("enumerates at most {max_bits} bits, and this model has {bits} {what}"),
-        "choose another way, or a smaller model; each bit more of max_bits doubles the work",
+        &raised(bits, most, "choose another way, or a smaller model", &setting),
     );
+}
+
+/// What to do about a sum over 2^bits states that is beyond its limit: something else, or a higher limit where one may be set.
+pub fn raised(bits: usize, most: usize, instead: &str, setting: &str) -> String {
+    match bits <= most {
+        true => format!("{instead}, or raise the limit: {setting}"),
+        false => format!("{instead}; no limit above {most} bits can be set"),
+    }
 }

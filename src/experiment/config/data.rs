@@ -38,7 +38,7 @@ pub enum Source {
         examples: Option<usize>,
     },
     /// Two rows of bits: any pattern, and the same shifted cyclically by one left, not at all, or right: 3 · 2^bits
-    /// patterns (after Hinton and Sejnowski 1986).
+    /// examples (after Hinton and Sejnowski 1986).
     Shifter {
         /// Bits in a row.
         bits: usize,

@@ -161,8 +161,18 @@ impl Default for LogPartition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExactPartition {
-    /// Refused for a model where more binary units than this have to be enumerated.
+    /// Refused for a model where more binary units than this have to be enumerated; 30 at most.
     pub max_bits: usize,
+}
+
+impl ExactPartition {
+    /// The most that `max_bits` may be: a sum of a billion states, hours of work.
+    pub const MOST_BITS: usize = 30;
+
+    /// `max_bits`, as far as it counts.
+    pub fn bits(&self) -> usize {
+        self.max_bits.min(Self::MOST_BITS)
+    }
 }
 
 impl Default for ExactPartition {

@@ -6,6 +6,7 @@ mod choice;
 mod data;
 mod experiment;
 mod load;
+pub mod memory;
 mod overrides;
 mod report;
 mod resolved;
@@ -13,7 +14,7 @@ mod scheme;
 mod training;
 mod word;
 
-pub use check::{Problem, check};
+pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,

@@ -25,8 +25,13 @@ pub enum Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Exact {
-    /// Refused where the smaller half of alternate hidden layers has more units than this.
+    /// Refused where the smaller half of alternate hidden layers has more units than this; 20 at most.
     pub max_bits: usize,
+}
+
+impl Exact {
+    /// The most that `max_bits` may be: a table of a million states.
+    pub const MOST_BITS: usize = 20;
 }
 
 impl Default for Exact {
@@ -122,6 +127,14 @@ pub struct NetworkScheme {
 }
 
 impl Scheme {
+    /// Most bits of the tables of an exact scheme; none for the others.
+    pub fn table_bits(&self) -> Option<usize> {
+        match self {
+            Self::Exact(exact) => Some(exact.max_bits.min(Exact::MOST_BITS)),
+            _ => None,
+        }
+    }
+
     /// Mean-field until it has converged.
     pub fn mean_field() -> Self {
         Self::MeanField(MeanField::default())

@@ -16,6 +16,7 @@ impl FromStr for Scheme {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self, Error> {
+        let word = word.trim();
         let refuse = |messages: Vec<String>| Error::Experiment {
             report: format!("scheme `{word}`: {}", messages.join(report::NOTE)),
         };

@@ -36,6 +36,7 @@ pub(super) fn digits() -> Result<Parts> {
     let (test, test_sum) = read(&TEST)?;
     Ok(Parts {
         name: "digits".into(),
+        judged: "digits".into(),
         shape: [8, 8],
         train,
         validation: None,

@@ -100,9 +100,14 @@ pub(super) fn parts(spec: &Files) -> Result<Parts> {
     };
     let validation = other(&spec.validation, &None)?;
     let test = other(&spec.test, &spec.test_labels)?;
-    let stem = spec.train.file_stem().unwrap_or_default().to_string_lossy();
-    let name = stem.split('.').next().unwrap_or_default().to_string();
-    Ok(Parts { name, shape: train.shape, train: train.examples, validation, test, files, notes })
+    let (name, judged) = (called(&spec.train), called(spec.test.as_ref().unwrap_or(&spec.train)));
+    Ok(Parts { name, judged, shape: train.shape, train: train.examples, validation, test, files, notes })
+}
+
+/// What a file is called: its name up to the first point.
+fn called(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').find(|part| !part.is_empty()).unwrap_or_default().to_string()
 }
 
 /// Reads a file of examples and, where there is one, their file of labels.

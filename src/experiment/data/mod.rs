@@ -16,6 +16,7 @@ mod text;
 pub use catalogue::{Entry, catalogue};
 pub use examples::Examples;
 pub use files::{FileOptions, LoadedFile, load_examples};
+pub use npy::npy_bytes;
 pub use samples::{sample, shape_of};
 
 use super::Result;
@@ -26,8 +27,10 @@ use std::path::PathBuf;
 /// Examples to learn from and to be judged on, and the record of what was done to them.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// What messages and tables call it.
+    /// What messages call it.
     pub name: String,
+    /// What tables and results call the examples that are judged: the test file's name, where there is one.
+    pub judged: String,
     /// Height and width of an example; their product is the number of visible units.
     pub shape: [usize; 2],
     /// Examples to learn from.

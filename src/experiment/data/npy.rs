@@ -5,6 +5,7 @@
 
 use super::array::{Array, Fault, Read, fault};
 use super::elements::{self, Kind, Layout, header_bytes};
+use crate::math::{DType, Tensor};
 use std::io::{BufRead, BufReader, Cursor};
 use zip::ZipArchive;
 
@@ -18,6 +19,18 @@ pub(super) const ARCHIVE_MAGIC: &[u8] = b"PK";
 pub(super) fn read(reader: &mut dyn BufRead, declared: Option<f64>) -> Read<Array> {
     let layout = header(reader)?;
     elements::read(reader, layout, declared)
+}
+
+/// A whole `.npy` file of a tensor `[rows, columns]`, in single precision.
+pub fn npy_bytes(values: &Tensor) -> candle_core::Result<Vec<u8>> {
+    let (rows, columns) = values.dims2()?;
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    // Version 1.0; the whole header, with its length and a line break, fills a multiple of 64 bytes.
+    let length = (MAGIC.len() + 4 + header.len() + 1).next_multiple_of(64) - MAGIC.len() - 4;
+    let mut bytes = [MAGIC, &[1, 0], &(length as u16).to_le_bytes()].concat();
+    bytes.extend(format!("{header:<width$}\n", width = length - 1).bytes());
+    values.to_dtype(DType::F32)?.write_bytes(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads the array `name` of a `.npz` archive, or its only array.

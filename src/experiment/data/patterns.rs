@@ -18,7 +18,7 @@ pub(super) fn bars_and_stripes(height: usize, width: usize, draws: Option<usize>
         let all_stripes = (0..1usize << height).flat_map(|mask| stripes(bits_of(mask, height)));
         // The first and the last bars would be the all-off and all-on images, which the stripes have already.
         let all_bars = (1..(1usize << width) - 1).flat_map(|mask| bars(bits_of(mask, width)));
-        return every_pattern(name, [height, width], all_stripes.chain(all_bars).collect());
+        return every_pattern(name, [height, width], all_stripes.chain(all_bars).collect(), ONCE);
     };
     let mut random = stream.generator();
     let chance_of_stripes = 1.0 / (1.0 + (width as f64 - height as f64).exp2());
@@ -38,7 +38,8 @@ pub(super) fn bars_and_stripes(height: usize, width: usize, draws: Option<usize>
     random_examples(name, [height, width], values)
 }
 
-/// Two rows of `bits`: any pattern, and the same shifted by one left, not at all, or right (cyclically): 3 · 2^bits rows.
+/// Two rows of `bits`: any pattern, and the same shifted by one left, not at all, or right (cyclically): 3 · 2^bits examples. A
+/// constant pattern is the same under all three shifts, an alternating one under left and right; so those come more than once.
 ///
 /// With `draws`, that many examples of a random pattern and a random shift (Hinton and Sejnowski 1986).
 pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Parts {
@@ -51,7 +52,15 @@ pub(super) fn shifter(bits: usize, draws: Option<usize>, stream: Stream) -> Part
     let Some(draws) = draws else {
         let patterns = (0..1usize << bits).map(|mask| bits_of(mask, bits));
         let values = patterns.flat_map(|first| shifts.map(|ahead| rows(first.clone(), ahead))).flatten().collect();
-        return every_pattern(name, [2, bits], values);
+        // Two constant patterns come three times instead of once; two alternating ones, on an even ring, twice instead of once.
+        let repeated = if bits.is_multiple_of(2) { 6 } else { 4 };
+        let distinct = grouped((3usize << bits) - repeated);
+        return every_pattern(
+            name,
+            [2, bits],
+            values,
+            &format!("every pattern under every shift; {distinct} are distinct"),
+        );
     };
     let mut random = stream.generator();
     let mut draw = || {
@@ -67,7 +76,7 @@ pub(super) fn shifting_bar(pixels: usize, bar: usize, draws: Option<usize>, stre
     let name = format!("shifting bar of {bar} in {pixels} pixels");
     let at = |position: usize| (0..pixels).map(move |pixel| u8::from((pixel + pixels - position) % pixels < bar));
     let Some(draws) = draws else {
-        return every_pattern(name, [1, pixels], (0..pixels).flat_map(at).collect());
+        return every_pattern(name, [1, pixels], (0..pixels).flat_map(at).collect(), ONCE);
     };
     let mut random = stream.generator();
     let values = (0..draws).flat_map(|_| at(random.random_range(0..pixels))).collect();
@@ -78,16 +87,29 @@ fn bits_of(mask: usize, count: usize) -> Vec<bool> {
     (0..count).map(|place| mask >> place & 1 == 1).collect()
 }
 
-/// Training and test set are the same: each row once.
-fn every_pattern(name: String, shape: [usize; 2], values: Vec<u8>) -> Parts {
+/// How often every pattern comes.
+const ONCE: &str = "every pattern once";
+
+/// Training and test set are the same.
+fn every_pattern(name: String, shape: [usize; 2], values: Vec<u8>, how_often: &str) -> Parts {
     let examples = Examples::new(Pixels::binary(values), shape[0] * shape[1]);
-    let note = format!("{name}: training and test set are the same {} patterns, each once", grouped(examples.len()));
+    let count = grouped(examples.len());
+    let note = format!("{name}: training and test set are the same {count} examples, {how_often}");
     let test = Some(examples.clone());
-    Parts { name, shape, train: examples, validation: None, test, files: Vec::new(), notes: vec![note] }
+    Parts {
+        judged: name.clone(),
+        name,
+        shape,
+        train: examples,
+        validation: None,
+        test,
+        files: Vec::new(),
+        notes: vec![note],
+    }
 }
 
 fn random_examples(name: String, shape: [usize; 2], values: Vec<u8>) -> Parts {
     let examples = Examples::new(Pixels::binary(values), shape[0] * shape[1]);
     let notes = vec![format!("{name}: {} examples were drawn at random", grouped(examples.len()))];
-    Parts { name, shape, train: examples, validation: None, test: None, files: Vec::new(), notes }
+    Parts { judged: name.clone(), name, shape, train: examples, validation: None, test: None, files: Vec::new(), notes }
 }

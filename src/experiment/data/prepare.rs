@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 /// A source's examples before preparation.
 pub(super) struct Parts {
     pub name: String,
+    pub judged: String,
     pub shape: [usize; 2],
     pub train: Examples,
     pub validation: Option<Examples>,
@@ -20,15 +21,15 @@ pub(super) struct Parts {
 
 /// Shuffles, splits and binarises, in this order.
 pub(super) fn prepare(parts: Parts, data: &Data, dtype: DType, device: &Device, stream: Stream) -> Result<Dataset> {
-    let Parts { name, shape, train, validation, test, files, mut notes } = parts;
+    let Parts { name, judged, shape, train, validation, test, files, mut notes } = parts;
     let taken = [
         if test.is_some() { 0 } else { data.split.test.of(train.len()) },
         if validation.is_some() { 0 } else { data.split.validation.of(train.len()) },
     ];
     if test.is_none() && taken[0] == 0 {
         return Err(Error::Refused {
-            problem: format!("{name}: there is no test set, and none is split off"),
-            remedy: "set data.split.test, such as 0.2".into(),
+            problem: format!("{name}: there is no test set, and of {} examples none is split off", train.len()),
+            remedy: more_to_test(train.len()),
         });
     }
     let rows = split(&name, train.len(), taken, &data.split, stream, &mut notes)?;
@@ -52,6 +53,7 @@ pub(super) fn prepare(parts: Parts, data: &Data, dtype: DType, device: &Device, 
         validation: validation.map(|examples| set(examples, "validation")).transpose()?,
         test: set(test, "test")?,
         name,
+        judged,
         shape,
         files,
         notes: Vec::new(),
@@ -66,6 +68,14 @@ pub(super) fn prepare(parts: Parts, data: &Data, dtype: DType, device: &Device, 
         height * width
     ));
     Ok(Dataset { notes, ..dataset })
+}
+
+/// How to come to test examples where none can be split off `count` examples as asked.
+fn more_to_test(count: usize) -> String {
+    match count {
+        0 | 1 => "give more examples, or the test examples in a file of their own: data.source.files.test".into(),
+        _ => format!("set data.split.test to how many test examples you want, such as {}", (count / 5).max(1)),
+    }
 }
 
 struct Rows {
@@ -92,7 +102,10 @@ fn split(
             problem: format!(
                 "{name}: of {count} examples, {testing} for testing and {validating} for validation leave none to train on"
             ),
-            remedy: "set data.split.test or data.split.validation lower".into(),
+            remedy: match count {
+                0 | 1 => more_to_test(count),
+                _ => "set data.split.test or data.split.validation lower".into(),
+            },
         });
     };
     let mut train: Vec<usize> = (0..count).collect();

@@ -1,11 +1,15 @@
 //! The archive of a run's numbers: `metrics.jsonl`, one line per scalar, in full precision.
 
 use super::{Ended, Observe, Record, Value};
+use crate::experiment::checkpoint::write_whole;
 use crate::experiment::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+/// What the tags of evaluations begin with.
+const EVALUATION: &str = "eval/";
 
 /// One line of the archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,22 +36,25 @@ impl Metrics {
         Ok(Self::on(BufWriter::new(file), path))
     }
 
-    /// Continues an archive after `step`: later lines and a torn last one are dropped, the others stay as they are. The old file
-    /// is replaced in one move.
-    pub fn resume(path: &Path, step: u64) -> Result<Self> {
+    /// Continues an archive after `step`: later lines and a torn last one are dropped, and of `step` itself the evaluation, which is
+    /// made again; the others stay as they are. The old file is replaced in one move. Also gives back what it holds of `step`.
+    pub fn resume(path: &Path, step: u64) -> Result<(Self, Record)> {
         let text = read(path)?;
-        let partial = path.with_extension("jsonl.partial");
-        let mut writer = BufWriter::new(File::create(&partial).map_err(Error::io("create", &partial))?);
-        for line in lines(path, &text)? {
-            if line.measured.step <= step {
-                writeln!(writer, "{}", line.text).map_err(Error::io("write", &partial))?;
+        let (mut kept, mut present) = (String::new(), Record::new(step));
+        for Line { text, measured } in lines(path, &text)? {
+            let again = measured.step == step && measured.tag.starts_with(EVALUATION);
+            if measured.step > step || again {
+                continue;
+            }
+            kept.push_str(text);
+            kept.push('\n');
+            if measured.step == step {
+                present.scalar(measured.tag, measured.value);
             }
         }
-        writer.flush().map_err(Error::io("write", &partial))?;
-        writer.get_ref().sync_all().map_err(Error::io("write", &partial))?;
-        // The open file keeps its place at the end, under its new name.
-        std::fs::rename(&partial, path).map_err(Error::io("replace", path))?;
-        Ok(Self::on(writer, path))
+        write_whole(path, kept.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(path).map_err(Error::io("open", path))?;
+        Ok((Self::on(BufWriter::new(file), path), present))
     }
 }
 

@@ -74,7 +74,7 @@ impl Record {
 pub enum Ended {
     /// All its steps are done.
     Finished,
-    /// Stopped on request; it can be resumed.
+    /// Stopped on request, or by a file that could not be written; it can be resumed.
     Interrupted,
     /// Stopped by an error.
     Failed,

@@ -129,6 +129,40 @@ impl Progress {
         }
     }
 
+    /// Says how far something beside the steps is, such as "judging: network+1 400/1797", until `aside_over`.
+    pub fn aside(&mut self, text: &str) {
+        match &mut self.display {
+            Display::Nothing => {}
+            Display::Line { bar, .. } => {
+                if self.stage.is_none() && bar.is_finished() {
+                    bar.set_style(bare());
+                    bar.reset();
+                }
+                bar.set_message(text.to_string());
+            }
+            Display::Lines { writer, last } => {
+                let now = (self.clock)();
+                if now.saturating_sub(*last) >= PAUSE {
+                    *last = now;
+                    let stage = self.stage.as_ref().map(|stage| format!("{}  ", stage.name));
+                    print(writer, &format!("{}{text}", stage.unwrap_or_default()));
+                }
+            }
+        }
+    }
+
+    /// Goes back to the steps.
+    pub fn aside_over(&mut self) {
+        let Display::Line { bar, .. } = &self.display else { return };
+        match &self.stage {
+            Some(stage) => bar.set_message(stage.headline.clone()),
+            None => {
+                bar.finish_and_clear();
+                bar.set_style(style());
+            }
+        }
+    }
+
     /// Prints a line of its own.
     pub fn note(&mut self, line: &str) {
         match &mut self.display {
@@ -140,6 +174,7 @@ impl Progress {
 
     /// Ends the last stage and leaves the terminal clean.
     pub fn finish(&mut self) {
+        self.aside_over();
         self.end_stage();
     }
 
@@ -203,6 +238,11 @@ fn pace(rate: f64, steps_left: u64) -> String {
         Ok(left) => format!("  {speed}  {} left", FormattedDuration(left)),
         Err(_) => format!("  {speed}"),
     }
+}
+
+/// Nothing but a message, where no stage is on.
+fn bare() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Stage, bar, steps, pace, headline (cut to the width). The terminal library drops the colour where NO_COLOR is set.

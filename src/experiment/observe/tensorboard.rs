@@ -30,7 +30,7 @@ pub struct TensorBoard<W: Write = BufWriter<File>> {
 
 impl TensorBoard {
     /// Opens a new event file in `folder`. `start_step` is the first step it may hold: 0 for a new run; for a resumed one the
-    /// step after the checkpoint's, because whatever older files hold from `start_step` on disappears from the curves.
+    /// checkpoint's, because whatever older files hold from `start_step` on disappears from the curves.
     pub fn create(folder: &Path, start_step: u64) -> Result<Self> {
         Ok(Self::on(EventFile::create(folder, start_step)?, start_step))
     }

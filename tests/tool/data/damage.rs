@@ -236,6 +236,11 @@ fn files_that_do_not_belong_together_are_named() {
     table += &split(Amount::Count(0), Amount::Count(0));
     table += &split(Amount::Count(5), Amount::Count(2));
     table += &split(Amount::Count(500), Amount::Fraction(0.5));
+    let single = folder.write("single.idx", &idx(8, &[1, 3, 5], &images()[..15]));
+    for test in [Amount::Fraction(0.2), Amount::Count(1)] {
+        let split = Split { test, ..Split::default() };
+        table += &refuse(Data { split, ..plain(Source::Files(training_file(&single))) });
+    }
     let maximum = FileOptions { maximum: Some(0.0), ..FileOptions::default() };
     table += &shown(load_examples(&train, &maximum, stream()).err().unwrap(), &folder);
     insta::assert_snapshot!(table, @r#"
@@ -249,12 +254,16 @@ fn files_that_do_not_belong_together_are_named() {
       help: name the one with the examples as `array`, or save every array in a file of its own
     test.idx: its examples have 5 x 3 = 15 values, those of train.idx have 3 x 5 = 15
       help: give files of the same shape
-    train: there is no test set, and none is split off
-      help: set data.split.test, such as 0.2
+    train: there is no test set, and of 7 examples none is split off
+      help: set data.split.test to how many test examples you want, such as 1
     train: of 7 examples, 2 for testing and 5 for validation leave none to train on
       help: set data.split.test or data.split.validation lower
     train: of 7 examples, 4 for testing and 500 for validation leave none to train on
       help: set data.split.test or data.split.validation lower
+    single: there is no test set, and of 1 examples none is split off
+      help: give more examples, or the test examples in a file of their own: data.source.files.test
+    single: of 1 examples, 1 for testing and 0 for validation leave none to train on
+      help: give more examples, or the test examples in a file of their own: data.source.files.test
     `maximum` is 0, which cannot be full intensity
       help: set it to a number above 0, such as 255
     "#);

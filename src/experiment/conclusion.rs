@@ -1,0 +1,89 @@
+//! The end of a run: the trained model judged on all test examples, drawn, and written down.
+
+use super::blocks::{in_blocks, scheme_block};
+use super::driver::Driver;
+use super::judge::Portion;
+use super::phase::{Phase, Snapshot};
+use super::results::Results;
+use super::{Chosen, Result, setup};
+use crate::inference::{Inference, Trace};
+use crate::math::Tensor;
+
+/// Examples whose inference is traced sweep by sweep.
+const TRACED: usize = 1000;
+
+/// Judges the trained model on all test examples.
+///
+/// Everything is computed before anything is written, so that a run stopped here leaves no half of a conclusion behind.
+pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
+    driver.journal.progress.finish();
+    driver.journal.progress.note("comparing inference schemes on the test examples");
+    let (experiment, step) = (driver.experiment, driver.position.step);
+    let visible = setup::first(&driver.dataset.test, usize::MAX, driver.root)?;
+    let results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition)?;
+    let last_on_the_way = last_on_the_way(driver, phase, &results)?;
+    let log = &experiment.log;
+    let pictures = driver.pictures(phase, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;
+    let traces = traces(driver, phase, &visible)?;
+
+    if let Some(results) = &last_on_the_way {
+        driver.keep_best(results, phase)?;
+    }
+    driver.journal.record(&pictures)?;
+    driver.journal.compare(step, &results)?;
+    traces.iter().try_for_each(|(name, trace)| driver.journal.trace(name, trace))?;
+    driver.journal.flush()?;
+    driver.folder.write_json(&driver.folder.results(), &results)?;
+    Ok(results)
+}
+
+/// What an evaluation on the way would say of the last model, to compare it with the best before; none where no best is kept.
+fn last_on_the_way(driver: &mut Driver, phase: &dyn Phase, concluded: &Results) -> Result<Option<Results>> {
+    let (evaluate, dataset) = (&driver.experiment.evaluate, driver.dataset);
+    if evaluate.every_epochs == 0 || !driver.experiment.checkpoint.best {
+        return Ok(None);
+    }
+    let same_examples = dataset.validation.is_none() && dataset.test.len() <= evaluate.examples;
+    if same_examples && evaluate.log_partition == evaluate.final_log_partition {
+        return Ok(Some(concluded.clone()));
+    }
+    driver.judge_held_out(phase).map(Some)
+}
+
+/// How the sweeping schemes come to their answers, sweep by sweep.
+fn traces(driver: &mut Driver, phase: &dyn Phase, visible: &Tensor) -> Result<Vec<(String, Trace)>> {
+    let Snapshot { dbm, network, .. } = phase.snapshot()?;
+    let (experiment, stream) = (driver.experiment, driver.root.named("trace"));
+    let visible = visible.narrow(0, 0, visible.dim(0)?.min(TRACED))?;
+    let mut traces = Vec::new();
+    for scheme in &experiment.evaluate.schemes {
+        let Some(traced) = Chosen::traced(scheme, Some(&network), dbm.dtype())? else { continue };
+        let mut blocks = Vec::new();
+        let watch = &mut |portion: Portion| driver.watch("tracing", portion);
+        in_blocks(&scheme.to_string(), &visible, scheme_block(scheme, &dbm)?, watch, |first, rows| {
+            blocks.push((rows.dim(0)?, traced.infer(&dbm, rows, stream.at(first as u64))?.trace));
+            Ok(())
+        })?;
+        traces.push((scheme.to_string(), together(&blocks)));
+    }
+    driver.journal.progress.aside_over();
+    Ok(traces)
+}
+
+/// The sweeps of blocks of examples, given with their sizes, as those of all; a block that is done stays as it is.
+fn together(blocks: &[(usize, Trace)]) -> Trace {
+    let longest = |of: fn(&Trace) -> &[f64]| blocks.iter().map(|(_, trace)| of(trace).len()).max().unwrap_or(0);
+    let examples: usize = blocks.iter().map(|(rows, _)| rows).sum();
+    let elbo = |sweep: usize| {
+        let at = |elbos: &[f64]| elbos.get(sweep).or(elbos.last()).copied().unwrap_or_default();
+        let sum: f64 = blocks.iter().map(|(rows, trace)| *rows as f64 * at(&trace.elbos_unnormalized)).sum();
+        sum / examples as f64
+    };
+    let change =
+        |sweep: usize| blocks.iter().filter_map(|(_, trace)| trace.changes.get(sweep).copied()).fold(0.0, f64::max);
+    Trace {
+        elbos_unnormalized: (0..longest(|trace| &trace.elbos_unnormalized)).map(elbo).collect(),
+        changes: (0..longest(|trace| &trace.changes)).map(change).collect(),
+        ..Trace::default()
+    }
+}
