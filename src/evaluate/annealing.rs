@@ -4,6 +4,7 @@
 //! f_β(x) = exp(bias_β · x) Π_{i summed out} Z_i(input_{β,i}(x)), and ln w = Σ_k ln f_{β_{k+1}}(x_k) - ln f_{β_k}(x_k), where x_0 is
 //! drawn from p_0 and x_k from x_{k-1} by a block Gibbs step of p_{β_k}.
 
+use super::fused::Fused;
 use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, inner, sum_units};
 use crate::models::{Conditionals, Dbm, Stack};
 
@@ -70,25 +71,25 @@ impl Spacing {
 /// The path from independent units to a machine.
 #[derive(Clone, Debug)]
 pub struct Path {
-    stack: Stack,
-    base: Layers,
+    pub(super) stack: Stack,
+    pub(super) base: Layers,
     /// b - a of each layer.
-    difference: Layers,
-    kept: Vec<usize>,
-    summed_out: Vec<usize>,
-    shares: Vec<f64>,
+    pub(super) difference: Layers,
+    pub(super) kept: Vec<usize>,
+    pub(super) summed_out: Vec<usize>,
+    pub(super) shares: Vec<f64>,
 }
 
 /// Chains part of the way along a path.
 #[derive(Clone, Debug)]
 pub struct Annealed {
     /// States of all layers, `[chains, units]`; those of the summed-out half are auxiliary.
-    states: Layers,
+    pub(super) states: Layers,
     /// ln w so far, one per chain, nats.
     pub log_weights: Nats,
     /// Steps taken.
     pub steps: usize,
-    stream: Stream,
+    pub(super) stream: Stream,
 }
 
 impl Path {
@@ -146,7 +147,10 @@ impl Path {
     /// At most `count` further steps; a chain that has arrived stays.
     pub fn advance(&self, chains: Annealed, count: usize) -> Result<Annealed> {
         let steps = count.min(self.temperatures() - chains.steps);
-        (0..steps).try_fold(chains, |chains, _| self.step(chains))
+        match Fused::new(self, &chains)? {
+            Some(fused) => fused.advance(chains, steps),
+            None => (0..steps).try_fold(chains, |chains, _| self.step(chains)),
+        }
     }
 
     /// Weighs the chains by one step of β, then moves them at the new β.

@@ -3,6 +3,7 @@
 mod annealing;
 mod assess;
 mod bound;
+mod fused;
 mod partition;
 mod quantity;
 

@@ -21,6 +21,9 @@ const REFERENCE_BITS: f64 = 26.0;
 /// Most examples inferred once before the clock starts.
 const WARM_UP: usize = 100;
 
+/// Temperatures between two looks at whether to stop.
+const STRETCH: usize = 10;
+
 /// Said of examples that are no states of binary units.
 const GREY: &str = "Some values are neither 0 nor 1: they enter the formulas as they are, so the numbers are no log-probabilities \
                     of a binary model. Binarise the data for those.";
@@ -137,7 +140,7 @@ fn annealed(
     let mut chains = path.start(chains, stream.named("ais"))?;
     while chains.steps < temperatures {
         watch(Portion { what: "log Z", done: chains.steps, of: temperatures })?;
-        chains = path.advance(chains, 1)?;
+        chains = path.advance(chains, STRETCH)?;
     }
     watch(Portion { what: "log Z", done: temperatures, of: temperatures })?;
     Ok(LogPartition::from_log_weights(&path, chains.log_weights)?)

@@ -1,6 +1,8 @@
 //! Element-wise functions, fused into one pass on a CPU and composed from tensor operations on other devices.
 
+use super::kernels::{Level, Panels, Read, means, read_off};
 use super::random::unit_interval;
+use super::weight::{panels, served, tensor, with_values};
 use super::{DType, Device, Result, Stream, Tensor, bail};
 use candle_core::{CpuStorage, Storage};
 use rayon::prelude::*;
@@ -10,7 +12,11 @@ const PARALLEL_FROM: usize = 1 << 15;
 
 /// σ(x) = 1 / (1 + e^-x), the mean of a binary unit with input `x`.
 pub fn sigmoid(input: &Tensor) -> Result<Tensor> {
-    if on_host(input) {
+    if served(input) {
+        let mut values = with_values(input, <[f32]>::to_vec)?;
+        means(Level::best(), &mut values);
+        Tensor::from_vec(values, input.shape(), &Device::Cpu)
+    } else if on_host(input) {
         map(input, |x| 1.0 / (1.0 + (-x).exp()), |x| 1.0 / (1.0 + (-x).exp()))
     } else {
         candle_nn::ops::sigmoid(input)
@@ -48,8 +54,7 @@ pub fn entropy_of_binary(input: &Tensor) -> Result<Tensor> {
 pub fn momentum_step(at: &Tensor, last: &Tensor, uphill: &Tensor, by: Momentum) -> Result<(Tensor, Tensor)> {
     let Momentum { momentum, rate, decay } = by;
     if on_host(at) && at.dtype() == DType::F32 && at.elem_count() > 0 {
-        let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-        let (mut to, mut moves, uphill) = (values(at)?, values(last)?, values(uphill)?);
+        let (mut to, mut moves) = (with_values(at, <[f32]>::to_vec)?, with_values(last, <[f32]>::to_vec)?);
         let (momentum, rate, pull) = (momentum as f32, rate as f32, (rate * decay) as f32);
         let step = |((to, moves), uphill): ((&mut [f32], &mut [f32]), &[f32])| {
             for ((to, by), uphill) in to.iter_mut().zip(moves).zip(uphill) {
@@ -57,12 +62,10 @@ pub fn momentum_step(at: &Tensor, last: &Tensor, uphill: &Tensor, by: Momentum) 
                 *to += *by;
             }
         };
-        if to.len() < PARALLEL_FROM {
-            step(((&mut to, &mut moves), &uphill));
-        } else {
-            let cut = PARALLEL_FROM / 4;
+        let cut = if to.len() < PARALLEL_FROM { to.len() } else { PARALLEL_FROM / 4 };
+        with_values(uphill, |uphill| {
             to.par_chunks_mut(cut).zip(moves.par_chunks_mut(cut)).zip(uphill.par_chunks(cut)).for_each(step);
-        }
+        })?;
         let shape = at.shape();
         return Ok((Tensor::from_vec(to, shape, &Device::Cpu)?, Tensor::from_vec(moves, shape, &Device::Cpu)?));
     }
@@ -90,6 +93,12 @@ pub fn sample_binary(input: &Tensor, stream: Stream) -> Result<Tensor> {
     if !on_host(input) {
         let uniform = stream.uniform(rows, columns, input.dtype(), input.device())?;
         return uniform.lt(&candle_nn::ops::sigmoid(input)?)?.to_dtype(input.dtype());
+    }
+    if served(input) {
+        let (key, first_row) = stream.counter();
+        let mut states = Panels::zeros(rows, columns);
+        read_off(Level::best(), Read::Sample { key, first_row }, &panels(input)?, &mut states);
+        return tensor(&states);
     }
     // u < σ(x) without a division.
     match input.dtype() {

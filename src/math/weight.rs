@@ -102,7 +102,8 @@ pub fn tensor(panels: &Panels) -> Result<Tensor> {
     Tensor::from_vec(panels.to_rows(), (panels.rows(), panels.columns()), &Device::Cpu)
 }
 
-fn with_values<T>(tensor: &Tensor, each: impl FnOnce(&[f32]) -> T) -> Result<T> {
+/// Looks at the values of a tensor that the kernels serve, row by row.
+pub(super) fn with_values<T>(tensor: &Tensor, each: impl FnOnce(&[f32]) -> T) -> Result<T> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {

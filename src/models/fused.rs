@@ -15,10 +15,8 @@ pub(super) struct Fused<'a> {
 impl<'a> Fused<'a> {
     /// None where the kernels do not serve: other precisions, devices, units and readings.
     pub fn new(stack: &'a Stack, start: &Swept, schedule: Schedule, reading: Reading) -> Result<Option<Self>> {
-        let logistic = stack.units().iter().all(|kind| kind.is_logistic());
-        let served = start.states.iter().chain(stack.biases()).all(served)
-            && stack.weights.iter().all(|weight| weight.blocks().is_some());
-        if !logistic || !served || schedule == Schedule::Parallel || matches!(reading, Reading::DampedMean(_)) {
+        let fits = schedule != Schedule::Parallel && !matches!(reading, Reading::DampedMean(_));
+        if !fits || !stack.is_served() || !start.states.iter().all(served) {
             return Ok(None);
         }
         let layers = |tensors: &[Tensor]| tensors.iter().map(panels).collect::<Result<Vec<_>>>();
@@ -56,15 +54,34 @@ impl<'a> Fused<'a> {
         let own = if bias.rows() == 1 { Own::Same(bias) } else { Own::Each(bias) };
         // Taken out so that the neighbours can be read while it is written.
         let mut states = std::mem::replace(&mut self.states[layer], Panels::zeros(0, 0));
+        read(
+            Level::best(),
+            own,
+            1.0,
+            &self.stack.sources(&self.states, layer),
+            what,
+            &mut self.inputs[layer],
+            &mut states,
+        );
+        self.states[layer] = states;
+    }
+}
+
+impl Stack {
+    /// Whether the kernels serve it: single precision, on the processor, units that are 0 or 1.
+    pub fn is_served(&self) -> bool {
+        self.units().iter().all(|kind| kind.is_logistic())
+            && self.biases().iter().all(served)
+            && self.weights.iter().all(|weight| weight.blocks().is_some())
+    }
+
+    /// The neighbours that a layer reads.
+    pub fn sources<'a>(&'a self, states: &'a [Panels], layer: usize) -> Vec<Source<'a>> {
         let source = |neighbour: usize, weight: usize, towards| {
-            let weights = self.stack.weights[weight].blocks()?;
-            Some(Source { states: &self.states[neighbour], weights, towards })
+            Some(Source { states: states.get(neighbour)?, weights: self.weights.get(weight)?.blocks()?, towards })
         };
         let below = layer.checked_sub(1).and_then(|below| source(below, below, Towards::Above));
-        let above = (layer + 1 < self.states.len()).then(|| source(layer + 1, layer, Towards::Below)).flatten();
-        let sources: Vec<Source> = below.into_iter().chain(above).collect();
-        read(Level::best(), own, 1.0, &sources, what, &mut self.inputs[layer], &mut states);
-        self.states[layer] = states;
+        below.into_iter().chain(source(layer + 1, layer, Towards::Below)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernels against their twins in `f64`, at every level this processor has.
 
-use dbm::math::kernels::{Blocks, Level, Own, Panels, Read, Source, Towards, outer, read};
+use dbm::evaluate::{Annealing, Half, Path, Spacing};
+use dbm::math::kernels::{Blocks, Heat, Level, Own, Panels, Read, Source, Towards, along, heat, outer, read};
 use dbm::math::{DType, Device, Stream, Tensor, host, sample_binary, sigmoid};
 use dbm::models::{Conditionals, Dbm, Reading, Schedule, Swept, composed_sweep};
 
@@ -179,7 +180,7 @@ fn samples_are_drawn_by_the_words_of_the_stream() {
     let (rows, columns) = (37, 75);
     let inputs: Vec<f32> = values("inputs", rows, columns).iter().map(|x| 4.0 * x).collect();
     let tensor = Tensor::from_vec(inputs.clone(), (rows, columns), &Device::Cpu).unwrap();
-    let expected = host(&sample_binary(&tensor, stream).unwrap()).unwrap();
+    let expected = host(&sample_binary(&tensor.to_dtype(DType::F64).unwrap(), stream).unwrap()).unwrap();
     let uniform = host(&stream.uniform(rows, columns, DType::F64, &Device::Cpu).unwrap()).unwrap();
     let means = host(&sigmoid(&tensor.to_dtype(DType::F64).unwrap()).unwrap()).unwrap();
     let (key, first_row) = stream.counter();
@@ -252,6 +253,77 @@ fn fused_sweeps_are_composed_sweeps_at_any_depth() {
                         assert!(change.iter().all(|change| change.abs() < 1e-5), "{sizes:?} {schedule:?} {reading:?}");
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn growing_inputs_gain_what_their_log_normalizers_gain() {
+    for [rows, columns, _] in SHAPES {
+        let (sent, own) = (values("sent", rows, columns), [values("before", 1, columns), values("after", 1, columns)]);
+        let panels = own.each_ref().map(|own| Panels::from_rows(own, 1, columns));
+        for (level, scale) in levels().into_iter().flat_map(|level| [(level, 1.0), (level, 60.0)]) {
+            let shares = [0.25 * scale, 0.5 * scale];
+            let mut inputs = Panels::from_rows(&sent, rows, columns);
+            let found = heat(level, Heat { shares, own: [&panels[0], &panels[1]] }, &mut inputs);
+            let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+            for (row, found) in found.into_iter().enumerate() {
+                let input = |at: usize, side: usize| {
+                    f64::from(sent[row * columns + at]) * f64::from(shares[side]) + f64::from(own[side][at])
+                };
+                let gain = |at: usize| softplus(input(at, 1)) - softplus(input(at, 0));
+                let expected: f64 = (0..columns).map(gain).sum();
+                let rounding = 4.0 * f64::from(f32::EPSILON) * f64::from(scale) * (columns as f64).sqrt().max(2.0);
+                assert!((found - expected).abs() < rounding.max(1e-6), "{level:?} {found} for {expected}");
+            }
+            let last = inputs.to_rows();
+            for (at, x) in last.iter().enumerate() {
+                let expected = f64::from(sent[at]) * f64::from(shares[1]) + f64::from(own[1][at % columns]);
+                assert!((f64::from(*x) - expected).abs() <= f64::from(f32::EPSILON) * (f64::from(scale) + 1.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_direction_is_followed_in_double_precision() {
+    for [rows, columns, _] in SHAPES {
+        let (states, direction) = (values("states", rows, columns), values("direction", 1, columns));
+        let found = along(&Panels::from_rows(&states, rows, columns), &Panels::from_rows(&direction, 1, columns));
+        for (row, found) in found.into_iter().enumerate() {
+            let product = |at: usize| f64::from(states[row * columns + at]) * f64::from(direction[at]);
+            let expected: f64 = (0..columns).map(product).sum();
+            assert!((found - expected).abs() < 1e-12 * columns as f64);
+        }
+    }
+}
+
+#[test]
+fn annealing_by_the_kernels_is_annealing_by_tensors() {
+    for sizes in [vec![20, 9], vec![40, 33, 35], vec![9, 40, 5, 34]] {
+        let dbm = Dbm::random(&sizes, 0.3, Stream::new(31), DType::F32, &Device::Cpu).unwrap();
+        let double = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
+        let twin = dbm
+            .with_parameters(dbm.weights().iter().map(double).collect(), dbm.biases().iter().map(double).collect())
+            .unwrap();
+        let means = Stream::new(32).uniform(1, sizes[0], DType::F32, &Device::Cpu).unwrap().squeeze(0).unwrap();
+        for kept in [Half::Even, Half::Odd] {
+            let settings = |means: Tensor| Annealing {
+                temperatures: 20,
+                spacing: Spacing::Uniform,
+                chains: 33,
+                kept: Some(kept),
+                visible_means: Some(means),
+            };
+            let weights = |dbm: &Dbm, means| {
+                let path = Path::new(dbm, &settings(means)).unwrap();
+                let chains = path.advance(path.start(33, Stream::new(33)).unwrap(), 20).unwrap();
+                chains.log_weights
+            };
+            let (found, expected) = (weights(&dbm, means.clone()), weights(&twin, double(&means)));
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-4, "{sizes:?} {kept:?}: {found} for {expected}");
             }
         }
     }

@@ -6,10 +6,11 @@ use pulp::Simd;
 /// Values in the widest register.
 const MOST_LANES: usize = 16;
 
-/// e^x for x clamped to the range in which the result is a normal number; relative error below 2e-7.
+/// e^x with a relative error below 2e-7; infinite above 88, and no smaller than at -87.
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let constant = |value: f32| simd.splat_f32s(value);
+    let above = simd.greater_than_f32s(x, constant(88.0));
     let x = simd.min_f32s(simd.max_f32s(x, constant(-87.0)), constant(88.0));
     // x = n ln 2 + r; adding 1.5 2^23 rounds to the integer n and leaves it in the low bits.
     let shifted = simd.mul_add_f32s(x, constant(std::f32::consts::LOG2_E), constant(12_582_912.0));
@@ -23,7 +24,8 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let p = simd.mul_add_f32s(p, r, constant(0.5));
     let p = simd.mul_add_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, constant(1.0)));
     let scale = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
-    simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), scale))
+    let value = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), scale));
+    simd.select_f32s(above, constant(f32::INFINITY), value)
 }
 
 /// 1 + e^-x.
@@ -69,6 +71,15 @@ fn unit_interval<S: Simd>(simd: S, words: S::u32s) -> S::f32s {
     let from_one = simd.transmute_f32s_u32s(simd.or_u32s(mantissa, simd.splat_u32s(0x3f80_0000)));
     // 1 + k 2^-23 - (1 - 2^-24) is exact.
     simd.sub_f32s(from_one, simd.splat_f32s(1.0 - f32::EPSILON / 2.0))
+}
+
+/// max(after, 0) - max(before, 0) and (1 + e^-|after|) / (1 + e^-|before|), the parts of a gain of ln(1 + e^x); not a number
+/// where an input is none.
+#[inline(always)]
+pub fn softplus_gain<S: Simd>(simd: S, before: S::f32s, after: S::f32s) -> (S::f32s, S::f32s) {
+    let positive = |x: S::f32s| keep_nan(simd, x, simd.max_f32s(x, simd.splat_f32s(0.0)));
+    let rest = |x: S::f32s| one_plus_exp_of_minus(simd, simd.abs_f32s(x));
+    (simd.sub_f32s(positive(after), positive(before)), simd.div_f32s(rest(after), rest(before)))
 }
 
 /// 1 where u < σ(x), else 0; not a number where x is none.

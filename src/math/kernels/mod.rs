@@ -5,16 +5,18 @@
 //! are the same bits on every processor. Threads share columns, never the inner dimension.
 
 mod blocks;
+mod heat;
 mod lanes;
 mod outer;
 mod panels;
 mod read;
 
 pub use blocks::{Blocks, Towards};
+pub use heat::{Heat, along, heat};
 pub use outer::outer;
 pub use panels::{Line, Panels, WIDTH};
 use pulp::{Scalar, Simd, WithSimd};
-pub use read::{Own, Read, Source, read};
+pub use read::{Own, Read, Source, means, read, read_off};
 use std::sync::OnceLock;
 
 /// Multiply-adds below which a second thread costs more than it saves.

@@ -4,6 +4,7 @@ use super::blocks::Towards;
 use super::panels::columns_of;
 use super::{Blocks, Level, Line, PARALLEL_FROM, Panels, WIDTH, lanes};
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 /// Rows that are taken through all columns before the next ones, so that they stay in the cache.
 const ROWS_AT_ONCE: usize = 128;
@@ -65,6 +66,58 @@ pub fn read(
     let kernel =
         Kernel { own, scale, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states: states.lines_mut() };
     kernel.split(level, threads);
+}
+
+/// The states read off given inputs, both `[rows, units]`.
+pub fn read_off(level: Level, read: Read, inputs: &Panels, states: &mut Panels) {
+    let rows = inputs.rows();
+    let apply = |(panel, states): (usize, &mut [Line])| {
+        level.run(Apply { read, panel, inputs: inputs.panel(panel), states });
+    };
+    // A unit costs about as much as this many multiply-adds.
+    if rows * inputs.columns() * 32 < PARALLEL_FROM {
+        states.lines_mut().chunks_mut(rows.max(1)).enumerate().for_each(apply);
+    } else {
+        states.lines_mut().par_chunks_mut(rows.max(1)).enumerate().for_each(apply);
+    }
+}
+
+/// Replaces inputs by σ of them.
+pub fn means(level: Level, values: &mut [f32]) {
+    let cut = if values.len() * 32 < PARALLEL_FROM { values.len() } else { PARALLEL_FROM / 32 };
+    values.par_chunks_mut(cut.max(1)).for_each(|values| level.run(Means(values)));
+}
+
+/// Inputs that become means.
+struct Means<'a>(&'a mut [f32]);
+
+impl WithSimd for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (registers, rest) = S::as_mut_simd_f32s(self.0);
+        registers.iter_mut().for_each(|x| *x = lanes::sigmoid(simd, *x));
+        let last = lanes::sigmoid(simd, simd.partial_load_f32s(rest));
+        simd.partial_store_f32s(rest, last);
+    }
+}
+
+/// One panel whose inputs are known.
+struct Apply<'a> {
+    read: Read,
+    panel: usize,
+    inputs: &'a [Line],
+    states: &'a mut [Line],
+}
+
+impl WithSimd for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.read.apply(simd, self.panel, 0, self.inputs, self.states);
+    }
 }
 
 /// Some panels of a layer.

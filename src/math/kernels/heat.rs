@@ -1,0 +1,102 @@
+//! What annealing reads off a layer when its inputs grow: the gain of the log-normaliser of its units.
+
+use super::{Level, Line, PARALLEL_FROM, Panels, WIDTH, lanes};
+use pulp::{Simd, WithSimd};
+
+/// Inputs share · sent + own at two shares, of which `own` is `[1, units]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Heat<'a> {
+    /// Shares of what the neighbours send, before and after.
+    pub shares: [f32; 2],
+    /// The layer's own inputs, before and after.
+    pub own: [&'a Panels; 2],
+}
+
+/// Turns what the neighbours send, `[rows, units]`, into the inputs afterwards, and returns for each row the sum over units of
+/// ln(1 + e^after) - ln(1 + e^before), nats.
+pub fn heat(level: Level, heat: Heat, sent: &mut Panels) -> Vec<f64> {
+    let (rows, panels) = (sent.rows(), sent.count());
+    let mut gains = vec![0.0; rows * panels];
+    // A unit costs about as much as this many multiply-adds.
+    let work = rows * sent.columns() * 32;
+    let threads = if work < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
+    Kernel { heat, rows, first: 0, inputs: sent.lines_mut(), gains: &mut gains }.split(level, threads);
+    (0..rows).map(|row| gains.iter().skip(row).step_by(rows).sum()).collect()
+}
+
+/// For each row the inner product with `[1, units]`.
+pub fn along(states: &Panels, direction: &Panels) -> Vec<f64> {
+    let mut sums = vec![0.0; states.rows()];
+    for panel in 0..states.count() {
+        let direction = &direction.panel(panel)[0].0;
+        let width = super::panels::columns_of(panel, states.columns()).len();
+        for (sum, line) in sums.iter_mut().zip(states.panel(panel)) {
+            let products = line.0[..width].iter().zip(direction).map(|(a, b)| f64::from(*a) * f64::from(*b));
+            *sum += products.sum::<f64>();
+        }
+    }
+    sums
+}
+
+/// Some panels of a layer.
+struct Kernel<'a> {
+    heat: Heat<'a>,
+    rows: usize,
+    first: usize,
+    inputs: &'a mut [Line],
+    gains: &'a mut [f64],
+}
+
+impl Kernel<'_> {
+    fn split(self, level: Level, threads: usize) {
+        let panels = self.inputs.len() / self.rows.max(1);
+        if threads < 2 || panels < 2 {
+            return level.run(self);
+        }
+        let left = panels * (threads / 2) / threads;
+        let (inputs, more_inputs) = self.inputs.split_at_mut(left * self.rows);
+        let (gains, more_gains) = self.gains.split_at_mut(left * self.rows);
+        let lower = Kernel { inputs, gains, ..self };
+        let upper = Kernel { inputs: more_inputs, gains: more_gains, first: self.first + left, ..self };
+        rayon::join(|| lower.split(level, threads / 2), || upper.split(level, threads - threads / 2));
+    }
+}
+
+impl WithSimd for Kernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let shares = self.heat.shares.map(|share| simd.splat_f32s(share));
+        let panels = self.inputs.chunks_mut(self.rows.max(1)).zip(self.gains.chunks_mut(self.rows.max(1)));
+        for (panel, (inputs, gains)) in panels.enumerate() {
+            let own = self.heat.own.map(|own| S::as_simd_f32s(&own.panel(self.first + panel)[0].0).0);
+            for (line, gain) in inputs.iter_mut().zip(gains) {
+                let (mut linear, mut ratios) = (Line::ZERO, Line::ZERO);
+                let out = S::as_mut_simd_f32s(&mut linear.0).0.iter_mut().zip(S::as_mut_simd_f32s(&mut ratios.0).0);
+                let values = S::as_mut_simd_f32s(&mut line.0).0.iter_mut().zip(own[0].iter().zip(own[1]));
+                for ((input, (&before, &after)), (linear, ratio)) in values.zip(out) {
+                    let before = simd.mul_add_f32s(*input, shares[0], before);
+                    let after = simd.mul_add_f32s(*input, shares[1], after);
+                    (*linear, *ratio) = lanes::softplus_gain(simd, before, after);
+                    *input = after;
+                }
+                // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|); each ratio lies in [1/2, 2], so their product fits.
+                *gain = linear.0.iter().map(|&gain| f64::from(gain)).sum::<f64>() + product(ratios).ln();
+            }
+        }
+    }
+}
+
+/// The product of all values, halving the line at every step.
+#[inline(always)]
+fn product(Line(mut values): Line) -> f64 {
+    let mut half = WIDTH / 2;
+    while half > 0 {
+        for i in 0..half {
+            values[i] *= values[i + half];
+        }
+        half /= 2;
+    }
+    f64::from(values[0])
+}
