@@ -76,10 +76,10 @@ impl Conditionals for Stack {
     }
 
     fn sweeps(&self, start: Swept, schedule: Schedule, reading: Reading, count: usize) -> Result<Swept> {
-        let readings = (0..count as u64).map(|sweep| reading.at(sweep));
+        let mut readings = (0..count as u64).map(|sweep| reading.at(sweep));
         match Fused::new(self, &start, schedule, reading)? {
             Some(fused) if count > 0 => fused.run(schedule, readings),
-            _ => readings.fold(Ok(start), |swept, reading| composed_sweep(self, swept?, schedule, reading)),
+            _ => readings.try_fold(start, |swept, reading| composed_sweep(self, swept, schedule, reading)),
         }
     }
 

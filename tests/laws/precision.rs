@@ -1,6 +1,6 @@
 //! What a machine in single precision is judged by: its own numbers, summed in double.
 
-use crate::support::{assert_all_close, assert_close, random_dbm, random_q, tensor};
+use crate::support::{assert_all_close, assert_close, random_dbm, random_q};
 use dbm::evaluate::{Annealing, Half, Path, Spacing, elbo_unnormalized, exact};
 use dbm::inference::{Exact, Inference};
 use dbm::math::{DType, Device, Stream, Tensor, host};

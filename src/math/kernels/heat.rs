@@ -67,25 +67,38 @@ impl WithSimd for Kernel<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let shares = self.heat.shares.map(|share| simd.splat_f32s(share));
+        let Heat { shares, own } = self.heat;
+        let shares = [simd.splat_f32s(shares[0]), simd.splat_f32s(shares[1])];
         let panels = self.inputs.chunks_mut(self.rows.max(1)).zip(self.gains.chunks_mut(self.rows.max(1)));
         for (panel, (inputs, gains)) in panels.enumerate() {
-            let own = self.heat.own.map(|own| S::as_simd_f32s(&own.panel(self.first + panel)[0].0).0);
+            let before = S::as_simd_f32s(&own[0].panel(self.first + panel)[0].0).0;
+            let after = S::as_simd_f32s(&own[1].panel(self.first + panel)[0].0).0;
             for (line, gain) in inputs.iter_mut().zip(gains) {
                 let (mut linear, mut ratios) = (Line::ZERO, Line::ZERO);
-                let out = S::as_mut_simd_f32s(&mut linear.0).0.iter_mut().zip(S::as_mut_simd_f32s(&mut ratios.0).0);
-                let values = S::as_mut_simd_f32s(&mut line.0).0.iter_mut().zip(own[0].iter().zip(own[1]));
-                for ((input, (&before, &after)), (linear, ratio)) in values.zip(out) {
-                    let before = simd.mul_add_f32s(*input, shares[0], before);
-                    let after = simd.mul_add_f32s(*input, shares[1], after);
-                    (*linear, *ratio) = lanes::softplus_gain(simd, before, after);
-                    *input = after;
+                let linears = S::as_mut_simd_f32s(&mut linear.0).0;
+                let ratio = S::as_mut_simd_f32s(&mut ratios.0).0;
+                let inputs = S::as_mut_simd_f32s(&mut line.0).0;
+                for v in 0..WIDTH / S::F32_LANES {
+                    let from = simd.mul_add_f32s(inputs[v], shares[0], before[v]);
+                    let to = simd.mul_add_f32s(inputs[v], shares[1], after[v]);
+                    (linears[v], ratio[v]) = lanes::softplus_gain(simd, from, to);
+                    inputs[v] = to;
                 }
                 // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|); each ratio lies in [1/2, 2], so their product fits.
-                *gain = linear.0.iter().map(|&gain| f64::from(gain)).sum::<f64>() + product(ratios).ln();
+                *gain = sum(&linear) + product(ratios).ln();
             }
         }
     }
+}
+
+/// Sum in double precision.
+#[inline(always)]
+fn sum(line: &Line) -> f64 {
+    let mut sum = 0.0;
+    for value in line.0 {
+        sum += f64::from(value);
+    }
+    sum
 }
 
 /// The product of all values, halving the line at every step.

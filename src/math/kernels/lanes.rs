@@ -1,4 +1,7 @@
 //! Functions of a register, written once for every width out of operations that round alike everywhere.
+//!
+//! Loops and calls are plain here and in the kernels: a closure that the compiler does not take in is compiled without the
+//! instructions of the level, and then calls each of them as a function.
 
 use super::WIDTH;
 use pulp::Simd;
@@ -9,23 +12,22 @@ const MOST_LANES: usize = 16;
 /// e^x with a relative error below 2e-7; infinite above 88, and no smaller than at -87.
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let constant = |value: f32| simd.splat_f32s(value);
-    let above = simd.greater_than_f32s(x, constant(88.0));
-    let x = simd.min_f32s(simd.max_f32s(x, constant(-87.0)), constant(88.0));
+    let above = simd.greater_than_f32s(x, simd.splat_f32s(88.0));
+    let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-87.0)), simd.splat_f32s(88.0));
     // x = n ln 2 + r; adding 1.5 2^23 rounds to the integer n and leaves it in the low bits.
-    let shifted = simd.mul_add_f32s(x, constant(std::f32::consts::LOG2_E), constant(12_582_912.0));
-    let n = simd.sub_f32s(shifted, constant(12_582_912.0));
-    let r = simd.mul_add_f32s(n, constant(-0.693_359_4), x);
-    let r = simd.mul_add_f32s(n, constant(2.121_944_4e-4), r);
-    let p = simd.mul_add_f32s(constant(1.987_569_1e-4), r, constant(1.398_199_9e-3));
-    let p = simd.mul_add_f32s(p, r, constant(8.333_452e-3));
-    let p = simd.mul_add_f32s(p, r, constant(4.166_579_6e-2));
-    let p = simd.mul_add_f32s(p, r, constant(1.666_666_5e-1));
-    let p = simd.mul_add_f32s(p, r, constant(0.5));
-    let p = simd.mul_add_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, constant(1.0)));
+    let shifted = simd.mul_add_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), simd.splat_f32s(12_582_912.0));
+    let n = simd.sub_f32s(shifted, simd.splat_f32s(12_582_912.0));
+    let r = simd.mul_add_f32s(n, simd.splat_f32s(-0.693_359_4), x);
+    let r = simd.mul_add_f32s(n, simd.splat_f32s(2.121_944_4e-4), r);
+    let p = simd.mul_add_f32s(simd.splat_f32s(1.987_569_1e-4), r, simd.splat_f32s(1.398_199_9e-3));
+    let p = simd.mul_add_f32s(p, r, simd.splat_f32s(8.333_452e-3));
+    let p = simd.mul_add_f32s(p, r, simd.splat_f32s(4.166_579_6e-2));
+    let p = simd.mul_add_f32s(p, r, simd.splat_f32s(1.666_666_5e-1));
+    let p = simd.mul_add_f32s(p, r, simd.splat_f32s(0.5));
+    let p = simd.mul_add_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, simd.splat_f32s(1.0)));
     let scale = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     let value = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), scale));
-    simd.select_f32s(above, constant(f32::INFINITY), value)
+    simd.select_f32s(above, simd.splat_f32s(f32::INFINITY), value)
 }
 
 /// 1 + e^-x.
@@ -77,9 +79,15 @@ fn unit_interval<S: Simd>(simd: S, words: S::u32s) -> S::f32s {
 /// where an input is none.
 #[inline(always)]
 pub fn softplus_gain<S: Simd>(simd: S, before: S::f32s, after: S::f32s) -> (S::f32s, S::f32s) {
-    let positive = |x: S::f32s| keep_nan(simd, x, simd.max_f32s(x, simd.splat_f32s(0.0)));
-    let rest = |x: S::f32s| one_plus_exp_of_minus(simd, simd.abs_f32s(x));
-    (simd.sub_f32s(positive(after), positive(before)), simd.div_f32s(rest(after), rest(before)))
+    let linear = simd.sub_f32s(positive(simd, after), positive(simd, before));
+    let rest = one_plus_exp_of_minus(simd, simd.abs_f32s(after));
+    (linear, simd.div_f32s(rest, one_plus_exp_of_minus(simd, simd.abs_f32s(before))))
+}
+
+/// max(x, 0).
+#[inline(always)]
+fn positive<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    keep_nan(simd, x, simd.max_f32s(x, simd.splat_f32s(0.0)))
 }
 
 /// 1 where u < σ(x), else 0; not a number where x is none.
@@ -112,19 +120,13 @@ impl<S: Simd> Draws<S> {
     #[inline(always)]
     pub fn new(simd: S, key: [u32; 2], first_row: u64, panel: usize) -> Self {
         // Interleaving four registers of words puts each lane's four words side by side; where, the inverse tells.
-        let lanes_of = |place: &dyn Fn(usize) -> usize| {
-            let values: [u32; 4 * MOST_LANES] = std::array::from_fn(|at| place(at) as u32);
-            let values = S::as_simd_u32s(&values).0;
-            let registers = std::array::from_fn::<_, 4, _>(|r| simd.transmute_f32s_u32s(values[r]));
-            simd.transmute_u32s_f32s(simd.deinterleave_shfl_f32s(registers)[0])
-        };
-        Self {
-            key,
-            first_row,
-            first_block: (panel * WIDTH / 4) as u32,
-            rows: lanes_of(&|at| at / WIDTH),
-            blocks: lanes_of(&|at| at % WIDTH / 4),
+        let (mut rows, mut blocks) = ([0; 4 * MOST_LANES], [0; 4 * MOST_LANES]);
+        for at in 0..4 * MOST_LANES {
+            rows[at] = (at / WIDTH) as u32;
+            blocks[at] = (at % WIDTH / 4) as u32;
         }
+        let first_block = (panel * WIDTH / 4) as u32;
+        Self { key, first_row, first_block, rows: first_of_four(simd, &rows), blocks: first_of_four(simd, &blocks) }
     }
 
     /// Draws in (0, 1) for the values of one group, in their order.
@@ -139,7 +141,28 @@ impl<S: Simd> Draws<S> {
         let high = simd.splat_u32s((row >> 32) as u32);
         let high = simd.select_u32s(carry, simd.add_u32s(high, simd.splat_u32s(1)), high);
         let counter = [simd.add_u32s(self.blocks, block), low, high, simd.splat_u32s(0)];
-        let words = philox(simd, counter, self.key).map(|words| simd.transmute_f32s_u32s(words));
-        simd.interleave_shfl_f32s(words).map(|words| unit_interval(simd, simd.transmute_u32s_f32s(words)))
+        let [a, b, c, d] = philox(simd, counter, self.key);
+        let words = [floats(simd, a), floats(simd, b), floats(simd, c), floats(simd, d)];
+        let [a, b, c, d] = simd.interleave_shfl_f32s(words);
+        [uniform(simd, a), uniform(simd, b), uniform(simd, c), uniform(simd, d)]
     }
+}
+
+/// The first of the registers of which four interleaved hold these values in order.
+#[inline(always)]
+fn first_of_four<S: Simd>(simd: S, values: &[u32; 4 * MOST_LANES]) -> S::u32s {
+    let values = S::as_simd_u32s(values).0;
+    let registers =
+        [floats(simd, values[0]), floats(simd, values[1]), floats(simd, values[2]), floats(simd, values[3])];
+    simd.transmute_u32s_f32s(simd.deinterleave_shfl_f32s(registers)[0])
+}
+
+#[inline(always)]
+fn floats<S: Simd>(simd: S, words: S::u32s) -> S::f32s {
+    simd.transmute_f32s_u32s(words)
+}
+
+#[inline(always)]
+fn uniform<S: Simd>(simd: S, words: S::f32s) -> S::f32s {
+    unit_interval(simd, simd.transmute_u32s_f32s(words))
 }

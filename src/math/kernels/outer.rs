@@ -1,7 +1,7 @@
 //! Products over rows: belowᵀ above, the statistics of a pair of layers.
 
 use super::panels::columns_of;
-use super::read::multiply_add;
+use super::read::{Factors, multiply_add};
 use super::{Level, Line, PARALLEL_FROM, Panels, WIDTH};
 use pulp::{Simd, WithSimd};
 
@@ -86,14 +86,31 @@ impl Tile<'_> {
     #[inline(always)]
     fn sum<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S, out: &mut [f32]) {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        let unit = |row: usize, example: usize| self.below[example].0[(self.first + row) % WIDTH];
-        multiply_add::<S, ROWS, VECTORS>(simd, unit, self.above.panel(self.to), &mut sums);
+        let units = Columnwise { lines: self.below, first: self.first };
+        multiply_add::<S, ROWS, VECTORS, _>(simd, units, self.above.panel(self.to), &mut sums);
         let to = self.to;
         let columns = columns_of(to, self.above.columns());
         for (row, sums) in out.chunks_mut(self.above.columns()).zip(&sums) {
-            let sums = sums.map(|sum| simd.mul_f32s(sum, simd.splat_f32s(self.share)));
-            let values: &[f32] = bytemuck::cast_slice(&sums);
-            row[columns.clone()].copy_from_slice(&values[..columns.len()]);
+            let mut line = Line::ZERO;
+            let scaled = S::as_mut_simd_f32s(&mut line.0).0;
+            for v in 0..VECTORS {
+                scaled[v] = simd.mul_f32s(sums[v], simd.splat_f32s(self.share));
+            }
+            row[columns.clone()].copy_from_slice(&line.0[..columns.len()]);
         }
+    }
+}
+
+/// A column of states for each row of the tile, from the column `first` of a panel on.
+#[derive(Clone, Copy)]
+struct Columnwise<'a> {
+    lines: &'a [Line],
+    first: usize,
+}
+
+impl Factors for Columnwise<'_> {
+    #[inline(always)]
+    fn at(self, row: usize, k: usize) -> f32 {
+        self.lines[k].0[(self.first + row) % WIDTH]
     }
 }

@@ -97,7 +97,9 @@ impl WithSimd for Means<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (registers, rest) = S::as_mut_simd_f32s(self.0);
-        registers.iter_mut().for_each(|x| *x = lanes::sigmoid(simd, *x));
+        for x in registers {
+            *x = lanes::sigmoid(simd, *x);
+        }
         let last = lanes::sigmoid(simd, simd.partial_load_f32s(rest));
         simd.partial_store_f32s(rest, last);
     }
@@ -158,7 +160,8 @@ impl WithSimd for Kernel<'_> {
         for first in (0..self.rows).step_by(ROWS_AT_ONCE) {
             let end = (first + ROWS_AT_ONCE).min(self.rows);
             let panels = self.inputs.chunks_mut(self.rows).zip(self.states.chunks_mut(self.rows));
-            for (panel, (inputs, states)) in panels.enumerate().map(|(p, lines)| (self.first + p, lines)) {
+            for (panel, (inputs, states)) in panels.enumerate() {
+                let panel = self.first + panel;
                 let tiles = (end - first).div_ceil(most);
                 let mut row = first;
                 for left in (1..=tiles).rev() {
@@ -207,28 +210,44 @@ impl Tile<'_> {
                 let states = &source.states.panel(from)[self.row..self.row + ROWS];
                 let width = columns_of(from, source.states.columns()).len();
                 let weights = &source.weights.block(source.towards, from, self.panel)[..width];
-                multiply_add::<S, ROWS, VECTORS>(simd, |row, k| states[row].0[k % WIDTH], weights, &mut sums);
+                multiply_add::<S, ROWS, VECTORS, _>(simd, Rowwise(states), weights, &mut sums);
             }
         }
         let scale = simd.splat_f32s(self.scale);
-        for (row, (line, sums)) in out.iter_mut().zip(&sums).enumerate() {
+        for row in 0..ROWS {
             let own = match self.own {
                 Own::Same(own) => &own.panel(self.panel)[0],
                 Own::Each(own) => &own.panel(self.panel)[self.row + row],
             };
-            let inputs = S::as_mut_simd_f32s(&mut line.0).0.iter_mut();
-            for (input, (&sum, &own)) in inputs.zip(sums.iter().zip(S::as_simd_f32s(&own.0).0)) {
-                *input = simd.mul_add_f32s(sum, scale, own);
+            let (own, inputs) = (S::as_simd_f32s(&own.0).0, S::as_mut_simd_f32s(&mut out[row].0).0);
+            for v in 0..VECTORS {
+                inputs[v] = simd.mul_add_f32s(sums[row][v], scale, own[v]);
             }
         }
     }
 }
 
+/// The factors of a tile: that of its row and of the k-th line.
+pub(super) trait Factors: Copy {
+    fn at(self, row: usize, k: usize) -> f32;
+}
+
+/// A row of states for each row of the tile.
+#[derive(Clone, Copy)]
+struct Rowwise<'a>(&'a [Line]);
+
+impl Factors for Rowwise<'_> {
+    #[inline(always)]
+    fn at(self, row: usize, k: usize) -> f32 {
+        self.0[row].0[k % WIDTH]
+    }
+}
+
 /// sums[row] += factor(row, k) lines[k], for every k in order.
 #[inline(always)]
-pub(super) fn multiply_add<S: Simd, const ROWS: usize, const VECTORS: usize>(
+pub(super) fn multiply_add<S: Simd, const ROWS: usize, const VECTORS: usize, F: Factors>(
     simd: S,
-    factor: impl Fn(usize, usize) -> f32,
+    factors: F,
     lines: &[Line],
     sums: &mut [[S::f32s; VECTORS]; ROWS],
 ) {
@@ -237,7 +256,9 @@ pub(super) fn multiply_add<S: Simd, const ROWS: usize, const VECTORS: usize>(
         // The fewer of the two are held in registers, the others come from the cache.
         if ROWS < VECTORS {
             let mut held = [simd.splat_f32s(0.0); ROWS];
-            held.iter_mut().enumerate().for_each(|(row, held)| *held = simd.splat_f32s(factor(row, k)));
+            for (row, held) in held.iter_mut().enumerate() {
+                *held = simd.splat_f32s(factors.at(row, k));
+            }
             for v in 0..VECTORS {
                 for row in 0..ROWS {
                     sums[row][v] = simd.mul_add_f32s(held[row], line[v], sums[row][v]);
@@ -245,7 +266,7 @@ pub(super) fn multiply_add<S: Simd, const ROWS: usize, const VECTORS: usize>(
             }
         } else {
             for (row, sums) in sums.iter_mut().enumerate() {
-                let held = simd.splat_f32s(factor(row, k));
+                let held = simd.splat_f32s(factors.at(row, k));
                 for v in 0..VECTORS {
                     sums[v] = simd.mul_add_f32s(held, line[v], sums[v]);
                 }
@@ -262,15 +283,29 @@ impl Read {
         let states = S::as_mut_simd_f32s(bytemuck::cast_slice_mut::<Line, f32>(states)).0;
         match self {
             Self::Input => {}
-            Self::Mean => inputs.iter().zip(states).for_each(|(&x, state)| *state = lanes::sigmoid(simd, x)),
-            Self::Mode => inputs.iter().zip(states).for_each(|(&x, state)| *state = lanes::step(simd, x)),
+            Self::Mean => {
+                for (x, state) in inputs.iter().zip(states) {
+                    *state = lanes::sigmoid(simd, *x);
+                }
+            }
+            Self::Mode => {
+                for (x, state) in inputs.iter().zip(states) {
+                    *state = lanes::step(simd, *x);
+                }
+            }
             Self::Sample { key, first_row } => {
                 let draws = lanes::Draws::new(simd, key, first_row + first as u64, panel);
-                for (group, (inputs, states)) in inputs.chunks(4).zip(states.chunks_mut(4)).enumerate() {
-                    let uniform = draws.uniform(simd, group);
-                    for ((&x, state), u) in inputs.iter().zip(states).zip(uniform) {
-                        *state = lanes::sample(simd, x, u);
+                for (group, (inputs, states)) in inputs.chunks_exact(4).zip(states.chunks_exact_mut(4)).enumerate() {
+                    let u = draws.uniform(simd, group);
+                    for i in 0..4 {
+                        states[i] = lanes::sample(simd, inputs[i], u[i]);
                     }
+                }
+                // Of an odd number of rows the widest registers leave half a group.
+                let whole = inputs.len() / 4 * 4;
+                let u = draws.uniform(simd, inputs.len() / 4);
+                for (i, (x, state)) in inputs[whole..].iter().zip(&mut states[whole..]).enumerate() {
+                    *state = lanes::sample(simd, *x, u[i]);
                 }
             }
         }
