@@ -1,6 +1,6 @@
 """thrml: block Gibbs sampling of the machine as an Ising model, v and h2 given h1, then h1, over a batch of chains.
 
-It holds every pair of coupled units as an object, so that the machine of the default sizes takes minutes to build.
+It holds every pair of coupled units as an object, so that a machine takes long to build.
 """
 
 from importlib.metadata import version

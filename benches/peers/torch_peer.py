@@ -290,11 +290,11 @@ def main() -> None:
         return workloads.check(machine, visible)
 
     if work.task == "P":
-        run = product()
+        workloads.serve("torch product", torch.__version__, work, product())
     else:
         examples = torch.from_numpy(workloads.examples(work.sizes.visible))
         run = workloads.unit(implementation(workloads.machine(work), examples, work), work.task)
-    workloads.serve(f"torch {options.impl}", torch.__version__, work, run, check)
+        workloads.serve(f"torch {options.impl}", torch.__version__, work, run, check)
 
 
 if __name__ == "__main__":
