@@ -46,7 +46,7 @@ impl Measurements {
         gradient: &Gradient,
         first_layer: usize,
     ) -> Result<()> {
-        for (quantity, matrices) in [("weight", &parameters.weights), ("gradient", &gradient.weights)] {
+        for (quantity, matrices) in [("weight", &parameters.weights), ("gradient", &gradient.dense()?.weights)] {
             for (l, matrix) in matrices.iter().enumerate() {
                 let norm = host(matrix)?.iter().map(|value| value * value).sum::<f64>().sqrt();
                 self.add(format!("{prefix}{quantity}_norm/{}", first_layer + l), norm);

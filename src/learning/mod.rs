@@ -4,6 +4,7 @@
 //! of the uninterrupted run.
 
 mod chains;
+mod gradient;
 mod joint;
 mod maximum_likelihood;
 mod measurements;
@@ -18,11 +19,12 @@ use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 pub use chains::Chains;
+pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
 pub use measurements::Measurements;
 pub use optimizer::Sgd;
-pub use parameters::{Gradient, Parameters, SavedTensors, Statistics};
+pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;

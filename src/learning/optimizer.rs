@@ -1,7 +1,7 @@
 //! Stochastic gradient ascent with momentum and weight decay.
 
 use super::{Gradient, Parameters};
-use crate::math::{Momentum, Result, Tensor, momentum_step};
+use crate::math::{Momentum, Result, Term, momentum_step};
 
 /// Δ ← m Δ + ε (gradient - λ weights), parameters ← parameters + Δ (Hinton 2010, "A practical guide to training restricted
 /// Boltzmann machines", sections 9 and 10). Biases are not decayed. The learning rate ε is an argument of each step.
@@ -22,16 +22,15 @@ impl Sgd {
         uphill: &Gradient,
         learning_rate: f64,
     ) -> Result<(Parameters, Parameters)> {
-        let climb = |at: &[Tensor], last: &[Tensor], uphill: &[Tensor], decay: f64| {
-            at.iter()
-                .zip(last.iter().zip(uphill))
-                .map(|(at, (last, uphill))| {
-                    momentum_step(at, last, uphill, Momentum { momentum: self.momentum, rate: learning_rate, decay })
-                })
-                .collect::<Result<(Vec<_>, Vec<_>)>>()
-        };
-        let (weights, weight_moves) = climb(&parameters.weights, &last.weights, &uphill.weights, self.weight_decay)?;
-        let (biases, bias_moves) = climb(&parameters.biases, &last.biases, &uphill.biases, 0.0)?;
+        let by = Momentum { momentum: self.momentum, rate: learning_rate, decay: self.weight_decay };
+        let weights = parameters.weights.iter().zip(last.weights.iter().zip(&uphill.weights));
+        let weights = weights.map(|(at, (last, terms))| momentum_step(at, last, terms, by));
+        let biases =
+            parameters.biases.iter().zip(last.biases.iter().zip(&uphill.biases)).map(|(at, (last, uphill))| {
+                momentum_step(at, last, &[Term::Dense(uphill.clone())], Momentum { decay: 0.0, ..by })
+            });
+        let (weights, weight_moves) = weights.collect::<Result<(Vec<_>, Vec<_>)>>()?;
+        let (biases, bias_moves) = biases.collect::<Result<(Vec<_>, Vec<_>)>>()?;
         Ok((Parameters { weights, biases }, Parameters { weights: weight_moves, biases: bias_moves }))
     }
 }

@@ -1,16 +1,10 @@
-//! One tensor per weight matrix and per bias vector: parameters, expected statistics, gradients and momenta alike.
+//! One tensor per weight matrix and per bias vector: parameters and momenta alike.
 
 use crate::math::{Result, Tensor, bail, host};
 use std::collections::HashMap;
 
 /// Tensors of a checkpoint by name.
 pub type SavedTensors = HashMap<String, Tensor>;
-
-/// `E[x_lᵀ x_{l+1}]` in the place of W_l and `E[x_l]` in the place of b_l.
-pub type Statistics = Parameters;
-
-/// The direction in which an objective rises.
-pub type Gradient = Parameters;
 
 /// A point or a direction in the space of parameters.
 #[derive(Clone, Debug)]

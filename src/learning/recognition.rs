@@ -6,7 +6,7 @@
 
 use super::Gradient;
 use crate::inference::Network;
-use crate::math::{Layers, Nats, Result, Tensor, host, outer_product};
+use crate::math::{Layers, Nats, Result, Tensor, Term, host};
 
 /// -E_target[ln q_network(h | v)] of each example, nats, from the network's inputs and the target's means `[examples, n_l]`
 /// of all hidden layers; less the target's entropy it is KL(target ‖ network).
@@ -41,7 +41,8 @@ pub fn recognition_gradient(
             slope = (slope + (sent * network.units()[l].variance(&inputs[l])?)?)?;
         }
         let below = if l == 0 { visible } else { &means[l - 1] };
-        gradient.weights.push(outer_product(below, &slope, network.gain(l) * share)?);
+        let share = network.gain(l) * share;
+        gradient.weights.push(vec![Term::Outer { below: below.clone(), above: slope.clone(), share }]);
         gradient.biases.push(row.matmul(&slope)?.squeeze(0)?);
         slope_above = Some(slope);
     }

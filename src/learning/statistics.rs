@@ -5,7 +5,7 @@
 
 use super::{Parameters, Statistics};
 use crate::inference::Network;
-use crate::math::{DType, Layers, Result, Tensor, bail, outer_product};
+use crate::math::{DType, Layers, Result, Tensor, Term, bail};
 use crate::models::Dbm;
 use crate::posterior::{Factorial, Posterior, Table};
 
@@ -16,9 +16,9 @@ impl Statistics {
         let share = 1.0 / first.dim(0)? as f64;
         // Summing rows by a product is many times faster than a reduction over the first axis.
         let row = (Tensor::ones((1, first.dim(0)?), first.dtype(), first.device())? * share)?;
-        let pair = |pair: &[Tensor]| outer_product(&pair[0], &pair[1], share);
+        let pair = |pair: &[Tensor]| vec![Term::Outer { below: pair[0].clone(), above: pair[1].clone(), share }];
         Ok(Self {
-            weights: layers.windows(2).map(pair).collect::<Result<_>>()?,
+            weights: layers.windows(2).map(pair).collect(),
             biases: layers.iter().map(|layer| row.matmul(layer)?.squeeze(0)).collect::<Result<_>>()?,
         })
     }
@@ -42,14 +42,14 @@ impl ExpectedStatistics for Table {
         let mut statistics = Statistics::of(&with_visible(visible, means))?;
         let examples = self.examples()?;
         for l in 1..means.len() {
-            let mut total = statistics.weights[l].zeros_like()?.to_dtype(DType::F64)?;
+            let mut total = Tensor::zeros((means[l - 1].dim(1)?, means[l].dim(1)?), DType::F64, visible.device())?;
             for example in 0..examples {
                 let states = self.states(example)?;
                 let probs = self.log_probs().narrow(0, example, 1)?.exp()?.t()?;
                 let weighted = states[l - 1].to_dtype(DType::F64)?.broadcast_mul(&probs)?;
                 total = (total + weighted.t()?.matmul(&states[l].to_dtype(DType::F64)?)?)?;
             }
-            statistics.weights[l] = (total / examples as f64)?.to_dtype(visible.dtype())?;
+            statistics.weights[l] = vec![Term::Dense((total / examples as f64)?.to_dtype(visible.dtype())?)];
         }
         Ok(statistics)
     }

@@ -50,43 +50,6 @@ pub fn entropy_of_binary(input: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// A step with momentum: Δ ← momentum Δ + rate (uphill - decay at), at ← at + Δ; the new `at` and the new Δ.
-pub fn momentum_step(at: &Tensor, last: &Tensor, uphill: &Tensor, by: Momentum) -> Result<(Tensor, Tensor)> {
-    let Momentum { momentum, rate, decay } = by;
-    if on_host(at) && at.dtype() == DType::F32 && at.elem_count() > 0 {
-        let (mut to, mut moves) = (with_values(at, <[f32]>::to_vec)?, with_values(last, <[f32]>::to_vec)?);
-        let (momentum, rate, pull) = (momentum as f32, rate as f32, (rate * decay) as f32);
-        let step = |((to, moves), uphill): ((&mut [f32], &mut [f32]), &[f32])| {
-            for ((to, by), uphill) in to.iter_mut().zip(moves).zip(uphill) {
-                *by = momentum * *by + rate * uphill - pull * *to;
-                *to += *by;
-            }
-        };
-        let cut = if to.len() < PARALLEL_FROM { to.len() } else { PARALLEL_FROM / 4 };
-        with_values(uphill, |uphill| {
-            to.par_chunks_mut(cut).zip(moves.par_chunks_mut(cut)).zip(uphill.par_chunks(cut)).for_each(step);
-        })?;
-        let shape = at.shape();
-        return Ok((Tensor::from_vec(to, shape, &Device::Cpu)?, Tensor::from_vec(moves, shape, &Device::Cpu)?));
-    }
-    let mut moves = ((last * momentum)? + (uphill * rate)?)?;
-    if decay != 0.0 {
-        moves = (moves - (at * (rate * decay))?)?;
-    }
-    Ok(((at + &moves)?, moves))
-}
-
-/// How a step is made.
-#[derive(Clone, Copy, Debug)]
-pub struct Momentum {
-    /// Share of the last Δ that is repeated.
-    pub momentum: f64,
-    /// Step size.
-    pub rate: f64,
-    /// Pull towards zero.
-    pub decay: f64,
-}
-
 /// States in {0, 1}: 1 with probability σ(input), drawn from `stream`.
 pub fn sample_binary(input: &Tensor, stream: Stream) -> Result<Tensor> {
     let (rows, columns) = input.dims2()?;

@@ -7,15 +7,17 @@ mod elementwise;
 pub mod kernels;
 mod random;
 mod reduce;
+mod step;
 mod weight;
 
 pub use candle_core::{DType, Device, Result, Tensor, bail};
-pub use elementwise::{Momentum, entropy_of_binary, ln_one_plus_exp, momentum_step, sample_binary, sigmoid};
+pub use elementwise::{entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid};
 pub use random::{Generator, Stream};
 pub use reduce::{
     Nats, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, sum_units,
 };
-pub use weight::{Weight, outer_product, panels, served, tensor};
+pub use step::{Momentum, Term, momentum_step};
+pub use weight::{Weight, panels, served, tensor};
 
 /// One tensor per layer, bottom first, each `[examples, units of the layer]`.
 pub type Layers = Vec<Tensor>;

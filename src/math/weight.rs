@@ -1,6 +1,6 @@
 //! Weights between two layers, with the packed form that the kernels read.
 
-use super::kernels::{Blocks, Level, Own, Panels, Read, Source, Towards, outer, read, serve};
+use super::kernels::{Blocks, Level, Own, Panels, Read, Source, Towards, read, serve};
 use super::{DType, Device, Result, Tensor};
 use candle_core::{CpuStorage, Storage};
 use std::sync::{Arc, OnceLock};
@@ -75,15 +75,6 @@ impl Weight {
         );
         Ok(Some(tensor(&inputs)?))
     }
-}
-
-/// share · belowᵀ above, `[units below, units above]`, from `[rows, units]` each.
-pub fn outer_product(below: &Tensor, above: &Tensor, share: f64) -> Result<Tensor> {
-    if served(below) && served(above) && below.dim(0)? == above.dim(0)? {
-        let values = outer(Level::best(), &panels(below)?, &panels(above)?, share as f32);
-        return Tensor::from_vec(values, (below.dim(1)?, above.dim(1)?), &Device::Cpu);
-    }
-    below.t()?.matmul(above)? * share
 }
 
 /// Whether the kernels serve this tensor: single precision, on the processor, nothing to differentiate.

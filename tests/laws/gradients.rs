@@ -4,8 +4,8 @@ use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_
 use candle_core::Var;
 use dbm::inference::{Exact, Inference, MeanField, Network, Refine, Stop};
 use dbm::learning::{
-    Chains, ExpectedStatistics, Gradient, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters, Sgd,
-    Statistics, Trainer, Update, cross_entropy, recognition_gradient,
+    Chains, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters, Sgd, Statistics, Trainer,
+    Update, cross_entropy, recognition_gradient,
 };
 use dbm::math::{Stream, Tensor, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -70,7 +70,7 @@ fn model_statistics(dbm: &Dbm) -> (Vec<f64>, Vec<f64>) {
     let mut means = vec![0.0; flat(&Parameters::of_dbm(dbm)).len()];
     for state in all_states(hand.sizes.iter().sum()) {
         let prob = (hand.log_joint(&state) - log_z).exp();
-        let one = Statistics::of(&crate::support::layers(&[state], &hand.sizes)).unwrap();
+        let one = Statistics::of(&crate::support::layers(&[state], &hand.sizes)).unwrap().dense().unwrap();
         means.iter_mut().zip(flat(&one)).for_each(|(mean, value)| *mean += prob * value);
     }
     let variances = means.iter().map(|mean| mean * (1.0 - mean)).collect();
@@ -78,9 +78,9 @@ fn model_statistics(dbm: &Dbm) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Statistics under the exact posterior, mean over examples.
-fn posterior_statistics(dbm: &Dbm, visible: &Tensor) -> Statistics {
+fn posterior_statistics(dbm: &Dbm, visible: &Tensor) -> Parameters {
     let q = Exact { max_bits: 20.0 }.infer(dbm, visible, Stream::new(0)).unwrap().q;
-    q.statistics(visible, &q.means().unwrap()).unwrap()
+    q.statistics(visible, &q.means().unwrap()).unwrap().dense().unwrap()
 }
 
 /// A factorial q that is the answer of no scheme.
@@ -99,7 +99,7 @@ fn statistics_times_parameters_are_the_mean_expected_log_joint() {
         let visible = examples(dbm.sizes()[0]);
         let clamped = dbm.clamp(&visible).unwrap();
         let q = arbitrary_q(&dbm, 5);
-        let statistics = q.statistics(&visible, &q.means().unwrap()).unwrap();
+        let statistics = q.statistics(&visible, &q.means().unwrap()).unwrap().dense().unwrap();
         let found = Parameters::of_dbm(&dbm).inner(&statistics).unwrap();
         assert_close("factorial", found, mean_of(&clamped.expected_log_joint(&q).unwrap()), 1e-12);
 
@@ -145,7 +145,7 @@ fn factorial_statistics_are_the_gradient_of_the_elbo_at_constant_q() {
     for dbm in machines() {
         let visible = examples(dbm.sizes()[0]);
         let q = arbitrary_q(&dbm, 5);
-        let found = flat(&q.statistics(&visible, &q.means().unwrap()).unwrap());
+        let found = flat(&q.statistics(&visible, &q.means().unwrap()).unwrap().dense().unwrap());
         let elbo = |to: &Parameters| {
             mean_of(&with(&dbm, to).clamp(&visible).unwrap().expected_log_joint(&q).unwrap())
                 + mean_of(&host(&q.entropy().unwrap()).unwrap())
@@ -162,8 +162,8 @@ fn long_chains_give_the_negative_phase_within_four_standard_errors() {
         let start = Chains::from_biases(&dbm, CHAINS, Stream::new(seed).named("start")).unwrap();
         let (chains, layers) = start.advance(&dbm, 60, Stream::new(seed).named("sweeps")).unwrap();
         let (expected, variances) = model_statistics(&dbm);
-        let states = flat(&Statistics::of(chains.states()).unwrap());
-        let smoothed = flat(&Statistics::of(&layers).unwrap());
+        let states = flat(&Statistics::of(chains.states()).unwrap().dense().unwrap());
+        let smoothed = flat(&Statistics::of(&layers).unwrap().dense().unwrap());
         for (index, (&expected, &variance)) in expected.iter().zip(&variances).enumerate() {
             let error = (variance / CHAINS as f64).sqrt();
             assert_close(&format!("states [{index}]"), states[index], expected, 4.0 * error);
@@ -183,7 +183,7 @@ fn the_recognition_gradient_matches_central_differences() {
         let (visible, network) = (examples(dbm.sizes()[0]), arbitrary_network(&dbm));
         let targets = arbitrary_q(&dbm, 5).means().unwrap();
         let inputs = network.inputs(&visible).unwrap();
-        let found = flat(&recognition_gradient(&network, &visible, &inputs, &targets).unwrap());
+        let found = flat(&recognition_gradient(&network, &visible, &inputs, &targets).unwrap().dense().unwrap());
         let expected = differences(&Parameters::of_network(&network), |to| {
             let network = with_network(&network, to);
             -mean_of(&cross_entropy(&network, &network.inputs(&visible).unwrap(), &targets).unwrap())
@@ -212,10 +212,10 @@ fn the_recognition_gradient_matches_automatic_differentiation() {
         }
         let gradients = objective.backward().unwrap();
         let of = |vars: &[Var]| vars.iter().map(|var| gradients.get(var).unwrap().clone()).collect();
-        let expected = Gradient { weights: of(&weights), biases: of(&biases) };
+        let expected = Parameters { weights: of(&weights), biases: of(&biases) };
         let inputs = network.inputs(&visible).unwrap();
         let found = recognition_gradient(&network, &visible, &inputs, &targets).unwrap();
-        assert_all_close(&format!("depth {}", dbm.depth()), &flat(&found), &flat(&expected), 1e-12);
+        assert_all_close(&format!("depth {}", dbm.depth()), &flat(&found.dense().unwrap()), &flat(&expected), 1e-12);
     }
 }
 

@@ -1,7 +1,9 @@
 //! The kernels against their twins in `f64`, at every level this processor has.
 
 use dbm::evaluate::{Annealing, Half, Path, Spacing};
-use dbm::math::kernels::{Blocks, Heat, Level, Own, Panels, Read, Source, Towards, along, heat, outer, read};
+use dbm::math::kernels::{
+    Blocks, Heat, Level, Outer, Own, Panels, Read, Source, Step, Towards, along, ascend, heat, outer, read,
+};
 use dbm::math::{DType, Device, Stream, Tensor, host, sample_binary, sigmoid};
 use dbm::models::{Conditionals, Dbm, Reading, Schedule, Swept, composed_sweep};
 
@@ -109,8 +111,9 @@ fn every_level_gives_the_same_bits() {
         let (below, above) = (values("below", shape[0], shape[1]), values("above", shape[0], shape[2]));
         let below = Panels::from_rows(&below, shape[0], shape[1]);
         let above = Panels::from_rows(&above, shape[0], shape[2]);
+        let products = [0.3, -0.2].map(|share| Outer { below: &below, above: &above, share });
         for level in levels() {
-            assert_eq!(outer(level, &below, &above, 0.3), outer(Level::Portable, &below, &above, 0.3));
+            assert_eq!(outer(level, &products), outer(Level::Portable, &products));
         }
     }
 }
@@ -199,16 +202,37 @@ fn samples_are_drawn_by_the_words_of_the_stream() {
 }
 
 #[test]
-fn outer_products_are_sums_over_rows() {
+fn steps_follow_sums_of_outer_products() {
     for [rows, below, above] in SHAPES {
-        let (left, right) = (values("left", rows, below), values("right", rows, above));
-        let (lefts, rights) = (Panels::from_rows(&left, rows, below), Panels::from_rows(&right, rows, above));
-        for level in levels() {
-            for (at, found) in outer(level, &lefts, &rights, 0.5).into_iter().enumerate() {
-                let product =
+        let sides = ["first", "second"].map(|name| {
+            let (left, right) = (values(name, rows, below), values(&format!("{name} above"), rows, above));
+            (Panels::from_rows(&left, rows, below), Panels::from_rows(&right, rows, above), left, right)
+        });
+        let shares = [0.5, -0.25];
+        let product = |at: usize| -> f64 {
+            let term = |(share, (_, _, left, right)): (f32, &(Panels, Panels, Vec<f32>, Vec<f32>))| {
+                let pair =
                     |row: usize| f64::from(left[row * below + at / above]) * f64::from(right[row * above + at % above]);
-                let expected = 0.5 * (0..rows).map(product).sum::<f64>();
-                assert!((f64::from(found) - expected).abs() <= rounding(rows), "{found} for {expected}");
+                f64::from(share) * (0..rows).map(pair).sum::<f64>()
+            };
+            shares.into_iter().zip(&sides).map(term).sum()
+        };
+        let (at, last) = (values("at", below, above), values("last", below, above));
+        let by = Step { momentum: 0.9, rate: 0.1, pull: 0.02 };
+        for level in levels() {
+            let mut outers =
+                shares.into_iter().zip(&sides).map(|(share, (below, above, ..))| Outer { below, above, share });
+            let outers: [Outer; 2] = std::array::from_fn(|_| outers.next().unwrap());
+            let sum = outer(level, &outers);
+            let (to, moves) = ascend(level, &outers, by, &at, &last);
+            for index in 0..below * above {
+                let uphill = product(index);
+                let (at, last) = (f64::from(at[index]), f64::from(last[index]));
+                let delta = f64::from(by.momentum) * last + f64::from(by.rate) * uphill - f64::from(by.pull) * at;
+                let close = |found: f32, expected: f64| (f64::from(found) - expected).abs() <= 2.0 * rounding(rows);
+                assert!(close(sum[index], uphill), "{level:?} {} for {uphill}", sum[index]);
+                assert!(close(moves[index], delta), "{level:?} {} for {delta}", moves[index]);
+                assert!(close(to[index], at + delta), "{level:?} {} for {}", to[index], at + delta);
             }
         }
     }

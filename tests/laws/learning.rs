@@ -3,10 +3,10 @@
 use crate::support::{ByHand, all_states, assert_close, random_dbm, tensor};
 use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
 use dbm::learning::{
-    Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters, PositivePhase,
-    Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
+    Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters,
+    PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
 };
-use dbm::math::{DType, Device, Stream, Tensor, host, mean_of};
+use dbm::math::{DType, Device, Stream, Tensor, Term, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
 use dbm::posterior::{Factorial, Posterior};
 
@@ -58,12 +58,16 @@ fn momentum_repeats_the_last_move_and_decay_pulls_weights_only() {
         weights: vec![tensor(&[vec![weight]])],
         biases: vec![tensor(&[vec![bias]])],
     };
+    let uphill = |weight: f64, bias: f64| {
+        let Parameters { weights, biases } = scalar(weight, bias);
+        Gradient { weights: vec![weights.into_iter().map(Term::Dense).collect()], biases }
+    };
     let sgd = Sgd { momentum: 0.5, weight_decay: 0.1 };
-    let (at, moved) = sgd.step(&scalar(2.0, 1.0), &scalar(0.0, 0.0), &scalar(1.0, -1.0), 0.2).unwrap();
+    let (at, moved) = sgd.step(&scalar(2.0, 1.0), &scalar(0.0, 0.0), &uphill(1.0, -1.0), 0.2).unwrap();
     // 0.2 (1 - 0.1 * 2) = 0.16; the bias moves by -0.2.
     assert_close("weight", values(&at.weights)[0], 2.16, 1e-15);
     assert_close("bias", values(&at.biases)[0], 0.8, 1e-15);
-    let (at, moved) = sgd.step(&at, &moved, &scalar(0.0, 0.0), 0.1).unwrap();
+    let (at, moved) = sgd.step(&at, &moved, &uphill(0.0, 0.0), 0.1).unwrap();
     // 0.5 * 0.16 - 0.1 * 0.1 * 2.16 = 0.0584; the bias moves by -0.1.
     assert_close("weight", values(&at.weights)[0], 2.2184, 1e-15);
     assert_close("bias", values(&at.biases)[0], 0.7, 1e-15);

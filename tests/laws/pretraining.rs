@@ -84,7 +84,7 @@ fn copied_rbm_statistics(rbm: &Parameters, copies: [usize; 2]) -> Vec<f64> {
         // By symmetry the statistics of the first copies are those of any.
         let first = hand.sizes[0];
         let copy = [&state[..visible], &state[first..first + hidden]].map(|side| tensor(&[side.to_vec()]));
-        let one = flat(&Statistics::of(&copy).unwrap());
+        let one = flat(&Statistics::of(&copy).unwrap().dense().unwrap());
         total.iter_mut().zip(one).for_each(|(total, value)| *total += prob * value);
     }
     total
@@ -107,7 +107,7 @@ fn each_rbm_climbs_the_likelihood_of_its_doubled_model() {
             let inputs = state.inputs(&batch).unwrap();
             let sent = (inputs.matmul(&rbm.weights[0]).unwrap() * copies[0] as f64).unwrap();
             let means = dbm::math::sigmoid(&sent.broadcast_add(&rbm.biases[1]).unwrap()).unwrap();
-            let positive = flat(&Statistics::of(&[inputs, means]).unwrap());
+            let positive = flat(&Statistics::of(&[inputs, means]).unwrap().dense().unwrap());
 
             // A step of length one is the gradient.
             state = train(&trainer, state, &batch, 0..1, 1.0);

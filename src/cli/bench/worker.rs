@@ -7,8 +7,8 @@ use crate::cli::print;
 use crate::evaluate::ais;
 use crate::experiment::{Error, Result, clock};
 use crate::inference::Inference;
-use crate::learning::Chains;
-use crate::math::{Stream, host, mean_of, outer_product};
+use crate::learning::{Chains, Statistics};
+use crate::math::{Stream, host, mean_of};
 use crate::posterior::Posterior;
 use serde::Serialize;
 use std::io::BufRead;
@@ -80,8 +80,8 @@ pub fn check(sizes: &Sizes) -> Result<Check> {
     let mut layers = vec![visible];
     layers.extend(means.iter().cloned());
     let mut squares = Vec::new();
-    for pair in layers.windows(2) {
-        squares.extend(host(&outer_product(&pair[0], &pair[1], 0.01)?)?.iter().map(|value| value * value));
+    for statistic in Statistics::of(&layers)?.dense()?.weights {
+        squares.extend(host(&statistic)?.iter().map(|value| value * value));
     }
     let mut chains = Chains::from_biases(&dbm, CHAINS, Stream::new(4))?.advance(&dbm, 100, Stream::new(5))?.0;
     let mut states = vec![Vec::new(); sizes.0.len()];

@@ -13,7 +13,7 @@ mod read;
 
 pub use blocks::{Blocks, Towards};
 pub use heat::{Heat, along, heat};
-pub use outer::outer;
+pub use outer::{Outer, Step, ascend, outer};
 pub use panels::{Line, Panels, WIDTH};
 use pulp::{Scalar, Simd, WithSimd};
 pub use read::{Own, Read, Source, means, read, read_off};
