@@ -76,7 +76,7 @@ impl Network {
             if l > 0 {
                 below = self.units[l - 1].mean(&inputs[l - 1])?;
             }
-            inputs.push((weight.up(&below)? * self.gain(l))?.broadcast_add(bias)?);
+            inputs.push(weight.inputs_above(&below, self.gain(l), bias)?);
         }
         Ok(inputs)
     }

@@ -82,12 +82,12 @@ impl Rbm {
 
     /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`.
     fn up(&self, visible: &Tensor) -> Result<Tensor> {
-        (self.weight.up(visible)? * self.copies[0] as f64)?.broadcast_add(&self.biases[1])
+        self.weight.inputs_above(visible, self.copies[0] as f64, &self.biases[1])
     }
 
     /// Input of the visible units from the mean over the hidden copies, `[rows, hidden]`.
     fn down(&self, hidden: &Tensor) -> Result<Tensor> {
-        (self.weight.down(hidden)? * self.copies[1] as f64)?.broadcast_add(&self.biases[0])
+        self.weight.inputs_below(hidden, self.copies[1] as f64, &self.biases[0])
     }
 
     /// Mean over the copies of layer 0 (visible) or 1 (hidden), each drawn from the same input.

@@ -32,18 +32,22 @@ impl Weight {
 
     /// x W: what `states` `[rows, below]` send upwards, `[rows, above]`.
     pub fn up(&self, states: &Tensor) -> Result<Tensor> {
-        match self.product(states, Towards::Above)? {
-            Some(sent) => Ok(sent),
-            None => states.matmul(&self.tensor),
-        }
+        self.product(states, Towards::Above, None)
     }
 
     /// x Wᵀ: what `states` `[rows, above]` send downwards, `[rows, below]`.
     pub fn down(&self, states: &Tensor) -> Result<Tensor> {
-        match self.product(states, Towards::Below)? {
-            Some(sent) => Ok(sent),
-            None => states.matmul(&self.tensor.t()?),
-        }
+        self.product(states, Towards::Below, None)
+    }
+
+    /// bias + gain x W, with a bias `[above]`.
+    pub fn inputs_above(&self, states: &Tensor, gain: f64, bias: &Tensor) -> Result<Tensor> {
+        self.product(states, Towards::Above, Some((gain, bias)))
+    }
+
+    /// bias + gain x Wᵀ, with a bias `[below]`.
+    pub fn inputs_below(&self, states: &Tensor, gain: f64, bias: &Tensor) -> Result<Tensor> {
+        self.product(states, Towards::Below, Some((gain, bias)))
     }
 
     /// The packed form, where the kernels serve.
@@ -55,24 +59,42 @@ impl Weight {
         self.blocks.get_or_init(pack).as_ref()
     }
 
-    fn product(&self, states: &Tensor, towards: Towards) -> Result<Option<Tensor>> {
+    fn product(&self, states: &Tensor, towards: Towards, affine: Option<(f64, &Tensor)>) -> Result<Tensor> {
+        if let Some(inputs) = self.fused_product(states, towards, affine)? {
+            return Ok(inputs);
+        }
+        let sent = match towards {
+            Towards::Above => states.matmul(&self.tensor)?,
+            Towards::Below => states.matmul(&self.tensor.t()?)?,
+        };
+        match affine {
+            Some((gain, bias)) => (sent * gain)?.broadcast_add(bias),
+            None => Ok(sent),
+        }
+    }
+
+    /// None where the kernels do not serve; a product that cannot be made is left to the tensor library, which says why.
+    fn fused_product(
+        &self,
+        states: &Tensor,
+        towards: Towards,
+        affine: Option<(f64, &Tensor)>,
+    ) -> Result<Option<Tensor>> {
         let (rows, units) = states.dims2()?;
         let (below, above) = self.tensor.dims2()?;
         let (from, to) = if towards == Towards::Above { (below, above) } else { (above, below) };
-        // A product that cannot be made is left to the tensor library, which says why.
-        let (true, true, Some(weights)) = (served(states), units == from, self.blocks()) else { return Ok(None) };
+        let fits = affine.is_none_or(|(_, bias)| served(bias) && bias.dims() == [to]);
+        let (true, true, true, Some(weights)) = (served(states), units == from, fits, self.blocks()) else {
+            return Ok(None);
+        };
+        let (gain, own) = match affine {
+            Some((gain, bias)) => (gain as f32, panels(&bias.unsqueeze(0)?)?),
+            None => (1.0, Panels::zeros(1, to)),
+        };
         let states = panels(states)?;
-        let mut inputs = Panels::zeros(rows, to);
+        let (mut inputs, mut unread) = (Panels::zeros(rows, to), Panels::zeros(rows, to));
         let source = Source { states: &states, weights, towards };
-        read(
-            Level::best(),
-            Own::Same(&Panels::zeros(1, to)),
-            1.0,
-            &[source],
-            Read::Input,
-            &mut inputs,
-            &mut Panels::zeros(rows, to),
-        );
+        read(Level::best(), Own::Same(&own), gain, &[source], Read::Input, &mut inputs, &mut unread);
         Ok(Some(tensor(&inputs)?))
     }
 }

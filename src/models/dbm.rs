@@ -107,7 +107,7 @@ impl LatentModel for Dbm {
             bail!("examples have {units} values, the machine has {} visible units", self.biases[0].elem_count());
         }
         let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-        biases[0] = self.couplings[0].up(visible)?.broadcast_add(&biases[0])?;
+        biases[0] = self.couplings[0].inputs_above(visible, 1.0, &self.biases[1])?;
         let base = sum_units(&self.units[0].log_base(visible)?)?;
         Ok(Stack {
             units: self.units[1..].to_vec(),
@@ -121,6 +121,6 @@ impl LatentModel for Dbm {
 impl Reconstruct for Dbm {
     fn reconstruct(&self, hidden: &[Tensor]) -> Result<Tensor> {
         let Some(first) = hidden.first() else { bail!("a reconstruction starts from at least one hidden layer") };
-        self.units[0].mean(&self.couplings[0].down(first)?.broadcast_add(&self.biases[0])?)
+        self.units[0].mean(&self.couplings[0].inputs_below(first, 1.0, &self.biases[0])?)
     }
 }

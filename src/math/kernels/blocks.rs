@@ -1,6 +1,6 @@
 //! Weights cut into blocks of 32 x 32, in the two orders that products upwards and downwards read.
 
-use super::panels::columns_of;
+use super::panels::{columns_of, copy};
 use super::{Line, WIDTH};
 use rayon::prelude::*;
 
@@ -36,7 +36,7 @@ impl Blocks {
             for (row, values) in rows.chunks(above).enumerate() {
                 for panel in 0..across {
                     let columns = columns_of(panel, above);
-                    up[panel * WIDTH + row].0[..columns.len()].copy_from_slice(&values[columns]);
+                    copy(&values[columns.clone()], &mut up[panel * WIDTH + row].0[..columns.len()]);
                 }
             }
             up.chunks(WIDTH).zip(down.chunks_mut(WIDTH)).for_each(|(up, down)| transpose(up, down));

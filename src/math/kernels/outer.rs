@@ -1,7 +1,7 @@
 //! Products over rows, belowᵀ above, which are the statistics of a pair of layers; and steps along sums of them, which never
 //! leave the registers.
 
-use super::panels::columns_of;
+use super::panels::{columns_of, copy};
 use super::read::{Factors, multiply_add};
 use super::{Level, Line, PARALLEL_FROM, Panels, WIDTH};
 use pulp::{Simd, WithSimd};
@@ -86,11 +86,11 @@ impl Out<'_> {
     #[inline(always)]
     fn take<S: Simd>(&mut self, simd: S, place: usize, count: usize, uphill: &Line) {
         match self {
-            Self::Sum(sum) => sum[place..place + count].copy_from_slice(&uphill.0[..count]),
+            Self::Sum(sum) => copy(&uphill.0[..count], &mut sum[place..place + count]),
             Self::Step { by, at, last, to, moves } => {
                 let (mut from, mut before) = (Line::ZERO, Line::ZERO);
-                from.0[..count].copy_from_slice(&at[place..place + count]);
-                before.0[..count].copy_from_slice(&last[place..place + count]);
+                copy(&at[place..place + count], &mut from.0[..count]);
+                copy(&last[place..place + count], &mut before.0[..count]);
                 let (momentum, rate) = (simd.splat_f32s(by.momentum), simd.splat_f32s(by.rate));
                 let pull = simd.splat_f32s(-by.pull);
                 let (values, deltas) = (S::as_mut_simd_f32s(&mut from.0).0, S::as_mut_simd_f32s(&mut before.0).0);
@@ -100,8 +100,8 @@ impl Out<'_> {
                     deltas[v] = simd.mul_add_f32s(pull, values[v], delta);
                     values[v] = simd.add_f32s(values[v], deltas[v]);
                 }
-                to[place..place + count].copy_from_slice(&from.0[..count]);
-                moves[place..place + count].copy_from_slice(&before.0[..count]);
+                copy(&from.0[..count], &mut to[place..place + count]);
+                copy(&before.0[..count], &mut moves[place..place + count]);
             }
         }
     }

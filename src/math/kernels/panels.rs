@@ -35,7 +35,7 @@ impl Panels {
         for (panel, lines) in panels.lines.chunks_mut(rows.max(1)).enumerate() {
             let columns_of = columns_of(panel, columns);
             for (line, row) in lines.iter_mut().zip(values.chunks(columns)) {
-                line.0[..columns_of.len()].copy_from_slice(&row[columns_of.clone()]);
+                copy(&row[columns_of.clone()], &mut line.0[..columns_of.len()]);
             }
         }
         panels
@@ -47,7 +47,7 @@ impl Panels {
         for (panel, lines) in self.lines.chunks(self.rows.max(1)).enumerate() {
             let columns_of = columns_of(panel, self.columns);
             for (line, row) in lines.iter().zip(values.chunks_mut(self.columns)) {
-                row[columns_of.clone()].copy_from_slice(&line.0[..columns_of.len()]);
+                copy(&line.0[..columns_of.len()], &mut row[columns_of.clone()]);
             }
         }
         values
@@ -76,6 +76,15 @@ impl Panels {
     /// The lines of all panels, for a kernel to write.
     pub(super) fn lines_mut(&mut self) -> &mut [Line] {
         &mut self.lines
+    }
+}
+
+/// Copies as many values, a whole line without a call.
+#[inline(always)]
+pub(super) fn copy(from: &[f32], to: &mut [f32]) {
+    match (<&[f32; WIDTH]>::try_from(from), <&mut [f32; WIDTH]>::try_from(&mut *to)) {
+        (Ok(from), Ok(to)) => *to = *from,
+        _ => to.copy_from_slice(from),
     }
 }
 
