@@ -2,8 +2,9 @@
 //!
 //! ln p̃(x_0 … x_L) = Σ_l b_l · x_l + Σ_l x_lᵀ W_l x_{l+1}, with x_0 = v. `biases[l]` is b_l, `weights[l]` is W_l.
 
+use super::stack::Held;
 use super::{LatentModel, Reconstruct, Stack};
-use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail, inner, sum_units};
+use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail};
 use crate::units::{Binary, Kind};
 use std::sync::Arc;
 
@@ -93,7 +94,7 @@ impl Dbm {
             units: self.units.clone(),
             biases: self.biases.iter().map(|bias| bias.unsqueeze(0)).collect::<Result<_>>()?,
             weights: self.couplings.clone(),
-            offset: Tensor::zeros(1, DType::F64, self.device())?,
+            clamped: None,
         })
     }
 }
@@ -108,12 +109,11 @@ impl LatentModel for Dbm {
         }
         let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
         biases[0] = self.couplings[0].inputs_above(visible, 1.0, &self.biases[1])?;
-        let base = sum_units(&self.units[0].log_base(visible)?)?;
         Ok(Stack {
             units: self.units[1..].to_vec(),
             biases,
             weights: self.couplings[1..].to_vec(),
-            offset: (inner(visible, &self.biases[0].unsqueeze(0)?)? + base)?,
+            clamped: Some(Held { kind: self.units[0].clone(), states: visible.clone(), bias: self.biases[0].clone() }),
         })
     }
 }

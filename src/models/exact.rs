@@ -31,7 +31,7 @@ impl Stack {
 
     /// ln Σ_x p̃(x) of each example, nats: ln Z of a free stack, ln p̃(v) of a clamped one. Fails above `max_bits`.
     pub fn log_partition(&self, max_bits: f64) -> Result<Nats> {
-        let mut chunks = vec![Vec::new(); self.examples()?.max(self.offset.dim(0)?)];
+        let mut chunks = vec![Vec::new(); self.examples()?.max(self.offset()?.dim(0)?)];
         for chunk in 0..self.enumeration_chunks(max_bits)? {
             let of_chunk = self.log_partition_of_chunk(chunk)?;
             chunks.iter_mut().zip(of_chunk).for_each(|(chunks, nats)| chunks.push(nats));
@@ -114,7 +114,7 @@ impl Stack {
 
     /// ln of the summed weight of each tabulated state, `[examples, states]`.
     fn log_weights(&self, tabulated: &[(usize, Tensor)], free: &[FreeLayer]) -> Result<Tensor> {
-        let mut total = self.offset.unsqueeze(1)?;
+        let mut total = self.offset()?.unsqueeze(1)?;
         for (layer, states) in tabulated {
             let base = sum_units(&self.units[*layer].log_base(states)?)?.unsqueeze(0)?;
             total = total.broadcast_add(&base)?.broadcast_add(&self.biases[*layer].matmul(&states.t()?)?)?;

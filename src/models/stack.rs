@@ -8,16 +8,42 @@ use super::{Conditionals, Multilinear, Reading, Schedule, Swept, composed_sweep}
 use crate::math::{DType, Device, Result, Tensor, Weight, double, inner, sum_units};
 use crate::units::Kind;
 
-/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and an offset `[1 or examples]` in `f64`.
+/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and the layer below that is held fixed.
 #[derive(Clone, Debug)]
 pub struct Stack {
     pub(super) units: Vec<Kind>,
     pub(super) biases: Vec<Tensor>,
     pub(super) weights: Vec<Weight>,
-    pub(super) offset: Tensor,
+    pub(super) clamped: Option<Held>,
+}
+
+/// A layer held fixed: its term of ln p̃, which only those pay for who ask.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub kind: Kind,
+    /// `[examples, units]`.
+    pub states: Tensor,
+    /// `[units]`.
+    pub bias: Tensor,
+}
+
+impl Held {
+    fn select(&self, rows: &Tensor) -> Result<Self> {
+        Ok(Self { states: self.states.index_select(rows, 0)?, ..self.clone() })
+    }
 }
 
 impl Stack {
+    /// What does not depend on the layers of the stack, `[1 or examples]`, `f64`, nats.
+    pub(super) fn offset(&self) -> Result<Tensor> {
+        match &self.clamped {
+            None => Tensor::zeros(1, DType::F64, self.device()),
+            Some(Held { kind, states, bias }) => {
+                inner(states, &bias.unsqueeze(0)?)? + sum_units(&kind.log_base(states)?)?
+            }
+        }
+    }
+
     /// Number of layers.
     pub fn depth(&self) -> usize {
         self.biases.len()
@@ -30,7 +56,7 @@ impl Stack {
 
     /// Where all values are.
     pub fn device(&self) -> &Device {
-        self.offset.device()
+        self.biases[0].device()
     }
 
     /// Bias of each layer, `[1 or examples, units]`.
@@ -91,7 +117,7 @@ impl Conditionals for Stack {
     }
 
     fn log_joint(&self, states: &[Tensor]) -> Result<Tensor> {
-        let Self { units, biases, weights, offset } = self.doubled()?;
+        let (Self { units, biases, weights, .. }, offset) = (self.doubled()?, self.offset()?);
         let states = states.iter().map(double).collect::<Result<Vec<_>>>()?;
         let mut total = offset.broadcast_add(&inner(&states[0], &biases[0])?)?;
         for (layer, state) in states.iter().enumerate() {
@@ -111,7 +137,7 @@ impl Conditionals for Stack {
             units: self.units.clone(),
             biases: self.biases.iter().map(pick).collect::<Result<_>>()?,
             weights: self.weights.clone(),
-            offset: pick(&self.offset)?,
+            clamped: self.clamped.as_ref().map(|below| below.select(rows)).transpose()?,
         })
     }
 }
