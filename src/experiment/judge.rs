@@ -15,8 +15,9 @@ use crate::models::Dbm;
 
 /// Exact sums this small are taken without being asked for.
 const AUTO_BITS: f64 = 20.0;
-/// log2 of the most table entries, over all examples or over all units, that exact reference answers may take.
-const REFERENCE_BITS: f64 = 26.0;
+/// Most work of exact answers that nobody asked for, in states times hidden units times examples: about a second on two cores. It
+/// is counted and never timed, so that equal requests are judged alike everywhere.
+const REFERENCE_WORK: f64 = (1_u64 << 25) as f64;
 
 /// Most examples inferred once before the clock starts.
 const WARM_UP: usize = 100;
@@ -43,7 +44,8 @@ pub struct Request<'a> {
     pub per_example: bool,
 }
 
-/// Called between pieces of the work, each well under a second; an error stops it.
+/// Called between pieces of the work; an error stops it. A piece is one temperature of annealing, one chunk of an exact sum or one
+/// block of examples: a fraction of a second, but as long as it takes where a single temperature or example is more than that.
 pub type Watch<'a> = dyn FnMut(Portion<'_>) -> Result<()> + 'a;
 
 /// How far a piece of the work is.
@@ -143,19 +145,18 @@ fn annealed(
     Ok(LogPartition::from_log_weights(&path, chains.log_weights)?)
 }
 
-/// Exact answers where they are cheap, and as far as an exact scheme was asked for.
+/// Exact answers where they are little work, and as far as an exact scheme was asked for.
 fn reference(dbm: &Dbm, visible: &Tensor, request: &Request, watch: &mut Watch) -> Result<Option<Reference>> {
-    let rows = visible.dim(0)?.max(dbm.sizes().iter().sum());
-    let cheap = (REFERENCE_BITS - (rows.max(1) as f64).log2()).min(16.0);
-    let asked = request.schemes.iter().map(|(_, scheme)| scheme.table_bits().unwrap_or(0) as f64);
-    let max_bits = asked.fold(cheap, f64::max);
     let bits = evaluate::posterior_bits(dbm)?;
-    if bits > max_bits {
+    let hidden: usize = dbm.sizes().iter().skip(1).sum();
+    let cheap = bits.exp2() * hidden as f64 * visible.dim(0)? as f64 <= REFERENCE_WORK;
+    let asked = request.schemes.iter().any(|(_, scheme)| scheme.table_bits().is_some_and(|most| bits <= most as f64));
+    if !cheap && !asked {
         return Ok(None);
     }
     let mut parts = Vec::new();
     in_blocks("exact answers", visible, exact_block(dbm, bits), watch, |_, rows| {
-        parts.push(Reference::tabulate(dbm, rows, max_bits)?);
+        parts.push(Reference::tabulate(dbm, rows, bits)?);
         Ok(())
     })?;
     Ok(Some(Reference::join(&parts)?))
