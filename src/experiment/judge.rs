@@ -229,6 +229,7 @@ impl Verdict<'_> {
         let each = |evidence: &Vec<f64>| evidence.iter().map(|nats| nats - log_partition.nats).collect();
         Results {
             sizes: self.dbm.sizes(),
+            model: None,
             data: self.request.data.to_string(),
             examples: self.presented.examples,
             examples_sha256: self.presented.sha256.clone(),
@@ -236,21 +237,22 @@ impl Verdict<'_> {
             log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
             log_likelihood_guarantee: likelihood.map(|likelihood| weakened(likelihood.guarantee, loose)),
             log_likelihood_nats: evidence.filter(|_| self.request.per_example).map(each),
-            schemes: self.rows(loose),
+            schemes: self.rows(coarse),
             warnings,
         }
     }
 
-    fn rows(&self, loose: bool) -> Vec<SchemeResult> {
+    fn rows(&self, coarse: bool) -> Vec<SchemeResult> {
         // A number that is none must not pass for the largest.
         let mean = |assessment: &Assessment| assessment.elbo_unnormalized().mean;
         let numbers = self.assessments.iter().filter(|assessment| !mean(assessment).is_nan());
         let best = numbers.max_by(|a, b| mean(a).total_cmp(&mean(b)));
         let named = self.request.schemes.iter().zip(&self.assessments);
-        named.map(|((name, _), assessment)| self.row(name, assessment, best.unwrap_or(assessment), loose)).collect()
+        named.map(|((name, _), assessment)| self.row(name, assessment, best.unwrap_or(assessment), coarse)).collect()
     }
 
-    fn row(&self, name: &str, assessment: &Assessment, best: &Assessment, loose: bool) -> SchemeResult {
+    fn row(&self, name: &str, assessment: &Assessment, best: &Assessment, coarse: bool) -> SchemeResult {
+        let loose = coarse || !self.presented.binary;
         let log_partition = self.log_partition.value;
         let unnormalized = assessment.elbo_unnormalized();
         let elbo = assessment.elbo(log_partition);
@@ -265,6 +267,7 @@ impl Verdict<'_> {
             elbo_unnormalized_nats_mean: unnormalized.mean,
             gap_nats_mean: gap.mean,
             gap_nats_error: gap.standard_error,
+            gap_guarantee: weakened(Guarantee::Exact, coarse),
             kl_nats_mean: kl.map(|kl| kl.mean),
             kl_guarantee: kl.map(|_| weakened(Guarantee::Exact, loose)),
             marginal_error_mean: assessment.marginal_error().map(|error| error.mean),
