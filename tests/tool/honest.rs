@@ -100,7 +100,7 @@ fn logged(run: &RunDir) -> [Option<f64>; 4] {
     let lines = read_metrics(&run.path("metrics.jsonl")).unwrap();
     let last = lines.iter().map(|line| line.step).max();
     ["", "_error", "_lower", "_upper"].map(|part| {
-        let tag = format!("eval/log_partition{part}_nats");
+        let tag = format!("final/log_partition{part}_nats");
         lines.iter().find(|line| line.tag == tag && Some(line.step) == last).map(|line| line.value)
     })
 }
