@@ -20,7 +20,7 @@ pub struct Results {
     pub examples_sha256: String,
     /// ln Z.
     pub log_partition: LogPartitionResult,
-    /// Mean of ln p(v) over the examples, nats; only where the sum over hidden states is feasible.
+    /// Mean of ln p(v) over the examples, nats; only where the sum over hidden states is little work or asked for.
     pub log_likelihood_nats_mean: Option<f64>,
     /// Whether the above is exact or, with an estimated ln Z, an estimate.
     pub log_likelihood_guarantee: Option<Guarantee>,
@@ -90,11 +90,11 @@ pub struct SchemeResult {
     pub gap_nats_error: Option<f64>,
     /// What the gap promises: it needs neither ln Z nor binary examples, but numbers that have kept their digits.
     pub gap_guarantee: Guarantee,
-    /// Mean of KL(q ‖ p(h | v)), nats; only where enumeration is feasible.
+    /// Mean of KL(q ‖ p(h | v)), nats; only where enumeration is little work or asked for.
     pub kl_nats_mean: Option<f64>,
     /// What the KL promises: it needs no ln Z, but binary examples.
     pub kl_guarantee: Option<Guarantee>,
-    /// Mean absolute error of the hidden units' means; only where enumeration is feasible.
+    /// Mean absolute error of the hidden units' means; only where enumeration is little work or asked for.
     pub marginal_error_mean: Option<f64>,
     /// Mean squared difference between pixels and their reconstruction from q.
     #[serde(deserialize_with = "number")]
