@@ -8,7 +8,7 @@ HTTP interface. Always required: at least one scalar, image, histogram and text 
 every picture is a whole PNG of its width and height; no curve has a repeated or decreasing step.
 
 EXPECT asks for more, as PLUGIN:RUN[:TAG], with shell wildcards in RUN and TAG and PLUGIN one of scalars, images, histograms, text,
-hparams, custom_scalars, for example  scalars:*/mean-field:eval/elbo_nats_mean  or  hparams:*:STATUS_SUCCESS
+hparams, custom_scalars, for example  scalars:*/mean-field:final/elbo_nats_mean  or  hparams:*:STATUS_SUCCESS
 """
 
 import contextlib

@@ -4,7 +4,7 @@ use super::{print, print_json, table};
 use crate::evaluate::Bounded;
 use crate::experiment::config::{load, summary};
 use crate::experiment::results::{Results, SchemeResult};
-use crate::experiment::{Error, Result, RunFolder, quoted};
+use crate::experiment::{Error, Result, RunFolder, Status, quoted};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,9 +41,11 @@ fn side(path: &Path) -> Result<Side> {
     let run = RunFolder::open(path)?;
     let provenance = run.provenance()?;
     if !run.results().exists() {
+        let at_work = provenance.status == Status::Running && !run.abandoned();
         let diverged = provenance.error.filter(|error| Error::tells_of_divergence(error));
         let (problem, remedy) = match diverged {
             Some(error) => (format!("has no results: {error}"), Error::AFTER_DIVERGENCE.to_string()),
+            None if at_work => ("is still at work and has no results yet".into(), "wait for it to finish".into()),
             None => ("has no results yet".into(), format!("finish it with: dbm resume {}", quoted(path))),
         };
         return Err(Error::Model { path: path.to_path_buf(), problem, remedy });
@@ -88,11 +90,19 @@ fn text(sides: &[Side]) -> String {
     let differing = if settings.is_empty() { "none".into() } else { table::table(&head, settings) };
     let first = &sides[0].results;
     format!(
-        "{runs}\nsettings that differ\n{differing}\n\nmeans over {} of {}, nats; a higher ELBO is better\n{}",
+        "{runs}\nsettings that differ\n{differing}\n\nmeans over {} of {}, nats; a higher ELBO is better\n{}\n{}",
         table::counted(first.examples, "example"),
         first.data,
-        table::table(&head, quantities(sides))
+        table::table(&head, quantities(sides)),
+        warnings(sides, &numbers)
     )
+}
+
+/// Everything the reader of any side should know, under that side's number.
+fn warnings(sides: &[Side], numbers: &[String]) -> String {
+    let numbered = sides.iter().zip(numbers);
+    let warnings = numbered.flat_map(|(side, number)| side.results.warnings.iter().map(move |text| (number, text)));
+    warnings.map(|(number, text)| format!("{number} warning: {text}\n")).collect()
 }
 
 fn settings(sides: &[Side]) -> Vec<Vec<String>> {
@@ -135,12 +145,9 @@ type Shown = fn(&SchemeResult) -> String;
 
 /// What a scheme is compared by.
 const QUANTITIES: [(&str, Shown); 6] = [
-    ("ELBO", |scheme| {
-        let number = table::with_error(scheme.elbo_nats_mean, 3, scheme.elbo_nats_error, 2);
-        format!("{number} ({})", scheme.elbo_guarantee)
-    }),
-    ("gap to best", |scheme| table::with_error(scheme.gap_nats_mean, 4, scheme.gap_nats_error, 4)),
-    ("KL to exact", |scheme| table::known(scheme.kl_nats_mean, 5)),
+    ("ELBO", |scheme| format!("{} ({})", table::elbo(scheme), scheme.elbo_guarantee)),
+    ("gap to best", table::gap),
+    ("KL to exact", table::kl),
     ("reconstruction error", |scheme| table::number(scheme.reconstruction_error_mean, 4)),
     ("sweeps", |scheme| table::number(scheme.sweeps_mean, 1)),
     ("µs/example", |scheme| table::number(scheme.time_us_per_example, 1)),

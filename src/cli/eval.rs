@@ -9,6 +9,7 @@ use crate::experiment::config::{
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Portion, Request, judge};
 use crate::experiment::model_file::{self, ModelFile};
+use crate::experiment::results::JudgedFile;
 use crate::experiment::{Error, Result, RunFolder, setup};
 use crate::math::{DType, Device, Stream, Tensor};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub struct Eval {
     #[arg(long, value_name = "VALUE", requires = "data")]
     maximum: Option<f64>,
     /// How grey values of FILE become binary: none, threshold (at 0.5) or stochastic (drawn once).
-    #[arg(long, value_name = "HOW", default_value = "none", value_parser = ["none", "threshold", "stochastic"])]
+    #[arg(long, value_name = "HOW", default_value = "none", requires = "data", value_parser = ["none", "threshold", "stochastic"])]
     binarize: String,
     /// Only the first N examples.
     #[arg(long, value_name = "N", value_parser = positive)]
@@ -60,7 +61,7 @@ pub struct Eval {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Give the values of every example too, in the JSON.
-    #[arg(long)]
+    #[arg(long, requires = "json")]
     per_example: bool,
     /// Print as JSON.
     #[arg(long)]
@@ -71,10 +72,9 @@ fn positive(text: &str) -> std::result::Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number, 1 or more".to_string())
 }
 
-/// More than this no exact sum is offered; each bit more doubles the work.
-const MOST_BITS: usize = 30;
-
+/// Each bit more doubles the work of an exact sum.
 fn bits(text: &str) -> std::result::Result<usize, String> {
+    const MOST_BITS: usize = ExactPartition::MOST_BITS;
     let within = text.parse().ok().filter(|&bits| bits <= MOST_BITS);
     within.ok_or_else(|| {
         format!("expected a whole number, {MOST_BITS} at most: more states than 2^{MOST_BITS} take days")
@@ -86,16 +86,19 @@ struct Examples {
     name: String,
     visible: Tensor,
     means: Vec<f64>,
+    /// More were asked for than there are.
+    fewer: Option<String>,
 }
 
 impl Eval {
     pub fn execute(self) -> Result<()> {
         let (schemes, log_partition) = (self.schemes()?, self.log_partition()?);
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
-        let file = checkpoint::locate(&self.model)?;
+        let (file, mut warnings) = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &Device::Cpu)?;
         sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
         let examples = self.examples(&model, &file)?;
+        warnings.extend(examples.fewer);
         let request = Request {
             data: &examples.name,
             schemes: schemes.unwrap_or_else(|| defaults(&model)),
@@ -109,8 +112,10 @@ impl Eval {
             line.show(portion);
             Ok(())
         };
-        let results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, watch)?;
+        let mut results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, watch)?;
         drop(line);
+        results.warnings.splice(0..0, warnings);
+        results.model = Some(JudgedFile { step: checkpoint::step(&model), file });
         if self.json { print_json(&results) } else { print(&table::results(&results)) }
     }
 
@@ -177,8 +182,9 @@ impl Eval {
                 remedy: "give the data the model was trained on".into(),
             });
         }
-        let visible = all.narrow(0, 0, self.examples.unwrap_or(count).min(count))?;
-        Ok(Examples { name, visible, means })
+        let asked = self.examples.unwrap_or(count);
+        let fewer = (asked > count).then(|| format!("--examples {asked} is more than there are: {count} were judged."));
+        Ok(Examples { name, visible: all.narrow(0, 0, asked.min(count))?, means, fewer })
     }
 
     fn read_file(&self, path: &Path, model: &ModelFile) -> Result<(String, Tensor, Vec<f64>)> {
@@ -213,6 +219,7 @@ impl Eval {
         let mut experiment = load(&run.config(), &[])?.experiment;
         experiment.dtype = setup::dtype_word(model.dbm.dtype());
         let dataset = setup::dataset(&experiment)?;
+        dataset.expect_files(&run.provenance()?.data, run.path())?;
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
         Ok((dataset.judged, visible, dataset.train.mean()))
     }

@@ -1,6 +1,7 @@
 //! `dbm runs`.
 
 use super::{RunsFolder, print, print_json, table};
+use crate::evaluate::Guarantee;
 use crate::experiment::results::Results;
 use crate::experiment::{Provenance, Result, RunFolder, Status, list, quoted};
 use serde::Serialize;
@@ -27,6 +28,9 @@ struct Row {
     seed: Option<u64>,
     best_scheme: Option<String>,
     elbo_nats_mean: Option<f64>,
+    elbo_guarantee: Option<Guarantee>,
+    /// What the results warn of.
+    warnings: Vec<String>,
     /// What is wrong with the run, or how it goes on.
     note: Option<String>,
 }
@@ -46,6 +50,9 @@ impl Runs {
         for Row { name, status, note, .. } in &rows {
             text += &note.as_ref().map_or(String::new(), |note| format!("\n{name} is {status}: {note}"));
         }
+        if rows.iter().any(|row| !row.warnings.is_empty()) {
+            text += "\ndoubtful: the results carry a warning; it is shown by: dbm compare RUN";
+        }
         print(&text)
     }
 }
@@ -57,9 +64,15 @@ fn cells(row: &Row) -> Vec<String> {
         row.status.into(),
         or_dash(row.steps.map(|steps| steps.to_string())),
         or_dash(row.seconds.map(|seconds| format!("{seconds:.1}"))),
-        or_dash(row.elbo_nats_mean.map(|elbo| format!("{elbo:.3}"))),
+        or_dash(elbo(row)),
         or_dash(row.best_scheme.clone()),
     ]
+}
+
+/// The best ELBO with what it promises, less where the results carry a warning.
+fn elbo(row: &Row) -> Option<String> {
+    let doubtful = if row.warnings.is_empty() { "" } else { ", doubtful" };
+    Some(format!("{} ({}{doubtful})", table::number(row.elbo_nats_mean?, 3), row.elbo_guarantee?))
 }
 
 /// One damaged run does not hide the others.
@@ -72,15 +85,17 @@ fn row(run: &RunFolder) -> Row {
     let (status, mut note) = status(run, &provenance);
     // An unfinished run has no results yet.
     let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
-    let schemes = match results {
-        Some(Ok(results)) => results.schemes,
+    let (schemes, warnings) = match results {
+        Some(Ok(results)) => (results.schemes, results.warnings),
         Some(Err(error)) => {
             note = Some(error.to_string());
-            Vec::new()
+            Default::default()
         }
-        None => Vec::new(),
+        None => Default::default(),
     };
-    let best = schemes.into_iter().max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
+    // A number that is none must not pass for the largest.
+    let numbers = schemes.into_iter().filter(|scheme| scheme.elbo_nats_mean.is_finite());
+    let best = numbers.max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
     Row {
         status,
         note,
@@ -88,6 +103,8 @@ fn row(run: &RunFolder) -> Row {
         seconds: Some(provenance.seconds),
         seed: Some(provenance.seed),
         elbo_nats_mean: best.as_ref().map(|scheme| scheme.elbo_nats_mean),
+        elbo_guarantee: best.as_ref().map(|scheme| scheme.elbo_guarantee),
+        warnings,
         best_scheme: best.map(|scheme| scheme.name),
         ..row
     }

@@ -1,10 +1,11 @@
 //! `dbm sample`.
 
-use super::{print, print_json};
+use super::{print, print_json, table};
 use crate::experiment::checkpoint::{self, write_whole};
 use crate::experiment::config::memory;
 use crate::experiment::data::{npy_bytes, sample, shape_of};
 use crate::experiment::observe::{Image, Range};
+use crate::experiment::results::JudgedFile;
 use crate::experiment::{Error, Result, model_file};
 use crate::math::{Device, Stream, Tensor, host};
 use serde::Serialize;
@@ -47,6 +48,17 @@ struct Written {
     count: usize,
     sweeps: usize,
     mean: f64,
+    /// Which model they are of.
+    model: JudgedFile,
+    warnings: Vec<String>,
+}
+
+impl Written {
+    fn text(&self) -> String {
+        let Self { out, count, sweeps, .. } = self;
+        let text = format!("{count} samples after {sweeps} sweeps: {}\n{}", out.display(), table::model(&self.model));
+        text + &table::warnings(&self.warnings)
+    }
 }
 
 fn shape(text: &str) -> std::result::Result<[usize; 2], String> {
@@ -71,26 +83,23 @@ impl Sample {
                 remedy: "end the name in .png or .npy".into(),
             });
         }
-        let file = checkpoint::locate(&self.model)?;
-        let dbm = model_file::read(&file, None, &Device::Cpu)?.dbm;
+        let (file, warnings) = checkpoint::locate(&self.model)?;
+        let model = model_file::read(&file, None, &Device::Cpu)?;
+        let (dbm, step) = (&model.dbm, checkpoint::step(&model));
         let shape = self.shape(&file, dbm.sizes()[0])?;
         let asked = format!("--count {}", self.count);
         if ending == "png" {
             memory::samples(self.count, PICTURED, &asked)?;
         }
-        let (states, probabilities) = sample(&dbm, self.count, self.sweeps, Stream::new(self.seed), &asked)?;
+        let (states, probabilities) = sample(dbm, self.count, self.sweeps, Stream::new(self.seed), &asked)?;
         let values = if self.states { states } else { probabilities };
         let bytes = if ending == "npy" { npy_bytes(&values)? } else { self.picture(&values, shape)? };
         write_whole(&self.out, &bytes)?;
         let values = host(&values)?;
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let written = Written { out: self.out, count: self.count, sweeps: self.sweeps, mean };
-        match self.json {
-            true => print_json(&written),
-            false => {
-                print(&format!("{} samples after {} sweeps: {}", written.count, written.sweeps, written.out.display()))
-            }
-        }
+        let model = JudgedFile { file, step };
+        let written = Written { out: self.out, count: self.count, sweeps: self.sweeps, mean, model, warnings };
+        if self.json { print_json(&written) } else { print(&written.text()) }
     }
 
     fn picture(&self, values: &Tensor, shape: [usize; 2]) -> Result<Vec<u8>> {

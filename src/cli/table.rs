@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use crate::evaluate::{Bounded, Guarantee};
-use crate::experiment::results::{LogPartitionResult, Results};
+use crate::experiment::results::{JudgedFile, LogPartitionResult, Results, SchemeResult};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// A table with a head; every column but the first is aligned to the right.
@@ -56,31 +56,54 @@ pub fn results(results: &Results) -> String {
     let rows = results.schemes.iter().map(|scheme| {
         let mut row = vec![
             scheme.name.clone(),
-            mark(scheme.elbo_guarantee) + &with_error(scheme.elbo_nats_mean, 3, scheme.elbo_nats_error, 2),
-            with_error(scheme.gap_nats_mean, 4, scheme.gap_nats_error, 4),
+            mark(scheme.elbo_guarantee) + &elbo(scheme),
+            gap(scheme),
             number(scheme.reconstruction_error_mean, 4),
             number(scheme.sweeps_mean, 1),
             scheme.converged_fraction.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)),
             number(scheme.time_us_per_example, 1),
         ];
         if exact {
-            let kl = scheme.kl_guarantee.map_or(String::new(), mark) + &known(scheme.kl_nats_mean, 5);
-            row.extend([kl, known(scheme.marginal_error_mean, 5)]);
+            row.extend([kl(scheme), known(scheme.marginal_error_mean, 5)]);
         }
         row
     });
     let layers = results.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
     let mut text = format!("{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
+    text += &results.model.as_ref().map_or(String::new(), model);
     text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
         text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }
     text += &table(&head, rows.collect());
     text += &format!("\n{}\n", promise(results));
-    for warning in &results.warnings {
-        text += &format!("warning: {warning}\n");
-    }
-    text
+    text + &warnings(&results.warnings)
+}
+
+/// Which file a model was read from, on a line of its own.
+pub fn model(JudgedFile { file, step }: &JudgedFile) -> String {
+    let step = step.map_or(String::new(), |step| format!(" (step {step})"));
+    format!("model: {}{step}\n", file.display())
+}
+
+/// One line each.
+pub fn warnings(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("warning: {warning}\n")).collect()
+}
+
+/// The mean ELBO and its error, without what it promises.
+pub fn elbo(scheme: &SchemeResult) -> String {
+    with_error(scheme.elbo_nats_mean, 3, scheme.elbo_nats_error, 2)
+}
+
+/// The gap to the best scheme and its error, marked where it promises nothing.
+pub fn gap(scheme: &SchemeResult) -> String {
+    mark(scheme.gap_guarantee) + &with_error(scheme.gap_nats_mean, 4, scheme.gap_nats_error, 4)
+}
+
+/// The divergence from the exact posterior, where it is known, marked where it promises nothing.
+pub fn kl(scheme: &SchemeResult) -> String {
+    scheme.kl_guarantee.map_or(String::new(), mark) + &known(scheme.kl_nats_mean, 5)
 }
 
 /// Stands before a number that promises nothing.
@@ -99,8 +122,7 @@ fn promise(results: &Results) -> String {
     };
     let on_top = if results.log_partition.error.is_some() { "; the error of log Z comes on top" } else { "" };
     let loose = promises().any(|guarantee| guarantee == Guarantee::Approximation);
-    let loose =
-        if loose { "\n≈ marks numbers that are neither bounds nor have error bars: see the warning." } else { "" };
+    let loose = if loose { "\n≈ marks numbers that promise nothing about log p(v): see the warning." } else { "" };
     format!("ELBO: {what}; mean over examples ± its standard error over them{on_top}.{loose}")
 }
 

@@ -8,7 +8,7 @@ use crate::evaluate;
 use crate::math::Tensor;
 use crate::models::Dbm;
 
-/// Multiplications of one block: a fraction of a second, whatever the machine and the scheme.
+/// Multiplications of one block, as far as it holds more than one example: a fraction of a second on two cores.
 const WORK: f64 = (1_u64 << 32) as f64;
 /// What the mean, sample or entropy of one unit costs, in multiplications.
 const UNIT: f64 = 256.0;

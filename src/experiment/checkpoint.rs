@@ -127,8 +127,7 @@ fn numbered(path: &Path) -> bool {
 /// Reads one checkpoint.
 pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
     let model = model_file::read(path, None, device)?;
-    let header = model.header.as_deref().and_then(|text| serde_json::from_str::<Header>(text).ok());
-    match header {
+    match header(&model) {
         Some(header) if header.format == FORMAT => {
             Ok(Checkpoint { position: header.position, model, path: path.to_path_buf() })
         }
@@ -140,13 +139,24 @@ pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
     }
 }
 
-/// The model file a path means: a run folder's newest checkpoint, or the file itself.
-pub fn locate(path: &Path) -> Result<PathBuf> {
+/// The model file a path means: a run folder's newest whole checkpoint, with a warning for every newer one that is damaged, or the
+/// file itself.
+pub fn locate(path: &Path) -> Result<(PathBuf, Vec<String>)> {
     if !path.is_dir() {
-        return Ok(path.to_path_buf());
+        return Ok((path.to_path_buf(), Vec::new()));
     }
     let run = RunFolder::open(path)?;
-    Ok(Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?.0.path)
+    let (checkpoint, warnings) = Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?;
+    Ok((checkpoint.path, warnings))
+}
+
+/// Updates behind a model, where its file is a checkpoint.
+pub fn step(model: &ModelFile) -> Option<u64> {
+    header(model).map(|header| header.position.step)
+}
+
+fn header(model: &ModelFile) -> Option<Header> {
+    model.header.as_deref().and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// Writes a file under a temporary name, forces it to disk and renames it, so that a crash leaves the old file or the new one.

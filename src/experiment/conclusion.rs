@@ -3,6 +3,7 @@
 use super::blocks::{in_blocks, scheme_block};
 use super::driver::Driver;
 use super::judge::Portion;
+use super::observe::Occasion;
 use super::phase::{Phase, Snapshot};
 use super::results::Results;
 use super::{Chosen, Result, setup};
@@ -14,7 +15,8 @@ const TRACED: usize = 1000;
 
 /// Judges the trained model on all test examples.
 ///
-/// Everything is computed before anything is written, so that a run stopped here leaves no half of a conclusion behind.
+/// Everything is computed before anything is written, so that a run stopped by Ctrl-C leaves no half of a conclusion behind. What a
+/// failed write leaves is dropped when the run goes on.
 pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     driver.journal.progress.finish();
     driver.journal.progress.note("comparing inference schemes on the test examples");
@@ -27,20 +29,21 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     let traces = traces(driver, phase, &visible)?;
 
     if let Some(results) = &last_on_the_way {
-        driver.keep_best(results, phase)?;
+        driver.take_note(results, phase)?;
     }
     driver.journal.record(&pictures)?;
-    driver.journal.compare(step, &results)?;
+    driver.journal.compare(Occasion::Final, step, &results)?;
     traces.iter().try_for_each(|(name, trace)| driver.journal.trace(name, trace))?;
     driver.journal.flush()?;
     driver.folder.write_json(&driver.folder.results(), &results)?;
     Ok(results)
 }
 
-/// What an evaluation on the way would say of the last model, to compare it with the best before; none where no best is kept.
+/// What an evaluation on the way says of the last model: the end of their curve, and what the best before is compared with; none
+/// where there are no such evaluations.
 fn last_on_the_way(driver: &mut Driver, phase: &dyn Phase, concluded: &Results) -> Result<Option<Results>> {
     let (evaluate, dataset) = (&driver.experiment.evaluate, driver.dataset);
-    if evaluate.every_epochs == 0 || !driver.experiment.checkpoint.best {
+    if evaluate.every_epochs == 0 {
         return Ok(None);
     }
     let same_examples = dataset.validation.is_none() && dataset.test.len() <= evaluate.examples;

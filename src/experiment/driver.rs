@@ -5,7 +5,7 @@ use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
 use super::judge::{Portion, Request, judge};
 use super::model_file::public_tensors;
-use super::observe::Record;
+use super::observe::{Occasion, Record};
 use super::phase::{Phase, Snapshot};
 use super::pictures::View;
 use super::results::Results;
@@ -207,11 +207,16 @@ impl Driver<'_> {
     /// Judges the schemes on held-out examples and keeps the best model.
     fn evaluate(&mut self, phase: &dyn Phase) -> Result<()> {
         let results = self.judge_held_out(phase)?;
-        self.journal.compare(self.position.step, &results)?;
+        self.take_note(&results, phase)
+    }
+
+    /// Writes down an evaluation on the way and keeps the best model.
+    pub fn take_note(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
+        self.journal.compare(Occasion::OnTheWay, self.position.step, results)?;
         for warning in &results.warnings {
             self.journal.progress.note(&format!("step {}: {warning}", self.position.step));
         }
-        self.keep_best(&results, phase)
+        self.keep_best(results, phase)
     }
 
     /// Judges on the held-out examples of the evaluations on the way.
@@ -241,7 +246,7 @@ impl Driver<'_> {
 
     /// Saves the model apart if it beats the best so far: by the highest ELBO of any scheme. One without a warning beats every one
     /// with a warning, whose score may be far too high; among those with a warning the score decides, for want of better.
-    pub fn keep_best(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
+    fn keep_best(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
         let score = results.schemes.iter().map(|scheme| scheme.elbo_nats_mean).fold(f64::NEG_INFINITY, f64::max);
         let doubtful = !results.warnings.is_empty();
         let better = self.position.best.is_none_or(|(best, _)| match (doubtful, self.position.doubtful) {

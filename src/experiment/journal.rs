@@ -2,7 +2,7 @@
 
 use super::config::{Experiment, resolved, summary};
 use super::observe::{
-    Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Progress, Record, Section, TensorBoard,
+    Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Occasion, Progress, Record, Section, TensorBoard,
 };
 use super::results::{Results, SchemeResult};
 use super::{Result, RunFolder};
@@ -57,24 +57,25 @@ impl Journal {
     }
 
     /// Writes a comparison of schemes: each scheme into its own TensorBoard run, all of them into the archive.
-    pub fn compare(&mut self, step: u64, results: &Results) -> Result<()> {
+    pub fn compare(&mut self, occasion: Occasion, step: u64, results: &Results) -> Result<()> {
         let mut shared = Record::new(step);
+        let of = occasion.prefix();
         let log_partition = &results.log_partition;
-        shared.scalar("eval/log_partition_nats", log_partition.nats);
+        shared.scalar(format!("{of}log_partition_nats"), log_partition.nats);
         let error = log_partition.error.or((log_partition.method == "exact").then_some(0.0));
         // An interval without a lower end still has the mean of the log weights below it, and a band needs both sides.
         let lower = log_partition.lower.or(log_partition.stochastic_lower_bound);
         for (end, nats) in [("error", error), ("lower", lower), ("upper", log_partition.upper)] {
             if let Some(nats) = nats {
-                shared.scalar(format!("eval/log_partition_{end}_nats"), nats);
+                shared.scalar(format!("{of}log_partition_{end}_nats"), nats);
             }
         }
         if let Some(nats) = results.log_likelihood_nats_mean {
-            shared.scalar("eval/log_likelihood_nats_mean", nats);
+            shared.scalar(format!("{of}log_likelihood_nats_mean"), nats);
         }
         self.record(&shared)?;
         for scheme in &results.schemes {
-            self.scheme_record(step, &scheme.name, measurements(scheme))?;
+            self.scheme_record(of, step, &scheme.name, measurements(scheme))?;
         }
         Ok(())
     }
@@ -97,11 +98,11 @@ impl Journal {
     }
 
     /// The archive gets names with the scheme in them; TensorBoard has a run for each scheme.
-    fn scheme_record(&mut self, step: u64, name: &str, measured: Vec<(&str, f64)>) -> Result<()> {
+    fn scheme_record(&mut self, of: &str, step: u64, name: &str, measured: Vec<(&str, f64)>) -> Result<()> {
         let (mut archive, mut board) = (Record::new(step), Record::new(step));
         for (quantity, value) in measured {
-            archive.scalar(format!("eval/{name}/{quantity}"), value);
-            board.scalar(format!("eval/{quantity}"), value);
+            archive.scalar(format!("{of}{name}/{quantity}"), value);
+            board.scalar(format!("{of}{quantity}"), value);
         }
         self.archive.record(&archive)?;
         if self.tensorboard { self.scheme(name)?.record(&board) } else { Ok(()) }
@@ -166,17 +167,21 @@ fn hyperparameters(experiment: &Experiment) -> BTreeMap<String, Hyperparameter> 
 
 /// The combined charts every run offers.
 fn layout() -> Vec<Section> {
-    vec![Section {
-        title: "comparison".into(),
-        charts: vec![
-            Chart::lines("ELBO of all schemes (nats)", &["eval/elbo_nats_mean"]),
-            Chart::lines("gap to the best scheme (nats)", &["eval/gap_nats_mean"]),
-            Chart::band(
-                "log Z with 3 standard errors (nats)",
-                "eval/log_partition_nats",
-                "eval/log_partition_lower_nats",
-                "eval/log_partition_upper_nats",
-            ),
-        ],
-    }]
+    let section = |title: &str, occasion: Occasion| {
+        let tag = |quantity: &str| format!("{}{quantity}", occasion.prefix());
+        Section {
+            title: title.into(),
+            charts: vec![
+                Chart::lines("ELBO of all schemes (nats)", &[&tag("elbo_nats_mean")]),
+                Chart::lines("gap to the best scheme (nats)", &[&tag("gap_nats_mean")]),
+                Chart::band(
+                    "log Z with 3 standard errors (nats)",
+                    &tag("log_partition_nats"),
+                    &tag("log_partition_lower_nats"),
+                    &tag("log_partition_upper_nats"),
+                ),
+            ],
+        }
+    };
+    vec![section("comparison", Occasion::OnTheWay), section("final comparison", Occasion::Final)]
 }

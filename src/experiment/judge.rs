@@ -15,8 +15,9 @@ use crate::models::Dbm;
 
 /// Exact sums this small are taken without being asked for.
 const AUTO_BITS: f64 = 20.0;
-/// log2 of the most table entries, over all examples or over all units, that exact reference answers may take.
-const REFERENCE_BITS: f64 = 26.0;
+/// Most work of exact answers that nobody asked for, in states times hidden units times examples: about a second on two cores. It
+/// is counted and never timed, so that equal requests are judged alike everywhere.
+const REFERENCE_WORK: f64 = (1_u64 << 25) as f64;
 
 /// Most examples inferred once before the clock starts.
 const WARM_UP: usize = 100;
@@ -46,7 +47,8 @@ pub struct Request<'a> {
     pub per_example: bool,
 }
 
-/// Called between pieces of the work, each well under a second; an error stops it.
+/// Called between pieces of the work; an error stops it. A piece is one temperature of annealing, one chunk of an exact sum or one
+/// block of examples: a fraction of a second, but as long as it takes where a single temperature or example is more than that.
 pub type Watch<'a> = dyn FnMut(Portion<'_>) -> Result<()> + 'a;
 
 /// How far a piece of the work is.
@@ -146,19 +148,18 @@ fn annealed(
     Ok(LogPartition::from_log_weights(&path, chains.log_weights)?)
 }
 
-/// Exact answers where they are cheap, and as far as an exact scheme was asked for.
+/// Exact answers where they are little work, and as far as an exact scheme was asked for.
 fn reference(dbm: &Dbm, visible: &Tensor, request: &Request, watch: &mut Watch) -> Result<Option<Reference>> {
-    let rows = visible.dim(0)?.max(dbm.sizes().iter().sum());
-    let cheap = (REFERENCE_BITS - (rows.max(1) as f64).log2()).min(16.0);
-    let asked = request.schemes.iter().map(|(_, scheme)| scheme.table_bits().unwrap_or(0) as f64);
-    let max_bits = asked.fold(cheap, f64::max);
     let bits = evaluate::posterior_bits(dbm)?;
-    if bits > max_bits {
+    let hidden: usize = dbm.sizes().iter().skip(1).sum();
+    let cheap = bits.exp2() * hidden as f64 * visible.dim(0)? as f64 <= REFERENCE_WORK;
+    let asked = request.schemes.iter().any(|(_, scheme)| scheme.table_bits().is_some_and(|most| bits <= most as f64));
+    if !cheap && !asked {
         return Ok(None);
     }
     let mut parts = Vec::new();
     in_blocks("exact answers", visible, exact_block(dbm, bits), watch, |_, rows| {
-        parts.push(Reference::tabulate(dbm, rows, max_bits)?);
+        parts.push(Reference::tabulate(dbm, rows, bits)?);
         Ok(())
     })?;
     Ok(Some(Reference::join(&parts)?))
@@ -231,6 +232,7 @@ impl Verdict<'_> {
         let each = |evidence: &Vec<f64>| evidence.iter().map(|nats| nats - log_partition.nats).collect();
         Results {
             sizes: self.dbm.sizes(),
+            model: None,
             data: self.request.data.to_string(),
             examples: self.presented.examples,
             examples_sha256: self.presented.sha256.clone(),
@@ -238,21 +240,22 @@ impl Verdict<'_> {
             log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
             log_likelihood_guarantee: likelihood.map(|likelihood| weakened(likelihood.guarantee, loose)),
             log_likelihood_nats: evidence.filter(|_| self.request.per_example).map(each),
-            schemes: self.rows(loose),
+            schemes: self.rows(coarse),
             warnings,
         }
     }
 
-    fn rows(&self, loose: bool) -> Vec<SchemeResult> {
+    fn rows(&self, coarse: bool) -> Vec<SchemeResult> {
         // A number that is none must not pass for the largest.
         let mean = |assessment: &Assessment| assessment.elbo_unnormalized().mean;
         let numbers = self.assessments.iter().filter(|assessment| !mean(assessment).is_nan());
         let best = numbers.max_by(|a, b| mean(a).total_cmp(&mean(b)));
         let named = self.request.schemes.iter().zip(&self.assessments);
-        named.map(|((name, _), assessment)| self.row(name, assessment, best.unwrap_or(assessment), loose)).collect()
+        named.map(|((name, _), assessment)| self.row(name, assessment, best.unwrap_or(assessment), coarse)).collect()
     }
 
-    fn row(&self, name: &str, assessment: &Assessment, best: &Assessment, loose: bool) -> SchemeResult {
+    fn row(&self, name: &str, assessment: &Assessment, best: &Assessment, coarse: bool) -> SchemeResult {
+        let loose = coarse || !self.presented.binary;
         let log_partition = self.log_partition.value;
         let unnormalized = assessment.elbo_unnormalized();
         let elbo = assessment.elbo(log_partition);
@@ -267,6 +270,7 @@ impl Verdict<'_> {
             elbo_unnormalized_nats_mean: unnormalized.mean,
             gap_nats_mean: gap.mean,
             gap_nats_error: gap.standard_error,
+            gap_guarantee: weakened(Guarantee::Exact, coarse),
             kl_nats_mean: kl.map(|kl| kl.mean),
             kl_guarantee: kl.map(|_| weakened(Guarantee::Exact, loose)),
             marginal_error_mean: assessment.marginal_error().map(|error| error.mean),

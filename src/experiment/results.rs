@@ -2,12 +2,16 @@
 
 use crate::evaluate::Guarantee;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::path::PathBuf;
 
 /// One model judged on one set of examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// Units per layer, visible first.
     pub sizes: Vec<usize>,
+    /// The file the model was read from; none at the end of a run, which has it at hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<JudgedFile>,
     /// What was judged on.
     pub data: String,
     /// How many examples.
@@ -16,7 +20,7 @@ pub struct Results {
     pub examples_sha256: String,
     /// ln Z.
     pub log_partition: LogPartitionResult,
-    /// Mean of ln p(v) over the examples, nats; only where the sum over hidden states is feasible.
+    /// Mean of ln p(v) over the examples, nats; only where the sum over hidden states is little work or asked for.
     pub log_likelihood_nats_mean: Option<f64>,
     /// Whether the above is exact or, with an estimated ln Z, an estimate.
     pub log_likelihood_guarantee: Option<Guarantee>,
@@ -28,6 +32,15 @@ pub struct Results {
     /// What the reader should know before trusting the numbers.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// Which model was judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JudgedFile {
+    /// The file.
+    pub file: PathBuf,
+    /// Updates behind it, over all stages; none of a file that is no checkpoint.
+    pub step: Option<u64>,
 }
 
 /// ln Z and how far to trust it.
@@ -75,11 +88,13 @@ pub struct SchemeResult {
     pub gap_nats_mean: f64,
     /// Standard error of that difference over the examples, paired.
     pub gap_nats_error: Option<f64>,
-    /// Mean of KL(q ‖ p(h | v)), nats; only where enumeration is feasible.
+    /// What the gap promises: it needs neither ln Z nor binary examples, but numbers that have kept their digits.
+    pub gap_guarantee: Guarantee,
+    /// Mean of KL(q ‖ p(h | v)), nats; only where enumeration is little work or asked for.
     pub kl_nats_mean: Option<f64>,
     /// What the KL promises: it needs no ln Z, but binary examples.
     pub kl_guarantee: Option<Guarantee>,
-    /// Mean absolute error of the hidden units' means; only where enumeration is feasible.
+    /// Mean absolute error of the hidden units' means; only where enumeration is little work or asked for.
     pub marginal_error_mean: Option<f64>,
     /// Mean squared difference between pixels and their reconstruction from q.
     #[serde(deserialize_with = "number")]

@@ -67,13 +67,7 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
     }
     let experiment = load(&folder.config(), &[])?.experiment;
     let dataset = prepared(&experiment, &mut progress)?;
-    if dataset.files != provenance.data {
-        return Err(Error::Model {
-            path: path.to_path_buf(),
-            problem: "the data files are not those the run was started with (run.json has their checksums)".into(),
-            remedy: "put the old files back, or start a new run".into(),
-        });
-    }
+    dataset.expect_files(&provenance.data, path)?;
     let checkpoints = Checkpoints::new(folder.path(), experiment.checkpoint.keep);
     let (checkpoint, warnings) = checkpoints.newest(&setup::device(experiment.device)?)?;
     warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));

@@ -20,7 +20,7 @@ fn annealed(temperatures: usize, chains: usize) -> String {
 fn scores(run: &RunDir) -> BTreeMap<u64, f64> {
     let mut scores = BTreeMap::new();
     for line in read_metrics(&run.path("metrics.jsonl")).unwrap() {
-        if line.tag.ends_with("/elbo_nats_mean") {
+        if line.tag.starts_with("eval/") && line.tag.ends_with("/elbo_nats_mean") {
             let score: &mut f64 = scores.entry(line.step).or_insert(line.value);
             *score = score.max(line.value);
         }

@@ -94,6 +94,34 @@ fn a_damaged_run_is_a_row_of_its_own_and_hides_no_other() {
 }
 
 #[test]
+fn the_best_of_a_run_is_a_number_with_its_promise_and_its_doubts() {
+    let bench = Bench::with(TINY);
+    let run = bench.run("");
+    let row = bench.json("runs --json")[0].clone();
+    assert_eq!((&row["elbo_guarantee"], &row["warnings"]), (&"exact".into(), &Value::Array(vec![])));
+    assert!(bench.ok("runs").contains(" (exact) |") && !bench.ok("runs").contains("doubtful"));
+    let mut results = run.json("results.json");
+    for (scheme, elbo) in [Value::Null, (-9.5).into(), (-9.25).into(), (-9.75).into(), Value::Null].iter().enumerate() {
+        results["schemes"][scheme]["elbo_nats_mean"] = elbo.clone();
+        results["schemes"][scheme]["elbo_guarantee"] = "estimate".into();
+    }
+    results["warnings"] = Value::Array(vec!["do not trust it".into()]);
+    std::fs::write(run.path("results.json"), results.to_string()).unwrap();
+    let row = bench.json("runs --json")[0].clone();
+    assert_eq!((&row["elbo_nats_mean"], &row["best_scheme"]), (&(-9.25).into(), &"mean-field".into()));
+    assert_eq!((&row["elbo_guarantee"], &row["warnings"][0]), (&"estimate".into(), &"do not trust it".into()));
+    let text = bench.ok("runs");
+    assert!(text.contains("-9.250 (estimate, doubtful)") && text.contains("shown by: dbm compare RUN"), "{text}");
+    // None of them a number: none is the best.
+    for scheme in 1..4 {
+        results["schemes"][scheme]["elbo_nats_mean"] = Value::Null;
+    }
+    std::fs::write(run.path("results.json"), results.to_string()).unwrap();
+    let row = bench.json("runs --json")[0].clone();
+    assert_eq!((&row["elbo_nats_mean"], &row["best_scheme"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
 fn a_killed_run_is_told_from_one_at_work() {
     let bench = Bench::with(TINY);
     let run = bench.run("");

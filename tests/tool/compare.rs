@@ -1,6 +1,7 @@
 //! Laws of `dbm compare`: settings that differ and results side by side, on equal examples or not at all.
 
 use crate::bench::{Bench, TINY};
+use serde_json::json;
 
 /// Grey pixels, drawn once: every seed has test examples of its own.
 const GREY: &str = "data.split.test=5 data.binarize=stochastic_once";
@@ -76,6 +77,25 @@ fn results_stand_side_by_side_with_what_they_promise() {
 }
 
 #[test]
+fn every_warning_and_every_mark_of_a_side_is_shown() {
+    let bench = Bench::with(TINY);
+    let (plain, warned) = (bench.run(""), bench.run("seed=4"));
+    let words = format!("compare {} {}", plain.show(), warned.show());
+    let text = bench.ok(&words);
+    assert!(!text.contains("warning") && !text.contains('≈'), "{text}");
+    let mut results = warned.json("results.json");
+    results["warnings"] = json!(["the first", "the second"]);
+    results["schemes"][0]["kl_guarantee"] = json!("approximation");
+    results["schemes"][1]["gap_guarantee"] = json!("approximation");
+    std::fs::write(warned.path("results.json"), results.to_string()).unwrap();
+    let text = bench.ok(&words);
+    assert!(text.ends_with("\n[2] warning: the first\n[2] warning: the second\n"), "{text}");
+    let marked: Vec<&str> = text.lines().filter(|line| line.contains('≈')).collect();
+    assert!(marked.len() == 2 && marked[0].contains("KL to exact") && marked[1].contains("gap to best"), "{text}");
+    assert!(marked.iter().all(|line| line.split('|').nth(3).unwrap().contains('≈')), "{text}");
+}
+
+#[test]
 fn runs_on_different_examples_are_not_compared() {
     let refused = |bench: &Bench, one: &str, other: &str| {
         let (one, other) = (bench.run(one), bench.run(other));
@@ -117,6 +137,16 @@ fn a_run_without_results_is_not_compared() {
     let message = bench.refusal(&format!("compare {}", run.show()));
     assert!(message.starts_with("exit 4") && message.contains("has no results yet"), "{message}");
     assert!(message.contains("help: finish it with: dbm resume"), "{message}");
+    // At work, it can be neither compared nor resumed.
+    let record = run.text("run.json").replace("\"finished\"", "\"running\"");
+    std::fs::write(run.path("run.json"), record).unwrap();
+    let claim = std::fs::File::open(run.path("config.toml")).unwrap();
+    claim.lock().unwrap();
+    let message = bench.refusal(&format!("compare {}", run.show()));
+    assert!(message.contains("help: wait for it to finish") && !message.contains("resume"), "{message}");
+    drop(claim);
+    // Killed, it can be resumed.
+    assert!(bench.refusal(&format!("compare {}", run.show())).contains("help: finish it with: dbm resume"));
 }
 
 #[test]

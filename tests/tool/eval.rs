@@ -155,13 +155,13 @@ fn the_json_has_the_documented_fields_and_no_others() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |words: &str| words.split_whitespace().map(str::to_string).collect::<BTreeSet<_>>();
     let plain = bench.json(&format!("eval model.safetensors --data data.npy --json {SCHEMES}"));
-    let fields = "sizes data examples examples_sha256 log_partition log_likelihood_nats_mean log_likelihood_guarantee schemes warnings";
+    let fields = "sizes model data examples examples_sha256 log_partition log_likelihood_nats_mean log_likelihood_guarantee schemes warnings";
     assert_eq!(keys(&plain), set(fields));
     assert_eq!(keys(&plain["log_partition"]), set("nats error lower upper guarantee method"));
     assert_eq!(plain["log_partition"]["method"], "exact");
     assert_eq!(plain["log_partition"]["guarantee"], "exact");
     assert_eq!(plain["log_partition"]["error"], Value::Null);
-    let row = "name elbo_nats_mean elbo_nats_error elbo_guarantee elbo_unnormalized_nats_mean gap_nats_mean gap_nats_error \
+    let row = "name elbo_nats_mean elbo_nats_error elbo_guarantee elbo_unnormalized_nats_mean gap_nats_mean gap_nats_error gap_guarantee \
                kl_nats_mean kl_guarantee marginal_error_mean reconstruction_error_mean sweeps_mean converged_fraction time_us_per_example";
     let named: Vec<_> = plain["schemes"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
     assert_eq!(named, ["exact", "mean-field", "network", "network+1", "mean-field:sweeps=2", "gibbs:sweeps=20"]);
@@ -276,6 +276,49 @@ fn a_run_its_checkpoints_and_its_best_are_judged_as_the_run_judged_itself() {
         }
     }
     bench.json(&format!("eval {}/checkpoints/best.safetensors --json", run.show()));
+}
+
+#[test]
+fn a_run_is_judged_and_sampled_by_its_newest_whole_checkpoint_and_says_which_and_why() {
+    let bench = Bench::with(TINY);
+    let run = bench.run("");
+    let name = |step: &str| format!("{}/checkpoints/step-00000000{step}.safetensors", run.show());
+    let (eval, sample) = (format!("eval {}", run.show()), format!("sample {} --count 1 --sweeps 1", run.show()));
+    let says = |step: &str, warnings: usize| {
+        for words in [&eval, &sample] {
+            let found = bench.json(&format!("{words} --json"));
+            assert_eq!(found["model"], serde_json::json!({ "file": name(step), "step": step.parse::<u64>().unwrap() }));
+            assert_eq!(found["warnings"].as_array().unwrap().len(), warnings, "{found}");
+            let text = bench.ok(words);
+            assert!(text.contains(&format!("\nmodel: {} (step {step})\n", name(step))), "{text}");
+            let damaged = text.lines().filter(|line| line.starts_with("warning: ") && line.contains(&name("24")));
+            assert_eq!(damaged.count(), warnings, "{text}");
+        }
+    };
+    says("24", 0);
+    std::fs::write(name("24"), b"torn").unwrap();
+    says("21", 1);
+    // What is no checkpoint has no step.
+    bench.write("model.safetensors", Machine::random(&[9, 3, 2], 1.0, 5).file());
+    let found = bench.json("sample model.safetensors --count 1 --sweeps 1 --json");
+    assert_eq!(found["model"], serde_json::json!({ "file": "model.safetensors", "step": null }));
+}
+
+#[test]
+fn a_run_is_not_judged_on_other_data_than_its_own() {
+    let bench = Bench::with(
+        &TINY.replace("{ bars_and_stripes = { height = 3, width = 3 } }", "{ files = { train = \"x.amat\" } }"),
+    );
+    let rows = binary_rows(20, 9);
+    bench.write("x.amat", amat(&rows));
+    let run = bench.run("");
+    bench.json(&format!("eval {} --json", run.show()));
+    bench.write("x.amat", amat(&binary_rows(21, 9)));
+    let message = bench.refusal(&format!("eval {}", run.show()));
+    assert!(message.starts_with("exit 4\n"), "{message}");
+    assert!(message.contains("the data files are not those the run was started with"), "{message}");
+    // Data that are named are taken as they are.
+    bench.json(&format!("eval {} --data x.amat --json", run.show()));
 }
 
 #[test]

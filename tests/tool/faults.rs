@@ -103,6 +103,8 @@ fn a_bad_request_gets_a_message() {
             "eval model.safetensors --data wide.amat",
             "eval model.safetensors --data none.amat",
             "eval model.safetensors --data data.amat --array pixels",
+            "eval model.safetensors --binarize threshold",
+            "eval model.safetensors --data data.amat --per-example",
             "eval large.safetensors --data large.amat --scheme exact",
             "eval large.safetensors --data large.amat --log-partition exact",
             "eval plain.safetensors --data data.amat --scheme network",

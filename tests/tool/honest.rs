@@ -41,6 +41,8 @@ fn grey_examples_promise_nothing() {
     let text = grey.ok(words);
     assert!(text.contains("warning: Some values are neither 0 nor 1"), "{text}");
     assert!(text.contains("(approximation)") && text.contains("ELBO: approximation of log p(v)"), "{text}");
+    assert!(text.contains("≈ marks numbers that promise nothing about log p(v): see the warning."), "{text}");
+    assert!(results["schemes"].as_array().unwrap().iter().all(|scheme| scheme["gap_guarantee"] == "exact"));
     assert_eq!(text.matches('≈').count(), 3 + 3 + 1, "the ELBO and KL of each scheme, and what the mark means: {text}");
 }
 
@@ -56,13 +58,15 @@ fn numbers_past_their_precision_are_marked_and_fit_their_columns() {
         assert_eq!(results["log_likelihood_guarantee"], "approximation");
         for scheme in results["schemes"].as_array().unwrap() {
             assert_eq!(scheme["elbo_guarantee"], "approximation");
+            assert_eq!(scheme["gap_guarantee"], "approximation");
         }
         let warnings = results["warnings"].as_array().unwrap();
         assert!(warnings[0].as_str().unwrap().contains("too large for their precision"), "{warnings:?}");
         let text = bench.ok(&words);
         assert!(text.contains("warning: The numbers are too large for their precision"), "{text}");
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
-        assert!(rows.len() >= 4 && rows[2..].iter().all(|row| row.contains("| ≈ ")), "{text}");
+        // The ELBO, the gap and the KL of each scheme.
+        assert!(rows.len() >= 4 && rows[2..].iter().all(|row| row.matches('≈').count() == 3), "{text}");
         assert!(text.lines().take(9).all(|line| line.chars().count() <= 150), "{text}");
     }
     // The same machine at an ordinary scale is not marked.
@@ -96,7 +100,7 @@ fn logged(run: &RunDir) -> [Option<f64>; 4] {
     let lines = read_metrics(&run.path("metrics.jsonl")).unwrap();
     let last = lines.iter().map(|line| line.step).max();
     ["", "_error", "_lower", "_upper"].map(|part| {
-        let tag = format!("eval/log_partition{part}_nats");
+        let tag = format!("final/log_partition{part}_nats");
         lines.iter().find(|line| line.tag == tag && Some(line.step) == last).map(|line| line.value)
     })
 }
@@ -171,4 +175,14 @@ fn one_example_is_not_several() {
     let words = "eval model.safetensors --data data.amat --examples";
     assert!(bench.ok(&format!("{words} 1")).starts_with("4-3-2 on 1 example of data.amat\n"));
     assert!(bench.ok(&format!("{words} 2")).starts_with("4-3-2 on 2 examples of data.amat\n"));
+}
+
+#[test]
+fn fewer_examples_than_were_asked_for_are_a_warning() {
+    let bench = bench(&Machine::random(&[4, 3, 2], 1.0, 5), BINARY);
+    let words = "eval model.safetensors --data data.amat --examples";
+    let warning = "--examples 4 is more than there are: 3 were judged.";
+    assert_eq!(bench.json(&format!("{words} 4 --json"))["warnings"], serde_json::json!([warning]));
+    assert!(bench.ok(&format!("{words} 4")).contains(&format!("warning: {warning}\n")));
+    assert_eq!(bench.json(&format!("{words} 3 --json"))["warnings"], serde_json::json!([]));
 }

@@ -89,6 +89,25 @@ fn an_error_of_the_watch_stops_the_work_at_once() {
 }
 
 #[test]
+fn exact_answers_nobody_asked_for_take_so_much_work_and_no_more() {
+    let machine = |sizes: &[usize]| Dbm::random(sizes, 0.1, Stream::new(5), DType::F32, &Device::Cpu).unwrap();
+    let tabulated = |dbm: &Dbm, examples: usize, words: &[&str]| {
+        let visible = images(examples, 4).to_dtype(DType::F32).unwrap();
+        // Three words about log Z; the fourth is the first about whatever follows it.
+        let (_, seen) = watched(dbm, &visible, &request(words, annealing(2)), |calls| calls == 4);
+        seen[3].0 == "exact answers"
+    };
+    // 2^6 states of 14 hidden units each: 2^25 / 2^6 / 14 is 37449.1 examples.
+    let small = machine(&[4, 8, 6]);
+    assert!(tabulated(&small, 37_449, &["network"]) && !tabulated(&small, 37_450, &["network"]));
+    // Asked for, they are found however much work it is.
+    assert!(tabulated(&small, 37_450, &["network", "exact"]));
+    // More states and units, fewer examples: what is counted is work.
+    let larger = machine(&[4, 8, 16]);
+    assert!(tabulated(&larger, 5461, &["network"]) && !tabulated(&larger, 5462, &["network"]));
+}
+
+#[test]
 fn a_block_of_long_gibbs_on_a_large_machine_is_small() {
     let dbm = Dbm::random(&[784, 500, 1000], 0.01, Stream::new(1), DType::F32, &Device::Cpu).unwrap();
     let visible = images(40, 784).to_dtype(DType::F32).unwrap();

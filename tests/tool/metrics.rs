@@ -83,7 +83,7 @@ fn resuming_the_archive_drops_later_lines_and_a_torn_last_one() {
 #[test]
 fn resuming_the_archive_drops_the_evaluation_of_its_step_and_gives_back_the_rest() {
     let line = |step: u64, tag: &str| format!("{{\"step\":{step},\"tag\":\"{tag}\",\"value\":0.5}}\n");
-    let tags = ["train/a", "eval/a", "train/eval/a", "eval/b/c"];
+    let tags = ["train/a", "eval/a", "train/eval/a", "eval/b/c", "final/a", "final/b/c"];
     let text: String = (1..=3).flat_map(|step| tags.map(|tag| line(step, tag))).collect();
     let before: String = tags.iter().map(|tag| line(1, tag)).collect();
     let folder = TempDir::new().unwrap();

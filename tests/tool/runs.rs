@@ -111,6 +111,8 @@ fn all_algorithms_write_the_same_core_logs() {
         "eval/log_likelihood_nats_mean",
         "eval/network+1/elbo_nats_mean",
         "eval/exact/kl_nats_mean",
+        "final/log_partition_nats",
+        "final/exact/kl_nats_mean",
     ] {
         for tags in [&joint, &wake_sleep, &pretraining] {
             assert!(tags.contains(core), "{core} is not among {tags:?}");
@@ -152,6 +154,30 @@ fn every_shape_of_machine_and_batch_runs() {
             let elbo = scheme["elbo_nats_mean"].as_f64().unwrap();
             assert!(elbo <= log_likelihood + 1e-4, "{changes}: {scheme}");
             assert!(scheme["kl_nats_mean"].as_f64().unwrap() >= -1e-4, "{changes}: {scheme}");
+        }
+    }
+}
+
+#[test]
+fn a_curve_ends_with_the_examples_it_began_with_and_the_conclusion_stands_apart() {
+    let bench = Bench::with(TINY);
+    let curve = |run: &RunDir, tag: &str| -> Vec<(u64, u64)> {
+        let lines = read_metrics(&run.path("metrics.jsonl")).unwrap().into_iter().filter(|line| line.tag == tag);
+        lines.map(|line| (line.step, line.value.to_bits())).collect()
+    };
+    // Nothing moves, and seven examples of fourteen are judged on the way.
+    let still = "pretrain.learning_rate=1e-30 train.learning_rate=1e-30 evaluate.examples=7";
+    for (changes, points) in [("", 4), ("checkpoint.best=false", 4), ("evaluate.every_epochs=0", 0)] {
+        let run = bench.run(&format!("{still} {changes}"));
+        let (on_the_way, last) = (curve(&run, "eval/exact/elbo_nats_mean"), curve(&run, "final/exact/elbo_nats_mean"));
+        assert_eq!(on_the_way.len(), points, "{changes}");
+        assert!(on_the_way.windows(2).all(|pair| pair[0].1 == pair[1].1), "{changes}: {on_the_way:?}");
+        let concluded = run.json("results.json")["schemes"][4]["elbo_nats_mean"].as_f64().unwrap();
+        assert_eq!(last, [(24, concluded.to_bits())], "{changes}");
+        let log_partition = run.json("results.json")["log_partition"]["nats"].as_f64().unwrap();
+        assert_eq!(curve(&run, "final/log_partition_nats"), [(24, log_partition.to_bits())], "{changes}");
+        if let Some(end) = on_the_way.last() {
+            assert!(end.0 == 24 && end.1 != last[0].1, "the other seven examples are judged alike");
         }
     }
 }

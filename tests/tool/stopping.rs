@@ -55,7 +55,8 @@ fn stops_while_judging(bench: &Bench, step: u64) {
     assert!(message.contains(&format!("interrupted at step {step}; everything up to it is saved")), "{message}");
     assert_eq!(step_of(&run.checkpoints().pop().unwrap()), step, "it went on past the judging");
     let judged = read_metrics(&run.path("metrics.jsonl")).unwrap();
-    assert!(!judged.iter().any(|line| line.step == step && line.tag.starts_with("eval/")), "it judged to the end");
+    let of_judging = |tag: &str| tag.starts_with("eval/") || tag.starts_with("final/");
+    assert!(!judged.iter().any(|line| line.step == step && of_judging(&line.tag)), "it judged to the end");
     assert!(!run.path("results.json").exists());
     bench.ok(&format!("resume {} --quiet", run.show()));
     assert_same_bits(&whole, &run);

@@ -89,6 +89,10 @@ fn every_module_of_the_library_stands_on_a_floor_in_order() {
 #[test]
 fn the_mathematics_does_no_input_or_output() {
     let forbidden = [
+        // Lists, wildcards and other names would hide what follows.
+        "std::{",
+        "std::*",
+        "std as ",
         "std::fs",
         "std::io",
         "std::time",
@@ -122,7 +126,9 @@ fn the_mathematics_does_no_input_or_output() {
 fn the_clock_is_read_in_one_place() {
     for file in rust_files(&root().join("src")) {
         let text = fs::read_to_string(&file).unwrap();
-        let reads = ["Instant::now", "SystemTime::now", "Timestamp::now"].iter().any(|word| text.contains(word));
+        // A moment can be a value anywhere; where the two clocks of the standard library are named at all, they are read.
+        let words = ["Instant", "SystemTime", "Timestamp::now", "Zoned::now", "Timestamp as ", "jiff::{", "jiff as "];
+        let reads = words.iter().any(|word| text.contains(word));
         assert!(!reads || file.ends_with("experiment/clock.rs"), "{} reads the clock", file.display());
     }
 }

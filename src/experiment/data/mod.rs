@@ -19,10 +19,10 @@ pub use files::{FileOptions, LoadedFile, load_examples};
 pub use npy::npy_bytes;
 pub use samples::{sample, shape_of};
 
-use super::Result;
 use super::config::{Data, Source};
+use super::{Error, Result};
 use crate::math::{DType, Device, Stream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Examples to learn from and to be judged on, and the record of what was done to them.
 #[derive(Clone, Debug)]
@@ -43,6 +43,20 @@ pub struct Dataset {
     pub files: Vec<FileSum>,
     /// Sentences that say what was done: counts, scaling, split, shuffle, binarisation.
     pub notes: Vec<String>,
+}
+
+impl Dataset {
+    /// Refuses data from other files than those that `run` recorded when it was started.
+    pub fn expect_files(&self, recorded: &[FileSum], run: &Path) -> Result<()> {
+        if self.files == recorded {
+            return Ok(());
+        }
+        Err(Error::Model {
+            path: run.to_path_buf(),
+            problem: "the data files are not those the run was started with (run.json has their checksums)".into(),
+            remedy: "put the old files back, or start a new run".into(),
+        })
+    }
 }
 
 /// Identity of a file that was read.

@@ -25,7 +25,7 @@ pub(super) fn parts(
     device: &Device,
     stream: Stream,
 ) -> Result<Parts> {
-    let file = checkpoint::locate(path)?;
+    let (file, damaged) = checkpoint::locate(path)?;
     let dbm = model_file::read(&file, Some(dtype), device)?.dbm;
     let (visible, _) = sample(&dbm, count, sweeps, stream, "data.source.samples.examples")?;
     let units = visible.dim(1)?;
@@ -45,7 +45,7 @@ pub(super) fn parts(
         validation: None,
         test: None,
         files: vec![FileSum::of(&file, &bytes)],
-        notes: vec![note],
+        notes: std::iter::once(note).chain(damaged).collect(),
     })
 }
 
@@ -78,7 +78,7 @@ fn trained_on(file: PathBuf, generations: usize) -> Option<[usize; 2]> {
     let data = config::load(&run.config(), &[]).ok()?.experiment.data;
     match &data.source {
         Source::Samples { model, .. } if generations > 0 => {
-            trained_on(checkpoint::locate(model).ok()?, generations - 1)
+            trained_on(checkpoint::locate(model).ok()?.0, generations - 1)
         }
         source @ Source::Files(files) => source.shape().or_else(|| Some(super::files::parts(files).ok()?.shape)),
         source => source.shape(),

@@ -8,8 +8,28 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// What the tags of evaluations begin with.
-const EVALUATION: &str = "eval/";
+/// Which evaluation a measurement is of. Those of one occasion are on the same examples with the same way to ln Z, so that they make
+/// a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// On the held-out examples of the evaluations on the way, the last of them at the end.
+    OnTheWay,
+    /// At the end, on all test examples.
+    Final,
+}
+
+impl Occasion {
+    /// What its tags begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::OnTheWay => "eval/",
+            Self::Final => "final/",
+        }
+    }
+}
+
+/// What is made again where a run goes on.
+const EVALUATIONS: [Occasion; 2] = [Occasion::OnTheWay, Occasion::Final];
 
 /// One line of the archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +62,7 @@ impl Metrics {
         let text = read(path)?;
         let (mut kept, mut present) = (String::new(), Record::new(step));
         for Line { text, measured } in lines(path, &text)? {
-            let again = measured.step == step && measured.tag.starts_with(EVALUATION);
+            let again = measured.step == step && EVALUATIONS.iter().any(|of| measured.tag.starts_with(of.prefix()));
             if measured.step > step || again {
                 continue;
             }

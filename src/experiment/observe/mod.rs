@@ -15,7 +15,7 @@ pub use event_file::EventFile;
 pub use events::{Bucket, Event, Events, Logged, LoggedValue, read_events};
 pub use image::{Image, Range};
 pub use layout::{Chart, Section};
-pub use metrics::{Measured, Metrics, read_metrics};
+pub use metrics::{Measured, Metrics, Occasion, read_metrics};
 pub use progress::{Progress, Verbosity};
 pub use tensorboard::{Hyperparameter, TensorBoard};
 
