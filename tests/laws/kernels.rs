@@ -201,16 +201,20 @@ fn samples_are_drawn_by_the_words_of_the_stream() {
     }
 }
 
+/// A lower and an upper layer, as panels and row by row.
+type Side = (Panels, Panels, [Vec<f32>; 2]);
+
 #[test]
 fn steps_follow_sums_of_outer_products() {
     for [rows, below, above] in SHAPES {
         let sides = ["first", "second"].map(|name| {
             let (left, right) = (values(name, rows, below), values(&format!("{name} above"), rows, above));
-            (Panels::from_rows(&left, rows, below), Panels::from_rows(&right, rows, above), left, right)
+            (Panels::from_rows(&left, rows, below), Panels::from_rows(&right, rows, above), [left, right])
         });
         let shares = [0.5, -0.25];
         let product = |at: usize| -> f64 {
-            let term = |(share, (_, _, left, right)): (f32, &(Panels, Panels, Vec<f32>, Vec<f32>))| {
+            let term = |(share, side): (f32, &Side)| {
+                let [left, right] = &side.2;
                 let pair =
                     |row: usize| f64::from(left[row * below + at / above]) * f64::from(right[row * above + at % above]);
                 f64::from(share) * (0..rows).map(pair).sum::<f64>()

@@ -4,7 +4,7 @@ use crate::bench::{Bench, RunDir, TINY};
 use candle_core::Device;
 use dbm::experiment::checkpoint::{self, Position};
 use dbm::experiment::observe::read_metrics;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 fn best(run: &RunDir) -> Position {
     checkpoint::read(&run.path("checkpoints/best.safetensors"), &Device::Cpu).unwrap().position
@@ -31,13 +31,15 @@ fn scores(run: &RunDir) -> BTreeMap<u64, f64> {
 #[test]
 fn every_evaluation_of_a_run_makes_the_same_draws() {
     let bench = Bench::with(TINY);
-    // Moves far below the spacing of the numbers leave every parameter as it was.
+    // Moves far below the spacing of the numbers leave every parameter as it was, but for zeros, which round sums anew.
     let changes = format!("{} pretrain.learning_rate=1e-30 train.learning_rate=1e-30", annealed(20, 10));
     let run = bench.run(&changes);
     let lines = read_metrics(&run.path("metrics.jsonl")).unwrap();
     let log_partitions: Vec<_> = lines.iter().filter(|line| line.tag == "eval/log_partition_nats").collect();
-    let distinct: BTreeSet<_> = log_partitions.iter().map(|line| line.value.to_bits()).collect();
-    assert_eq!((log_partitions.len(), distinct.len()), (4, 1), "{log_partitions:?}");
+    assert_eq!(log_partitions.len(), 4);
+    // Other draws would move the estimate by about its error, which is near 0.01.
+    let near = |value: f64| (value - log_partitions[0].value).abs() < 1e-6;
+    assert!(log_partitions.iter().all(|line| near(line.value)), "{log_partitions:?}");
 }
 
 #[test]
