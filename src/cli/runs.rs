@@ -1,8 +1,9 @@
 //! `dbm runs`.
 
 use super::{RunsFolder, print, print_json, table};
+use crate::evaluate::Guarantee;
 use crate::experiment::results::Results;
-use crate::experiment::{Provenance, Result, RunFolder, Status, list, quoted};
+use crate::experiment::{Error, Provenance, Result, RunFolder, Status, list};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub struct Runs {
     json: bool,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 struct Row {
     name: String,
     path: PathBuf,
@@ -27,6 +28,9 @@ struct Row {
     seed: Option<u64>,
     best_scheme: Option<String>,
     elbo_nats_mean: Option<f64>,
+    elbo_guarantee: Option<Guarantee>,
+    /// What the reader should know before trusting that number.
+    warnings: Vec<String>,
     /// What is wrong with the run, or how it goes on.
     note: Option<String>,
 }
@@ -57,7 +61,10 @@ fn cells(row: &Row) -> Vec<String> {
         row.status.into(),
         or_dash(row.steps.map(|steps| steps.to_string())),
         or_dash(row.seconds.map(|seconds| format!("{seconds:.1}"))),
-        or_dash(row.elbo_nats_mean.map(|elbo| format!("{elbo:.3}"))),
+        or_dash(row.elbo_nats_mean.zip(row.elbo_guarantee).map(|(elbo, guarantee)| {
+            let warned = if row.warnings.is_empty() { "" } else { ", with a warning" };
+            format!("{} ({guarantee}{warned})", table::number(elbo, 3))
+        })),
         or_dash(row.best_scheme.clone()),
     ]
 }
@@ -65,22 +72,32 @@ fn cells(row: &Row) -> Vec<String> {
 /// One damaged run does not hide the others.
 fn row(run: &RunFolder) -> Row {
     let row = Row { name: run.name(), path: run.path().to_path_buf(), ..Row::default() };
-    let provenance = match run.provenance() {
+    let unreadable = |problem: String| Row { status: "unreadable", note: Some(problem), ..row.clone() };
+    if !run.config().is_file() {
+        return unreadable("it has no config.toml; it was stopped before it began".into());
+    }
+    let mut provenance = match run.provenance() {
         Ok(provenance) => provenance,
-        Err(error) => return Row { status: "unreadable", note: Some(error.to_string()), ..row },
+        Err(error) => return unreadable(error.to_string()),
     };
-    let (status, mut note) = status(run, &provenance);
+    let abandoned = run.abandoned();
+    if provenance.status == Status::Running && abandoned {
+        // Perhaps it ended since it was read; if it now says running still, it was killed.
+        provenance = run.provenance().unwrap_or(provenance);
+    }
+    let (status, mut note) = status(run, &provenance, abandoned);
     // An unfinished run has no results yet.
     let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
-    let schemes = match results {
-        Some(Ok(results)) => results.schemes,
+    let (schemes, warnings) = match results {
+        Some(Ok(results)) => (results.schemes, results.warnings),
         Some(Err(error)) => {
             note = Some(error.to_string());
-            Vec::new()
+            (Vec::new(), Vec::new())
         }
-        None => Vec::new(),
+        None => (Vec::new(), Vec::new()),
     };
-    let best = schemes.into_iter().max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
+    let numbers = schemes.into_iter().filter(|scheme| scheme.elbo_nats_mean.is_finite());
+    let best = numbers.max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
     Row {
         status,
         note,
@@ -88,19 +105,27 @@ fn row(run: &RunFolder) -> Row {
         seconds: Some(provenance.seconds),
         seed: Some(provenance.seed),
         elbo_nats_mean: best.as_ref().map(|scheme| scheme.elbo_nats_mean),
+        elbo_guarantee: best.as_ref().map(|scheme| scheme.elbo_guarantee),
+        warnings,
         best_scheme: best.map(|scheme| scheme.name),
         ..row
     }
 }
 
 /// The word for how a run stands, and what to do about it.
-fn status(run: &RunFolder, provenance: &Provenance) -> (&'static str, Option<String>) {
-    let resume = || Some(format!("continue it with: dbm resume {}", quoted(run.path())));
+fn status(run: &RunFolder, provenance: &Provenance, abandoned: bool) -> (&'static str, Option<String>) {
     match provenance.status {
-        Status::Running if run.abandoned() => ("killed", resume()),
+        Status::Running if abandoned => ("killed", Some(run.next_command())),
         Status::Running => ("running", None),
         Status::Finished => ("finished", None),
-        Status::Interrupted => ("interrupted", resume()),
-        Status::Failed => ("failed", provenance.error.clone()),
+        Status::Interrupted => ("interrupted", Some(run.next_command())),
+        Status::Failed => {
+            let error = provenance.error.clone().unwrap_or_default();
+            let next = match Error::tells_of_divergence(&error) {
+                true => Error::AFTER_DIVERGENCE.into(),
+                false => format!("once that is mended, {}", run.next_command()),
+            };
+            ("failed", Some(format!("{error}; {next}")))
+        }
     }
 }

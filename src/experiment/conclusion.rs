@@ -14,7 +14,8 @@ const TRACED: usize = 1000;
 
 /// Judges the trained model on all test examples.
 ///
-/// Everything is computed before anything is written, so that a run stopped here leaves no half of a conclusion behind.
+/// Everything is computed before anything is written, so that Ctrl-C leaves no half of a conclusion behind. What a kill or a full
+/// disk leaves of one is dropped and made again when the run is resumed.
 pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     driver.journal.progress.finish();
     driver.journal.progress.note("comparing inference schemes on the test examples");
