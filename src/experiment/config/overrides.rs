@@ -115,11 +115,12 @@ pub fn merge(file: &Table, overrides: &[Override]) -> Result<Experiment, Vec<Vec
         match together(file, &left) {
             Ok(experiment) if problems.is_empty() => return Ok(experiment),
             Ok(_) => return Err(problems),
-            // What is missing now may have been in an override that was set aside.
-            Err(fault) if fault.missing && !problems.is_empty() => return Err(problems),
             Err(fault) => {
                 left.retain(|change| !fault.guilty.contains(&change.typed));
-                problems.push(fault.messages);
+                // What is missing may have been in an override that was set aside.
+                if !fault.missing || problems.is_empty() {
+                    problems.push(fault.messages);
+                }
             }
         }
         if left.is_empty() {
