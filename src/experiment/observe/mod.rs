@@ -92,10 +92,6 @@ pub trait Observe {
     fn finish(&mut self, ended: Ended) -> Result<()>;
 }
 
-/// A list of observers is an observer: all are told even when one fails, and the first failure is reported.
-#[derive(Default)]
-pub struct Observers(pub Vec<Box<dyn Observe>>);
-
 /// Tells every observer, even when one fails; the first failure is reported.
 pub fn tell_all<'a>(
     observers: impl Iterator<Item = &'a mut dyn Observe>,
@@ -105,9 +101,13 @@ pub fn tell_all<'a>(
     told.into_iter().collect()
 }
 
+/// A list of observers is an observer: all are told even when one fails, and the first failure is reported.
+#[derive(Default)]
+pub struct Observers(pub Vec<Box<dyn Observe>>);
+
 impl Observers {
-    fn tell(&mut self, mut what: impl FnMut(&mut dyn Observe) -> Result<()>) -> Result<()> {
-        tell_all(self.0.iter_mut().map(|observer| observer.as_mut() as &mut dyn Observe), |observer| what(observer))
+    fn tell(&mut self, what: impl FnMut(&mut dyn Observe) -> Result<()>) -> Result<()> {
+        tell_all(self.0.iter_mut().map(|observer| observer.as_mut() as &mut dyn Observe), what)
     }
 }
 
