@@ -1,7 +1,6 @@
 //! `dbm runs`.
 
 use super::{RunsFolder, print, print_json, table};
-use crate::evaluate::Guarantee;
 use crate::experiment::results::Results;
 use crate::experiment::{Error, Provenance, Result, RunFolder, Status, list};
 use serde::Serialize;
@@ -28,9 +27,6 @@ struct Row {
     seed: Option<u64>,
     best_scheme: Option<String>,
     elbo_nats_mean: Option<f64>,
-    elbo_guarantee: Option<Guarantee>,
-    /// What the reader should know before trusting that number.
-    warnings: Vec<String>,
     /// What is wrong with the run, or how it goes on.
     note: Option<String>,
 }
@@ -61,10 +57,7 @@ fn cells(row: &Row) -> Vec<String> {
         row.status.into(),
         or_dash(row.steps.map(|steps| steps.to_string())),
         or_dash(row.seconds.map(|seconds| format!("{seconds:.1}"))),
-        or_dash(row.elbo_nats_mean.zip(row.elbo_guarantee).map(|(elbo, guarantee)| {
-            let warned = if row.warnings.is_empty() { "" } else { ", with a warning" };
-            format!("{} ({guarantee}{warned})", table::number(elbo, 3))
-        })),
+        or_dash(row.elbo_nats_mean.map(|elbo| format!("{elbo:.3}"))),
         or_dash(row.best_scheme.clone()),
     ]
 }
@@ -88,16 +81,15 @@ fn row(run: &RunFolder) -> Row {
     let (status, mut note) = status(run, &provenance, abandoned);
     // An unfinished run has no results yet.
     let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
-    let (schemes, warnings) = match results {
-        Some(Ok(results)) => (results.schemes, results.warnings),
+    let schemes = match results {
+        Some(Ok(results)) => results.schemes,
         Some(Err(error)) => {
             note = Some(error.to_string());
-            (Vec::new(), Vec::new())
+            Vec::new()
         }
-        None => (Vec::new(), Vec::new()),
+        None => Vec::new(),
     };
-    let numbers = schemes.into_iter().filter(|scheme| scheme.elbo_nats_mean.is_finite());
-    let best = numbers.max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
+    let best = schemes.into_iter().max_by(|a, b| a.elbo_nats_mean.total_cmp(&b.elbo_nats_mean));
     Row {
         status,
         note,
@@ -105,8 +97,6 @@ fn row(run: &RunFolder) -> Row {
         seconds: Some(provenance.seconds),
         seed: Some(provenance.seed),
         elbo_nats_mean: best.as_ref().map(|scheme| scheme.elbo_nats_mean),
-        elbo_guarantee: best.as_ref().map(|scheme| scheme.elbo_guarantee),
-        warnings,
         best_scheme: best.map(|scheme| scheme.name),
         ..row
     }

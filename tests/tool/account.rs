@@ -149,31 +149,6 @@ fn a_claim_waits_for_a_listing_and_refuses_a_process_at_work() {
 }
 
 #[test]
-fn the_best_scheme_of_a_listing_has_a_number_and_says_what_it_promises() {
-    let bench = Bench::with(TINY);
-    let run = bench.run("evaluate.schemes=[\"network\",\"mean-field\"]");
-    let original = run.json("results.json");
-    let listed = |change: &dyn Fn(&mut Value)| {
-        let mut results = original.clone();
-        change(&mut results);
-        std::fs::write(run.path("results.json"), results.to_string()).unwrap();
-        (bench.json("runs --json")[0].clone(), bench.ok("runs"))
-    };
-    let (row, text) = listed(&|results| results["schemes"][1]["elbo_nats_mean"] = Value::Null);
-    assert_eq!((&row["best_scheme"], &row["elbo_guarantee"]), (&"network".into(), &"lower_bound".into()));
-    assert!(text.contains(" (lower bound) "), "{text}");
-    let (row, text) = listed(&|results| {
-        results["warnings"] = json!(["far off"]);
-        results["schemes"][0]["elbo_guarantee"] = "approximation".into();
-        results["schemes"][0]["elbo_nats_mean"] = 1e30.into();
-    });
-    assert_eq!((&row["elbo_guarantee"], &row["warnings"]), (&"approximation".into(), &json!(["far off"])));
-    assert!(text.contains("1.000e30 (approximation, with a warning)"), "{text}");
-    let (row, _) = listed(&|results| (0..2).for_each(|i| results["schemes"][i]["elbo_nats_mean"] = Value::Null));
-    assert_eq!((&row["best_scheme"], &row["elbo_nats_mean"]), (&Value::Null, &Value::Null));
-}
-
-#[test]
 fn a_run_of_a_larger_machine_is_compared_and_judged_and_not_resumed() {
     let bench = Bench::with(TINY);
     let run = bench.run("");
