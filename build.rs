@@ -1,6 +1,10 @@
 //! Tells the program which commit it is built from. Without git, or outside its own repository, it is built all the same.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// What the program is built from, the digits inside it too.
+const SOURCES: [&str; 5] = ["src", "experiments/data/digits-8x8", "build.rs", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -8,20 +12,21 @@ fn main() {
     if git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_none() {
         return;
     }
-    // Every commit and checkout writes to one of these.
-    for file in ["HEAD", "logs/HEAD"] {
-        let path = git(&["rev-parse", "--git-path", file]).unwrap_or_default();
-        if std::path::Path::new(&path).exists() {
-            println!("cargo:rerun-if-changed={path}");
-        }
+    // A checkout writes to HEAD; a commit to HEAD, or to the branch that HEAD names.
+    let path = |name: &str| PathBuf::from(git(&["rev-parse", "--git-path", name]).unwrap_or_default());
+    let mut watched = vec![path("HEAD"), path("packed-refs")];
+    if let Some(branch) = git(&["symbolic-ref", "--quiet", "HEAD"]) {
+        // A branch that is packed has no file: the nearest folder that its file will be in.
+        watched.extend(path(&branch).ancestors().find(|path| path.exists()).map(Path::to_path_buf));
     }
-    let sources = ["src", "build.rs", "Cargo.toml", "Cargo.lock"];
-    sources.iter().for_each(|source| println!("cargo:rerun-if-changed={source}"));
+    watched.extend(SOURCES.map(PathBuf::from));
+    watched.retain(|path| path.exists());
+    watched.iter().for_each(|path| println!("cargo:rerun-if-changed={}", path.display()));
     if let Some(commit) = git(&["rev-parse", "HEAD"]) {
         println!("cargo:rustc-env=DBM_COMMIT={commit}");
     }
     let changes =
-        git(&[&["--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "--"], &sources[..]].concat());
+        git(&[&["--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "--"], &SOURCES[..]].concat());
     println!("cargo:rustc-env=DBM_CHANGED={}", changes.is_none_or(|changes| !changes.is_empty()));
 }
 

@@ -2,7 +2,7 @@
 
 use super::{print, print_json, table};
 use crate::evaluate::Bounded;
-use crate::experiment::config::{load, summary};
+use crate::experiment::config::{stored, summary};
 use crate::experiment::results::{Results, SchemeResult};
 use crate::experiment::{Error, Result, RunFolder, Status, quoted};
 use serde::Serialize;
@@ -52,7 +52,7 @@ fn side(path: &Path) -> Result<Side> {
     }
     Ok(Side {
         run: run.name(),
-        settings: summary(&load(&run.config(), &[])?.experiment).into_iter().collect(),
+        settings: summary(&stored(&run.config())?).into_iter().collect(),
         results: run.read_json(&run.results())?,
     })
 }

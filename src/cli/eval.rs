@@ -4,7 +4,7 @@ use super::line::Line;
 use super::{print, print_json, table};
 use crate::experiment::checkpoint;
 use crate::experiment::config::{
-    Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, load,
+    self, Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, stored,
 };
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Portion, Request, judge};
@@ -216,7 +216,8 @@ impl Eval {
                 remedy: "name the examples: --data FILE".into(),
             });
         };
-        let mut experiment = load(&run.config(), &[])?.experiment;
+        let mut experiment = stored(&run.config())?;
+        experiment.device = config::Device::Cpu;
         experiment.dtype = setup::dtype_word(model.dbm.dtype());
         let dataset = setup::dataset(&experiment)?;
         dataset.expect_files(&run.provenance()?.data, run.path())?;

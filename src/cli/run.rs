@@ -94,7 +94,7 @@ fn listen_for_ctrl_c() -> Result<()> {
         // Nobody may be there to read it; that must not keep the program from stopping.
         let mut out = std::io::stderr();
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            let _ = writeln!(out, "stopped at once; `dbm resume` goes on from the last checkpoint");
+            let _ = writeln!(out, "stopped at once; `dbm runs` says what is saved and how to go on");
             std::process::exit(130);
         }
         let _ = writeln!(out, "stopping as soon as everything is saved; Ctrl-C again stops at once, without saving");

@@ -3,7 +3,7 @@
 use super::{RunsFolder, print, print_json, table};
 use crate::evaluate::Guarantee;
 use crate::experiment::results::Results;
-use crate::experiment::{Provenance, Result, RunFolder, Status, list, quoted};
+use crate::experiment::{Error, Provenance, Result, RunFolder, Status, list};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub struct Runs {
     json: bool,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 struct Row {
     name: String,
     path: PathBuf,
@@ -78,11 +78,20 @@ fn elbo(row: &Row) -> Option<String> {
 /// One damaged run does not hide the others.
 fn row(run: &RunFolder) -> Row {
     let row = Row { name: run.name(), path: run.path().to_path_buf(), ..Row::default() };
-    let provenance = match run.provenance() {
+    let unreadable = |problem: String| Row { status: "unreadable", note: Some(problem), ..row.clone() };
+    if !run.config().is_file() {
+        return unreadable("it has no config.toml; it was stopped before it began".into());
+    }
+    let mut provenance = match run.provenance() {
         Ok(provenance) => provenance,
-        Err(error) => return Row { status: "unreadable", note: Some(error.to_string()), ..row },
+        Err(error) => return unreadable(error.to_string()),
     };
-    let (status, mut note) = status(run, &provenance);
+    let abandoned = run.abandoned();
+    if provenance.status == Status::Running && abandoned {
+        // Perhaps it ended since it was read; if it now says running still, it was killed.
+        provenance = run.provenance().unwrap_or(provenance);
+    }
+    let (status, mut note) = status(run, &provenance, abandoned);
     // An unfinished run has no results yet.
     let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
     let (schemes, warnings) = match results {
@@ -111,13 +120,19 @@ fn row(run: &RunFolder) -> Row {
 }
 
 /// The word for how a run stands, and what to do about it.
-fn status(run: &RunFolder, provenance: &Provenance) -> (&'static str, Option<String>) {
-    let resume = || Some(format!("continue it with: dbm resume {}", quoted(run.path())));
+fn status(run: &RunFolder, provenance: &Provenance, abandoned: bool) -> (&'static str, Option<String>) {
     match provenance.status {
-        Status::Running if run.abandoned() => ("killed", resume()),
+        Status::Running if abandoned => ("killed", Some(run.next_command())),
         Status::Running => ("running", None),
         Status::Finished => ("finished", None),
-        Status::Interrupted => ("interrupted", resume()),
-        Status::Failed => ("failed", provenance.error.clone()),
+        Status::Interrupted => ("interrupted", Some(run.next_command())),
+        Status::Failed => {
+            let error = provenance.error.clone().unwrap_or_default();
+            let next = match Error::tells_of_divergence(&error) {
+                true => Error::AFTER_DIVERGENCE.into(),
+                false => format!("once that is mended, {}", run.next_command()),
+            };
+            ("failed", Some(format!("{error}; {next}")))
+        }
     }
 }

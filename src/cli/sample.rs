@@ -76,8 +76,8 @@ impl Sample {
                 remedy: "give 1 or more".into(),
             });
         }
-        let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        if !["npy", "png"].contains(&ending) {
+        let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+        if !["npy", "png"].contains(&ending.as_str()) {
             return Err(Error::Refused {
                 problem: format!("--out {} is neither a .png nor a .npy file", self.out.display()),
                 remedy: "end the name in .png or .npy".into(),

@@ -1,7 +1,7 @@
 //! Checkpoints: everything a run needs to go on bit for bit, written whole or not at all.
 
 use super::model_file::{self, ModelFile};
-use super::{Error, Result, RunFolder};
+use super::{Error, Result, RunFolder, quoted};
 use crate::math::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -9,6 +9,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
+
+/// Ending of a file that is being written.
+pub const PARTIAL: &str = "partial";
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,7 +117,7 @@ impl Checkpoints {
                 0 => "has no checkpoint".into(),
                 damaged => format!("none of the {damaged} checkpoints can be read: {}", warnings.join("; ")),
             },
-            remedy: "start again with: dbm run CONFIG (the run's config.toml will do)".into(),
+            remedy: format!("start again with: dbm run {}", quoted(&self.folder.with_file_name("config.toml"))),
         })
     }
 }
@@ -177,7 +180,7 @@ fn beside(path: &Path) -> std::io::Result<(PathBuf, File)> {
     let mut attempt = 0;
     loop {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{attempt}.partial"));
+        name.push(format!(".{attempt}.{PARTIAL}"));
         let temporary = path.with_file_name(name);
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => attempt += 1,

@@ -15,8 +15,8 @@ const TRACED: usize = 1000;
 
 /// Judges the trained model on all test examples.
 ///
-/// Everything is computed before anything is written, so that a run stopped by Ctrl-C leaves no half of a conclusion behind. What a
-/// failed write leaves is dropped when the run goes on.
+/// Everything is computed before anything is written, so that Ctrl-C leaves no half of a conclusion behind. What a kill or a full
+/// disk leaves of one is dropped and made again when the run is resumed.
 pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     driver.journal.progress.finish();
     driver.journal.progress.note("comparing inference schemes on the test examples");

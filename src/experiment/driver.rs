@@ -1,5 +1,6 @@
 //! The one loop: batch, step, record; save, draw and evaluate at the ends of epochs.
 
+use super::account::Account;
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
@@ -25,6 +26,7 @@ pub struct Driver<'a> {
     pub dataset: &'a Dataset,
     pub folder: &'a RunFolder,
     pub journal: Journal,
+    pub account: Account<'a>,
     pub checkpoints: Checkpoints,
     /// The root of all random streams.
     pub root: Stream,
@@ -170,7 +172,7 @@ impl Driver<'_> {
         self.check_finite(&snapshot)?;
         self.journal.flush()?;
         self.checkpoints.save(self.position, &tensors(&snapshot))?;
-        Ok(())
+        self.account.saved(self.position.step)
     }
 
     fn check_finite(&self, snapshot: &Snapshot) -> Result<()> {

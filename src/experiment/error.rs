@@ -61,6 +61,8 @@ pub enum Error {
         path: PathBuf,
         /// The reason the system gives.
         source: std::io::Error,
+        /// The run that stopped for it, to be resumed; none where no run was at work.
+        run: Option<PathBuf>,
     },
     /// Stopped by Ctrl-C after saving a checkpoint.
     #[error("interrupted at step {step}; everything up to it is saved")]
@@ -112,14 +114,13 @@ impl Error {
                 Some(remedy.clone())
             }
             Self::Diverged { .. } => Some(Self::AFTER_DIVERGENCE.into()),
-            Self::Io { source, .. } => Some(match source.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    "free some disk space and try again; a run is continued with: dbm resume RUN".into()
-                }
-                std::io::ErrorKind::PermissionDenied => "check the permissions of the folder".into(),
-                std::io::ErrorKind::NotFound => "check the path".into(),
-                _ => "check that the path is a writable file or folder".into(),
-            }),
+            Self::Io { action, source, run, .. } => {
+                let remedy = io_remedy(action, source.kind());
+                Some(match run {
+                    Some(run) => format!("{remedy}; then continue with: dbm resume {}", quoted(run)),
+                    None => remedy.into(),
+                })
+            }
             Self::Interrupted { run, .. } => Some(format!("continue with: dbm resume {}", quoted(run))),
             Self::Compute { .. } => Some("please report this with the experiment file".into()),
         }
@@ -128,7 +129,28 @@ impl Error {
     /// For `map_err` on operations of the file system.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io { action, path, source, run: None }
+    }
+
+    /// The error as one that a run stopped for, which can go on once the cause is mended.
+    pub fn of_run(self, run: &Path) -> Self {
+        match self {
+            Self::Io { action, path, source, .. } => Self::Io { action, path, source, run: Some(run.to_path_buf()) },
+            other => other,
+        }
+    }
+}
+
+/// What helps where the system refused to do something with a path.
+fn io_remedy(action: &str, kind: std::io::ErrorKind) -> &'static str {
+    use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
+    match kind {
+        StorageFull | QuotaExceeded => "free some disk space and try again",
+        PermissionDenied => "check the permissions of the path",
+        NotFound => "check the path",
+        IsADirectory => "this is a folder; name a file",
+        _ if ["read", "open", "find"].iter().any(|verb| action.starts_with(verb)) => "check that the path can be read",
+        _ => "check that the path can be written to",
     }
 }
 

@@ -3,6 +3,7 @@
 use super::config::{Experiment, resolved, summary};
 use super::observe::{
     Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Occasion, Progress, Record, Section, TensorBoard,
+    tell_all,
 };
 use super::results::{Results, SchemeResult};
 use super::{Result, RunFolder};
@@ -123,12 +124,12 @@ impl Journal {
         self.schemes.values_mut().try_for_each(TensorBoard::flush)
     }
 
-    /// Last words; a failure to write them must not hide how the run ended.
+    /// Last words, to every log even when one fails; the first failure is reported.
     pub fn finish(&mut self, ended: Ended) -> Result<()> {
         self.progress.finish();
-        self.archive.finish(ended)?;
-        self.observers.finish(ended)?;
-        self.schemes.values_mut().try_for_each(|board| board.finish(ended))
+        let schemes = self.schemes.values_mut().map(|board| board as &mut dyn Observe);
+        let all: [&mut dyn Observe; 2] = [&mut self.archive, &mut self.observers];
+        tell_all(all.into_iter().chain(schemes), |observer| observer.finish(ended))
     }
 }
 

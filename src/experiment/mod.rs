@@ -1,5 +1,6 @@
 //! Floor 6: experiment files, data, run folders, logs and checkpoints; all input and output, all errors of users.
 
+mod account;
 mod blocks;
 pub mod checkpoint;
 pub mod clock;
@@ -26,6 +27,6 @@ mod start;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;
-pub use provenance::{ProgramCommit, Provenance, Status};
+pub use provenance::{Origin, ProgramCommit, Provenance, Resumed, Status};
 pub use run_folder::{RunFolder, list};
 pub use schemes::Chosen;

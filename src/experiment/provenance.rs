@@ -7,38 +7,56 @@ use serde::{Deserialize, Serialize};
 /// Everything needed to say which program, data and machine made a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Version of this program.
-    pub version: String,
+    /// What the run was started by.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// The command line.
     pub command: Vec<String>,
-    /// The commit this program was built from; none where it was built outside its repository.
-    pub program_commit: Option<ProgramCommit>,
     /// Master seed.
     pub seed: u64,
-    /// Threads of the run; results do not depend on them.
-    pub threads: usize,
-    /// Operating system and processor family.
-    pub platform: String,
-    /// Instruction sets that decide which matrix kernels run; other kernels round differently.
-    pub cpu_features: Vec<String>,
     /// Data files with their checksums.
     pub data: Vec<FileSum>,
     /// What was done to the data, in sentences.
     pub preparation: Vec<String>,
     /// When the run was started, UTC.
     pub started: String,
-    /// When it was resumed, UTC.
-    pub resumed: Vec<String>,
+    /// When and by what it was resumed.
+    pub resumed: Vec<Resumed>,
     /// When it ended, UTC.
     pub ended: Option<String>,
     /// How it ended, or that it has not.
     pub status: Status,
-    /// Updates made.
+    /// Updates made; of a run at work or killed, those that are saved.
     pub steps: u64,
-    /// Seconds at work, summed over resumptions.
+    /// Seconds at work up to there, summed over resumptions.
     pub seconds: f64,
     /// The error it ended with.
     pub error: Option<String>,
+}
+
+/// The program and the machine at work on a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Version of this program.
+    pub version: String,
+    /// The commit this program was built from; none where it was built outside its repository.
+    pub program_commit: Option<ProgramCommit>,
+    /// Threads of the run; results do not depend on them.
+    pub threads: usize,
+    /// Operating system and processor family.
+    pub platform: String,
+    /// Instruction sets that decide which matrix kernels run; other kernels round differently.
+    pub cpu_features: Vec<String>,
+}
+
+/// The continuation of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// When, UTC.
+    pub time: String,
+    /// By what.
+    #[serde(flatten)]
+    pub origin: Origin,
 }
 
 /// Where a run is in its life.
@@ -68,13 +86,9 @@ impl Provenance {
     /// Of a run that starts now.
     pub fn begin(seed: u64, data: Vec<FileSum>, preparation: Vec<String>) -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION").into(),
+            origin: Origin::here(),
             command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-            program_commit: program_commit(),
             seed,
-            threads: rayon::current_num_threads(),
-            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            cpu_features: cpu_features(),
             data,
             preparation,
             started: clock::now().to_string(),
@@ -85,6 +99,45 @@ impl Provenance {
             seconds: 0.0,
             error: None,
         }
+    }
+}
+
+impl Resumed {
+    /// Of a run that goes on now.
+    pub fn now() -> Self {
+        Self { time: clock::now().to_string(), origin: Origin::here() }
+    }
+}
+
+impl Origin {
+    /// This program on this machine.
+    fn here() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            program_commit: program_commit(),
+            threads: rayon::current_num_threads(),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cpu_features: cpu_features(),
+        }
+    }
+
+    /// A sentence for each thing in which this differs from what the run was started by.
+    pub fn differences(&self, started: &Self) -> Vec<String> {
+        const BITS: &str =
+            "warning: from here on the last bits of the results may be others than those of an uninterrupted run";
+        let commit = |origin: &Self| match &origin.program_commit {
+            Some(ProgramCommit { hash, changed }) => format!("{hash}{}", if *changed { " with changes" } else { "" }),
+            None => "none".into(),
+        };
+        let rows = [
+            ("version", self.version.clone(), started.version.clone(), BITS),
+            ("commit", commit(self), commit(started), BITS),
+            ("platform", self.platform.clone(), started.platform.clone(), BITS),
+            ("instruction sets", self.cpu_features.join(" "), started.cpu_features.join(" "), BITS),
+            ("threads", self.threads.to_string(), started.threads.to_string(), "results do not depend on them"),
+        ];
+        let differing = rows.into_iter().filter(|(_, here, there, _)| here != there);
+        differing.map(|(what, here, there, so)| format!("{what}: {here}, at the start {there}; {so}")).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A run from beginning to end, and the continuation of one that stopped.
 
+use super::account::Account;
 use super::checkpoint::{Checkpoints, Position};
 use super::conclusion::conclude;
 use super::config::{Experiment, Loaded, load, resolved};
@@ -10,7 +11,7 @@ use super::phase::Phase;
 use super::results::Results;
 use super::stages::Stage;
 use super::start::{Start, initial_stream};
-use super::{Error, Journal, Provenance, Result, RunFolder, Status, clock, setup};
+use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Status, setup};
 use crate::math::Stream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -44,14 +45,15 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
     let dataset = prepared(experiment, &mut progress)?;
     let start = Start::fresh(experiment, &dataset)?;
     let folder = RunFolder::create(&options.runs, &label(loaded))?;
+    // First: a folder with a config.toml is one that `dbm runs` can tell about.
+    let account =
+        Account::open(&folder, Provenance::begin(experiment.seed, dataset.files.clone(), dataset.notes.clone()))?;
     folder.write_text(&folder.config(), &resolved(experiment))?;
     let _claim = folder.claim()?;
-    let mut provenance = Provenance::begin(experiment.seed, dataset.files.clone(), dataset.notes.clone());
-    folder.write_provenance(&provenance)?;
     progress.note(&format!("run folder: {}", folder.path().display()));
     let journal = Journal::open(&folder, experiment, None, progress)?;
     let work = Work { experiment, dataset: &dataset, folder: &folder, interrupted: options.interrupted };
-    let results = work.accounted(&mut provenance, journal, start)?;
+    let results = work.accounted(account, journal, start)?;
     Ok(Finished { folder, results })
 }
 
@@ -65,6 +67,14 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
         progress.note("this run is finished already; these are its results");
         return Ok(Finished { results: folder.read_json(&folder.results())?, folder });
     }
+    if let Some(problem) = provenance.error.as_ref().filter(|error| Error::tells_of_divergence(error)) {
+        // Its bits being what they are, it would diverge again.
+        return Err(Error::Model {
+            path: path.to_path_buf(),
+            problem: format!("cannot go on: {problem}"),
+            remedy: Error::AFTER_DIVERGENCE.into(),
+        });
+    }
     let experiment = load(&folder.config(), &[])?.experiment;
     let dataset = prepared(&experiment, &mut progress)?;
     dataset.expect_files(&provenance.data, path)?;
@@ -74,13 +84,15 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
     let start = Start::at(checkpoint, &experiment)?;
     let step = start.position.step;
     progress.note(&format!("resuming {} after step {step}", folder.path().display()));
-    provenance.resumed.push(clock::now().to_string());
-    provenance.status = Status::Running;
-    provenance.error = None;
-    folder.write_provenance(&provenance)?;
+    folder.remove_partial_files()?;
+    let resumed = Resumed::now();
+    resumed.origin.differences(&provenance.origin).iter().for_each(|difference| progress.note(difference));
+    provenance.resumed.push(resumed);
+    provenance.steps = step;
+    let account = Account::open(&folder, provenance)?;
     let journal = Journal::open(&folder, &experiment, Some(step), progress)?;
     let work = Work { experiment: &experiment, dataset: &dataset, folder: &folder, interrupted: options.interrupted };
-    let results = work.accounted(&mut provenance, journal, start)?;
+    let results = work.accounted(account, journal, start)?;
     Ok(Finished { folder, results })
 }
 
@@ -122,13 +134,13 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Does the work and writes down how it ended.
-    fn accounted(&self, provenance: &mut Provenance, journal: Journal, start: Start) -> Result<Results> {
-        let watch = clock::Stopwatch::start();
+    fn accounted(&self, account: Account, journal: Journal, start: Start) -> Result<Results> {
         let mut driver = Driver {
             experiment: self.experiment,
             dataset: self.dataset,
             folder: self.folder,
             journal,
+            account,
             checkpoints: Checkpoints::new(self.folder.path(), self.experiment.checkpoint.keep),
             root: Stream::new(self.experiment.seed),
             position: start.position,
@@ -145,17 +157,9 @@ impl Work<'_> {
         });
         // How the work itself ended says more than last words that could not be written.
         let outcome = outcome.and_then(|results| last_words.map(|()| results));
-        provenance.status = match &outcome {
-            Ok(_) => Status::Finished,
-            Err(Error::Interrupted { .. }) => Status::Interrupted,
-            Err(_) => Status::Failed,
-        };
-        provenance.error = outcome.as_ref().err().map(ToString::to_string);
-        provenance.ended = Some(clock::now().to_string());
-        provenance.steps = driver.position.step;
-        provenance.seconds += watch.seconds();
-        let written = self.folder.write_provenance(provenance);
-        outcome.and_then(|results| written.map(|()| results))
+        let written = driver.account.close(driver.position.step, &outcome);
+        let outcome = outcome.and_then(|results| written.map(|()| results));
+        outcome.map_err(|error| if self.folder.can_go_on() { error.of_run(self.folder.path()) } else { error })
     }
 }
 

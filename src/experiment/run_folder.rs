@@ -1,12 +1,17 @@
 //! The folder of one run: created once, never overwritten.
 
-use super::checkpoint::write_whole;
+use super::checkpoint::{Checkpoints, PARTIAL, write_whole};
 use super::provenance::Provenance;
-use super::{Error, Result, clock};
+use super::{Error, Result, clock, quoted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and after what pause, a run is claimed that only listings hold.
+const TRIES: usize = 500;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// `runs/<time>-<name>-<changes>-s<seed>/` and the files in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,20 +57,53 @@ impl RunFolder {
     pub fn claim(&self) -> Result<File> {
         // The one file of a run that is never replaced.
         let file = File::open(self.config()).map_err(Error::io("open", &self.config()))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(Error::Model {
-                path: self.path.clone(),
-                problem: "another process is at work on this run".into(),
-                remedy: "let it finish, or stop it with Ctrl-C first".into(),
-            }),
-            // File systems without locks are no reason not to work.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                // File systems without locks are no reason not to work.
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+                // What `abandoned` asks with is soon let go of, and can be shared.
+                Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() => {
+                    file.unlock().map_err(Error::io("unlock", &self.config()))?;
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => break,
+            }
         }
+        Err(Error::Model {
+            path: self.path.clone(),
+            problem: "another process is at work on this run".into(),
+            remedy: "let it finish, or stop it with Ctrl-C first".into(),
+        })
     }
 
     /// Whether no process is at work on the run, as far as the file system tells.
     pub fn abandoned(&self) -> bool {
         File::open(self.config()).is_ok_and(|file| file.try_lock_shared().is_ok())
+    }
+
+    /// Whether there is a checkpoint to go on from.
+    pub fn can_go_on(&self) -> bool {
+        Checkpoints::new(&self.path, 1).files().is_ok_and(|files| !files.is_empty())
+    }
+
+    /// The command that continues the run, or where nothing was saved makes it anew.
+    pub fn next_command(&self) -> String {
+        match self.can_go_on() {
+            true => format!("continue it with: dbm resume {}", quoted(&self.path)),
+            false => format!("it has no checkpoint; make it anew with: dbm run {}", quoted(&self.config())),
+        }
+    }
+
+    /// Removes what writers that were killed have left; only for who holds the claim.
+    pub fn remove_partial_files(&self) -> Result<()> {
+        for folder in [self.path.clone(), self.path.join("checkpoints")] {
+            let entries = std::fs::read_dir(&folder).map_err(Error::io("read the folder", &folder))?;
+            let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            for left in paths.filter(|path| path.extension().is_some_and(|ending| ending == PARTIAL)) {
+                std::fs::remove_file(&left).map_err(Error::io("remove", &left))?;
+            }
+        }
+        Ok(())
     }
 
     /// The folder itself.
@@ -140,13 +178,16 @@ impl RunFolder {
     }
 }
 
-/// The runs under `root`, oldest first; folders that are not runs are passed over.
+/// The runs under `root`, oldest first, those too that were killed before all their files were there; folders that are no runs
+/// are passed over.
 pub fn list(root: &Path) -> Result<Vec<RunFolder>> {
     if !root.exists() {
         return Ok(Vec::new());
     }
     let entries = std::fs::read_dir(root).map_err(Error::io("read the folder", root))?;
-    let mut runs: Vec<RunFolder> = entries.filter_map(|entry| RunFolder::open(&entry.ok()?.path()).ok()).collect();
+    let folders = entries.filter_map(|entry| Some(RunFolder { path: entry.ok()?.path() }));
+    let mut runs: Vec<RunFolder> =
+        folders.filter(|run| run.config().is_file() || run.provenance_file().is_file()).collect();
     runs.sort_by_key(RunFolder::name);
     Ok(runs)
 }

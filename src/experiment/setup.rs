@@ -38,10 +38,12 @@ pub fn dataset(experiment: &Experiment) -> Result<Dataset> {
 /// Refuses an experiment that does not fit into memory, now that its data are known.
 pub fn affordable(experiment: &Experiment, dataset: &Dataset) -> Result<()> {
     let validation = dataset.validation.as_ref().map_or(0, Examples::len);
+    let sets = [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)];
     let extent = memory::Extent {
         visible: dataset.train.units(),
         train: dataset.train.len(),
         held_out: dataset.test.len().max(validation),
+        bytes: sets.into_iter().flatten().map(Examples::bytes).sum(),
     };
     memory::refuse(memory::too_large(experiment, Some(extent)))
 }

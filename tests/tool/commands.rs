@@ -194,7 +194,9 @@ fn the_recorded_commit_is_that_of_the_program_wherever_it_is_run() {
 #[test]
 fn a_full_disk_is_no_reason_to_resume_what_was_no_run() {
     let full = dbm::experiment::Error::io("write", "numbers.npy".as_ref())(std::io::ErrorKind::StorageFull.into());
-    assert_eq!(full.remedy().unwrap(), "free some disk space and try again; a run is continued with: dbm resume RUN");
+    assert_eq!(full.remedy().unwrap(), "free some disk space and try again");
+    let of_run = full.of_run("runs/one".as_ref()).remedy().unwrap();
+    assert_eq!(of_run, "free some disk space and try again; then continue with: dbm resume runs/one");
 }
 
 #[test]
@@ -231,7 +233,7 @@ fn samples_are_written_as_a_picture_or_as_numbers() {
     bench.ok(&format!("sample {run} --count 7 --sweeps 20 --out same.npy --states"));
     let read = |name: &str| std::fs::read(bench.path(name)).unwrap();
     assert!(read("states.npy") != read("again.npy") && read("states.npy") == read("same.npy"));
-    bench.ok(&format!("sample {run} --count 2 --sweeps 1 --shape 2x6 --out wide.png"));
+    bench.ok(&format!("sample {run} --count 2 --sweeps 1 --shape 2x6 --out wide.PNG"));
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_problem_of_meaning_points_at_its_line() {
 
 #[test]
 fn a_bad_override_is_named_as_typed() {
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 20] = [
         ("no value", &["train.epochs"]),
         ("an empty key", &["train..epochs=3"]),
         ("a misspelt key", &["train.learnign_rate=0.1"]),
@@ -167,6 +167,9 @@ fn a_bad_override_is_named_as_typed() {
         ("a missing setting of a new choice", &["data.source.shifting_bar.pixels=3"]),
         ("a problem of meaning", &["train.momentum=2", "name=a b"]),
         ("two that cannot be read", &["epochs", "x"]),
+        ("two that are wrong", &["train.learnig_rate=3", "train.epochs=-1"]),
+        ("each wrong in a way of its own", &["x", "model.hidden.0=3", "train.momentum=2", "name=3"]),
+        ("one that another needs", &["data.source.shifting_bar.pixels=x", "data.source.shifting_bar.bar=1", "seed=x"]),
     ];
     insta::assert_snapshot!(messages(cases.map(|(title, overrides)| (title, read(GOOD, overrides)))));
 }

@@ -138,6 +138,7 @@ fn a_bad_request_gets_a_message() {
             "run tiny.toml train.learnign_rate=1",
             "run data.amat",
             "run .",
+            "config check .",
             "runs --runs tiny.toml",
             "tensorboard tiny.toml",
             "frobnicate",
@@ -209,9 +210,13 @@ fn a_full_disk_is_a_message_and_the_run_goes_on_once_there_is_space() {
     let space = u32::try_from(largest.div_ceil(1024)).unwrap() + 20;
     let message = with_little_space(&bench, space, &format!("run tiny.toml --quiet {changes}"));
     assert!(message.starts_with("exit 6\nerror: cannot "), "{message}");
-    assert!(message.contains("\n help: "), "{message}");
     let broken = bench.newest();
+    let name = broken.0.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(message.contains(&format!("; then continue with: dbm resume runs/{name}\n")), "{message}");
     assert_eq!(broken.json("run.json")["status"], "failed");
+    let listed = bench.ok("runs");
+    let words = format!("; once that is mended, continue it with: dbm resume runs/{name}");
+    assert!(listed.contains("is failed: cannot ") && listed.contains(&words), "{listed}");
     for name in broken.checkpoints() {
         dbm::experiment::checkpoint::read(&broken.path("checkpoints").join(name), &Device::Cpu).unwrap();
     }

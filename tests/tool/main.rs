@@ -1,7 +1,9 @@
 //! Laws of the program: files, logs, errors, commands.
 
+mod account;
 mod bench;
 mod best;
+mod built;
 mod by_hand;
 mod checkpoint;
 mod commands;

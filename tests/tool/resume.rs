@@ -49,7 +49,7 @@ pub(crate) fn step_of(checkpoint: &str) -> u64 {
 }
 
 /// A run killed without warning after `step` updates.
-fn killed(bench: &Bench, changes: &str, step: u64) -> RunDir {
+pub(crate) fn killed(bench: &Bench, changes: &str, step: u64) -> RunDir {
     let (mut child, run) = started(bench, changes, step);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -232,7 +232,8 @@ fn without_a_whole_checkpoint_the_run_is_to_be_started_again() {
     let message = bench.refusal(&format!("resume {}", broken.show()));
     let problem = format!("none of the {} checkpoints can be read", names.len());
     assert!(message.starts_with("exit 4") && message.contains(&problem), "{message}");
-    assert!(message.contains("help: start again with: dbm run CONFIG"), "{message}");
+    let again = format!("help: start again with: dbm run {}", broken.path("config.toml").display());
+    assert!(message.contains(&again.replace(&bench.path("").display().to_string(), "…/")), "{message}");
 }
 
 #[test]

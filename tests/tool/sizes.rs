@@ -3,6 +3,8 @@
 use crate::bench::{Bench, TINY};
 use crate::by_hand::Machine;
 use candle_core::Tensor;
+use dbm::experiment::config::{Experiment, Source, Train, memory};
+use std::collections::BTreeMap;
 
 /// The refusal names the setting, the memory, and what to do.
 #[track_caller]
@@ -53,6 +55,44 @@ fn no_size_in_a_file_is_allocated_that_does_not_fit_into_memory() {
         assert!(refusal.starts_with("exit 2\n") && refusal.contains(message), "{refusal}");
     }
     assert!(!bench.path("runs").exists());
+}
+
+#[test]
+fn memory_is_what_the_machine_has_or_what_its_control_groups_allow() {
+    let system = |files: &[(&str, &str)]| {
+        let files: BTreeMap<String, String> =
+            files.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect();
+        memory::available(|path| files.get(path.to_str().unwrap()).cloned())
+    };
+    let machine = ("/proc/meminfo", "MemTotal:        1024 kB\nMemFree: 1 kB\n");
+    let [unified, old] =
+        ["0::/jobs/one\n", "5:cpu:/jobs\n4:cpuset,memory:/jobs/one\n"].map(|g| ("/proc/self/cgroup", g));
+    assert_eq!(system(&[]), 16.0 * 1024.0 * 1024.0 * 1024.0);
+    assert_eq!(system(&[machine, unified]), 1_048_576.0);
+    for (group, around, unlimited) in [
+        (unified, "/sys/fs/cgroup/memory.max", "max\n"),
+        (unified, "/sys/fs/cgroup/jobs/memory.max", "max\n"),
+        (unified, "/sys/fs/cgroup/jobs/one/memory.max", "max\n"),
+        (old, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        (old, "/sys/fs/cgroup/memory/jobs/memory.limit_in_bytes", "9223372036854771712\n"),
+        (old, "/sys/fs/cgroup/memory/jobs/one/memory.limit_in_bytes", "9223372036854771712\n"),
+    ] {
+        assert_eq!(system(&[machine, group, (around, "4096\n")]), 4096.0, "{around}");
+        assert_eq!(system(&[machine, group, (around, unlimited)]), 1_048_576.0, "{around}");
+    }
+}
+
+#[test]
+fn the_examples_that_are_kept_count() {
+    let mut experiment = Experiment::new("x", Source::Digits {}, vec![2]);
+    experiment.train = Some(Train::default());
+    let extent = |bytes| memory::Extent { visible: 64, train: 1, held_out: 1, bytes };
+    assert_eq!(memory::too_large(&experiment, Some(extent(0))), None);
+    let (path, message, _) = memory::too_large(&experiment, Some(extent(1 << 60))).unwrap();
+    assert!(path == "data.split.train" && message.starts_with("asks for about 1048576.0 TiB"), "{path} {message}");
+    // A byte for each of 64 counts of ink and for the class.
+    let digits = dbm::experiment::setup::dataset(&experiment).unwrap();
+    assert_eq!(digits.test.bytes(), 1797 * 65);
 }
 
 #[test]

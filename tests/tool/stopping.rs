@@ -87,7 +87,7 @@ fn a_second_ctrl_c_stops_at_once_and_leaves_the_last_checkpoint() {
     press_ctrl_c(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let last: Vec<String> = lines.collect();
-    assert_eq!(last, ["stopped at once; `dbm resume` goes on from the last checkpoint"]);
+    assert_eq!(last, ["stopped at once; `dbm runs` says what is saved and how to go on"]);
     assert_eq!(run.json("run.json")["status"], "running");
     dbm::experiment::checkpoint::read(&run.last_checkpoint(), &candle_core::Device::Cpu).unwrap();
 }

@@ -19,8 +19,15 @@ pub struct Problem {
 /// No count is larger: far beyond any machine, and every product of two still fits 64 bits.
 const MOST: usize = 1_000_000_000;
 
-/// Every problem of an experiment; none = it can be run.
+/// Every problem of an experiment; none = it can be run on this machine.
 pub fn check(experiment: &Experiment) -> Vec<Problem> {
+    let mut problems = Problems(check_anywhere(experiment));
+    here(experiment, &mut problems);
+    problems.0
+}
+
+/// Every problem of an experiment that it has on any machine.
+pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
     let mut problems = Problems(Vec::new());
     whole(experiment, &mut problems);
     super::check_data::data(&experiment.data, &mut problems);
@@ -38,11 +45,21 @@ pub fn check(experiment: &Experiment) -> Vec<Problem> {
     problems.limit("checkpoint.every_epochs", experiment.checkpoint.every_epochs);
     problems.limit("checkpoint.every_steps", experiment.checkpoint.every_steps);
     problems.count("checkpoint.keep", experiment.checkpoint.keep);
+    problems.0
+}
+
+/// What this machine and this build of the program do not offer.
+fn here(experiment: &Experiment, problems: &mut Problems) {
+    problems.require(
+        experiment.device == Device::Cpu || cfg!(feature = "cuda"),
+        "device",
+        "is cuda, but this program was built without it",
+        "set device = \"cpu\", or build with: cargo build --release --features cuda",
+    );
     // Sizes that are wrong in themselves have been named already.
     if let Some((path, message, remedy)) = memory::too_large(experiment, None).filter(|_| problems.0.is_empty()) {
         problems.add(path, message, remedy);
     }
-    problems.0
 }
 
 /// The problems found so far.
@@ -119,12 +136,6 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
         "seed",
         "is larger than a TOML number can be",
         "set it to 9223372036854775807 at most",
-    );
-    problems.require(
-        experiment.device == Device::Cpu || cfg!(feature = "cuda"),
-        "device",
-        "is cuda, but this program was built without it",
-        "set device = \"cpu\", or build with: cargo build --release --features cuda",
     );
     problems.require(
         experiment.pretrain.is_some() || experiment.train.is_some(),

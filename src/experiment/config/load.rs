@@ -1,5 +1,6 @@
 //! From a path and overrides to a checked experiment, or to a report of everything that is wrong.
 
+use super::check::check_anywhere;
 use super::overrides::{Override, merge};
 use super::report::{NOTE, plain, point};
 use super::{Experiment, Problem, check};
@@ -23,32 +24,47 @@ pub struct Loaded {
 
 /// Reads an experiment file; relative paths inside it are taken from the current directory.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let file = path.display();
-        Error::Experiment { report: format!("{file}: byte {offset} is not UTF-8 text; is this an experiment file?") }
-    })?;
+    let text = text_of(path)?;
     let experiment = parse(&path.display().to_string(), &text, overrides)?;
     Ok(Loaded { experiment, text, overrides: overrides.to_vec(), path: path.to_path_buf() })
 }
 
+/// Reads the experiment of a run that was made, perhaps on another machine: whether this one could make it is not asked.
+pub fn stored(path: &Path) -> Result<Experiment> {
+    checked(&path.display().to_string(), &text_of(path)?, &[], check_anywhere)
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let file = path.display();
+        Error::Experiment { report: format!("{file}: byte {offset} is not UTF-8 text; is this an experiment file?") }
+    })
+}
+
 /// Reads and checks the text of an experiment file; `file` is how messages call it.
 pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Experiment> {
+    checked(file, text, overrides, check)
+}
+
+fn checked(file: &str, text: &str, overrides: &[String], check: fn(&Experiment) -> Vec<Problem>) -> Result<Experiment> {
     let refuse = |report: String| Error::Experiment { report };
     let located = |error: toml::de::Error| refuse(point(file, text, place(text, &error), &plain(error.message())));
     let alone: Experiment = toml::from_str(text).map_err(located)?;
     let (changes, faults): (Vec<_>, Vec<_>) =
         overrides.iter().map(|typed| Override::parse(typed)).partition(|o| o.is_ok());
-    let faults: Vec<Vec<String>> = faults.into_iter().filter_map(|fault| fault.err()).collect();
+    let mut faults: Vec<Vec<String>> = faults.into_iter().filter_map(|fault| fault.err()).collect();
     let changes: Vec<Override> = changes.into_iter().flatten().collect();
-    if !faults.is_empty() {
-        return Err(refuse(list(&faults)));
-    }
-    let experiment = match changes.as_slice() {
-        [] => alone,
-        changes => {
-            merge(&toml::from_str(text).map_err(located)?, changes).map_err(|problems| refuse(list(&problems)))?
+    let merged = match changes.as_slice() {
+        [] => Ok(alone),
+        changes => merge(&toml::from_str(text).map_err(located)?, changes),
+    };
+    let experiment = match merged {
+        Ok(experiment) if faults.is_empty() => experiment,
+        merged => {
+            faults.extend(merged.err().unwrap_or_default());
+            return Err(refuse(list(&faults)));
         }
     };
     let mut problems = check(&experiment);

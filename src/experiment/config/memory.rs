@@ -2,6 +2,7 @@
 
 use super::{Ais, Algorithm, Chains, Dtype, Experiment, LogPartition, Scheme};
 use crate::experiment::{Error, Result};
+use std::path::{Path, PathBuf};
 
 /// Taken as the machine's memory where the system does not tell: 16 GiB.
 const USUAL: f64 = (1_u64 << 34) as f64;
@@ -28,13 +29,15 @@ pub struct Extent {
     pub train: usize,
     /// Test examples, or validation examples where those are more.
     pub held_out: usize,
+    /// Bytes of all examples, as they are kept.
+    pub bytes: usize,
 }
 
 impl Extent {
     /// The least that an experiment's data can be, before they are read.
     fn least(experiment: &Experiment) -> Self {
         let [height, width] = experiment.data.source.shape().unwrap_or([1, 1]);
-        Self { visible: height.saturating_mul(width), train: 1, held_out: 1 }
+        Self { visible: height.saturating_mul(width), train: 1, held_out: 1, bytes: 0 }
     }
 }
 
@@ -60,6 +63,7 @@ pub fn too_large(experiment: &Experiment, extent: Option<Extent>) -> Option<TooL
     machine.annealing("evaluate.log_partition.ais", &evaluate.log_partition);
     machine.annealing("evaluate.final_log_partition.ais", &evaluate.final_log_partition);
     machine.judged("data", known.held_out);
+    machine.part("data.split.train", known.bytes as f64, "set it lower, or use fewer examples");
     machine.verdict()
 }
 
@@ -199,11 +203,32 @@ fn verdict(parts: &[Part]) -> Option<TooLarge> {
     Some((largest.path.clone(), message, largest.remedy))
 }
 
-/// Bytes of memory of this machine.
+/// Bytes of memory that this process may have: the machine's, or what its control groups allow of it.
 fn memory() -> f64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    available(|path| std::fs::read_to_string(path).ok())
+}
+
+/// The same, of a system whose files `read` reads.
+pub fn available(read: impl Fn(&Path) -> Option<String>) -> f64 {
+    let text = read(Path::new("/proc/meminfo")).unwrap_or_default();
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
-    total.map_or(USUAL, |kibibytes: f64| kibibytes * 1024.0)
+    let machine = total.map_or(USUAL, |kibibytes: f64| kibibytes * 1024.0);
+    let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
+    groups.lines().flat_map(limits).filter_map(|file| read(&file)?.trim().parse().ok()).fold(machine, f64::min)
+}
+
+/// Where the limits of a control group and of those around it stand, given its line in `/proc/self/cgroup`.
+fn limits(line: &str) -> Vec<PathBuf> {
+    let mut fields = line.splitn(3, ':').skip(1);
+    let (root, file) = match fields.next() {
+        Some("") => ("/sys/fs/cgroup", "memory.max"),
+        Some(controllers) if controllers.split(',').any(|word| word == "memory") => {
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+        }
+        _ => return Vec::new(),
+    };
+    let group = Path::new(fields.next().unwrap_or_default().trim_start_matches('/'));
+    group.ancestors().map(|group| Path::new(root).join(group).join(file)).collect()
 }
 
 /// Bytes in the unit that suits them.

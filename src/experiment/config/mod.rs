@@ -19,7 +19,7 @@ pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
 };
-pub use load::{Loaded, load, parse};
+pub use load::{Loaded, load, parse, stored};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use scheme::{Exact, Gibbs, MeanField, NetworkScheme, Schedule, Scheme, Start};

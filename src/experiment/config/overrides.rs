@@ -109,28 +109,58 @@ fn kind(value: &Value) -> &'static str {
 
 /// The file with every override applied, or one message (headline and notes) per problem.
 pub fn merge(file: &Table, overrides: &[Override]) -> Result<Experiment, Vec<Vec<String>>> {
-    let mut table = file.clone();
+    let mut left: Vec<&Override> = overrides.iter().collect();
     let mut problems = Vec::new();
-    for change in overrides {
-        if let Err(problem) = change.apply(&mut table) {
-            problems.push(vec![format!("override `{}`: {problem}", change.typed)]);
+    loop {
+        match together(file, &left) {
+            Ok(experiment) if problems.is_empty() => return Ok(experiment),
+            Ok(_) => return Err(problems),
+            Err(fault) => {
+                left.retain(|change| !fault.guilty.contains(&change.typed));
+                // What is missing may have been in an override that was set aside.
+                if !fault.missing || problems.is_empty() {
+                    problems.push(fault.messages);
+                }
+            }
+        }
+        if left.is_empty() {
+            return Err(problems);
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
+}
+
+/// The first thing wrong with a file and its overrides.
+struct Fault {
+    messages: Vec<String>,
+    /// The overrides that can have caused it, as typed; never none of them.
+    guilty: Vec<String>,
+    /// Whether it is that something is not there.
+    missing: bool,
+}
+
+fn together(file: &Table, overrides: &[&Override]) -> Result<Experiment, Fault> {
+    let mut table = file.clone();
+    for change in overrides {
+        change.apply(&mut table).map_err(|problem| Fault {
+            messages: vec![format!("override `{}`: {problem}", change.typed)],
+            guilty: vec![change.typed.clone()],
+            missing: false,
+        })?;
     }
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(Value::Table(table), &mut track);
-    Experiment::deserialize(deserializer)
-        .map_err(|error| vec![blame(error.message(), &track.path().to_string(), overrides)])
+    Experiment::deserialize(deserializer).map_err(|error| blame(error.message(), &track.path().to_string(), overrides))
 }
 
 /// Names the overrides that can have caused the error at a path.
-fn blame(message: &str, path: &str, overrides: &[Override]) -> Vec<String> {
+fn blame(message: &str, path: &str, overrides: &[&Override]) -> Fault {
     let path = if path == "." { "" } else { path };
-    let mut guilty: Vec<&str> = overrides.iter().filter(|o| o.touches(path)).map(|o| o.typed.as_str()).collect();
+    let typed = |touching: &dyn Fn(&Override) -> bool| -> Vec<String> {
+        overrides.iter().filter(|o| touching(o)).map(|o| o.typed.clone()).collect()
+    };
+    let mut guilty = typed(&|o| o.touches(path));
     if guilty.is_empty() {
-        guilty = overrides.iter().map(|o| o.typed.as_str()).collect();
+        guilty = typed(&|_| true);
     }
     let mut messages = plain(message);
     let known = path.is_empty() || overrides.iter().any(|o| guilty == [o.typed.as_str()] && o.path.join(".") == path);
@@ -138,5 +168,5 @@ fn blame(message: &str, path: &str, overrides: &[Override]) -> Vec<String> {
     if let Some(headline) = messages.first_mut() {
         *headline = format!("override `{}`: {headline}{place}", guilty.join("` `"));
     }
-    messages
+    Fault { messages, guilty, missing: message.trim().starts_with("missing field") }
 }

@@ -51,6 +51,13 @@ impl Pixels {
         }
     }
 
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes { values, .. } => values.len(),
+            Self::Floats(values) => size_of_val(values.as_slice()),
+        }
+    }
+
     /// The values at whole rows of `units`, in the order of `rows`.
     pub fn select(&self, rows: &[usize], units: usize) -> Self {
         match self {

@@ -68,6 +68,11 @@ impl Examples {
         self.len() == 0
     }
 
+    /// Bytes of memory that the examples take as they are kept.
+    pub fn bytes(&self) -> usize {
+        self.pixels.bytes() + self.labels.as_ref().map_or(0, Vec::len)
+    }
+
     /// Values per example.
     pub fn units(&self) -> usize {
         self.units

@@ -75,7 +75,7 @@ pub fn shape_of(model_file: &Path, units: usize) -> [usize; 2] {
 
 fn trained_on(file: PathBuf, generations: usize) -> Option<[usize; 2]> {
     let run = RunFolder::open(file.parent()?.parent()?).ok()?;
-    let data = config::load(&run.config(), &[]).ok()?.experiment.data;
+    let data = config::stored(&run.config()).ok()?.data;
     match &data.source {
         Source::Samples { model, .. } if generations > 0 => {
             trained_on(checkpoint::locate(model).ok()?.0, generations - 1)

@@ -92,14 +92,22 @@ pub trait Observe {
     fn finish(&mut self, ended: Ended) -> Result<()>;
 }
 
+/// Tells every observer, even when one fails; the first failure is reported.
+pub fn tell_all<'a>(
+    observers: impl Iterator<Item = &'a mut dyn Observe>,
+    what: impl FnMut(&'a mut dyn Observe) -> Result<()>,
+) -> Result<()> {
+    let told: Vec<Result<()>> = observers.map(what).collect();
+    told.into_iter().collect()
+}
+
 /// A list of observers is an observer: all are told even when one fails, and the first failure is reported.
 #[derive(Default)]
 pub struct Observers(pub Vec<Box<dyn Observe>>);
 
 impl Observers {
-    fn tell(&mut self, mut what: impl FnMut(&mut dyn Observe) -> Result<()>) -> Result<()> {
-        let told: Vec<Result<()>> = self.0.iter_mut().map(|observer| what(observer.as_mut())).collect();
-        told.into_iter().collect()
+    fn tell(&mut self, what: impl FnMut(&mut dyn Observe) -> Result<()>) -> Result<()> {
+        tell_all(self.0.iter_mut().map(|observer| observer.as_mut() as &mut dyn Observe), what)
     }
 }
 
