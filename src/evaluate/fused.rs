@@ -1,7 +1,7 @@
-//! Annealing by the kernels: the same steps on panels, with nothing allocated for a layer on the way.
+//! Annealing by the kernels: the same steps on panels, whose states and inputs are allocated once.
 
 use super::annealing::{Annealed, Path};
-use crate::math::kernels::{Heat, Level, Own, Panels, Read, along, heat, read, read_off};
+use crate::math::kernels::{Heat, Level, Own, Panels, Read, along, heat, inputs, read, read_off};
 use crate::math::{Nats, Result, Stream, host, panels, served, tensor};
 
 /// Chains in the layout of the kernels.
@@ -62,16 +62,12 @@ impl<'a> Fused<'a> {
 
     /// The gain of a layer that is summed out, and a state of it at the new β.
     fn sum_out(&mut self, layer: usize, shares: [f64; 2], draws: Stream) -> Nats {
-        let sources = self.path.stack.sources(&self.states, layer);
-        let mut unread = std::mem::replace(&mut self.inputs[layer], Panels::zeros(0, 0));
-        let mut states = Panels::zeros(unread.rows(), unread.columns());
-        let own = Own::Same(&self.zeros[layer]);
-        read(Level::best(), own, 1.0, &sources, Read::Input, &mut unread, &mut states);
         let own = shares.map(|share| self.own(layer, share));
+        let (sources, sent) = (self.path.stack.sources(&self.states, layer), &mut self.inputs[layer]);
+        inputs(Level::best(), Own::Same(&self.zeros[layer]), 1.0, &sources, sent);
         let by = Heat { shares: shares.map(|share| share as f32), own: [&own[0], &own[1]] };
-        let gains = heat(Level::best(), by, &mut unread);
-        read_off(Level::best(), sampled(layer, draws), &unread, &mut states);
-        (self.inputs[layer], self.states[layer]) = (unread, states);
+        let gains = heat(Level::best(), by, sent);
+        read_off(Level::best(), sampled(layer, draws), sent, &mut self.states[layer]);
         gains
     }
 

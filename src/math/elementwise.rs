@@ -1,14 +1,11 @@
 //! Element-wise functions, fused into one pass on a CPU and composed from tensor operations on other devices.
 
 use super::kernels::{Level, Panels, Read, means, read_off};
-use super::random::unit_interval;
+use super::random::{PARALLEL_FROM, unit_interval};
 use super::weight::{panels, served, tensor, with_values};
 use super::{DType, Device, Result, Stream, Tensor, bail};
 use candle_core::{CpuStorage, Storage};
 use rayon::prelude::*;
-
-/// Below this many values a second thread costs more than it saves.
-const PARALLEL_FROM: usize = 1 << 15;
 
 /// σ(x) = 1 / (1 + e^-x), the mean of a binary unit with input `x`.
 pub fn sigmoid(input: &Tensor) -> Result<Tensor> {

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use std::convert::Infallible;
 
 /// Below this many values a second thread costs more than it saves.
-const PARALLEL_FROM: usize = 1 << 15;
+pub(super) const PARALLEL_FROM: usize = 1 << 15;
 
 /// What a counter is used for; keeps draws, sub-streams and names from ever sharing one.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Weights between two layers, with the packed form that the kernels read.
 
-use super::kernels::{Blocks, Level, Own, Panels, Read, Source, Towards, read, serve};
+use super::kernels::{Blocks, Level, Own, Panels, Source, Towards, inputs, serve};
 use super::{DType, Device, Result, Tensor};
 use candle_core::{CpuStorage, Storage};
 use std::sync::{Arc, OnceLock};
@@ -92,10 +92,9 @@ impl Weight {
             None => (1.0, Panels::zeros(1, to)),
         };
         let states = panels(states)?;
-        let (mut inputs, mut unread) = (Panels::zeros(rows, to), Panels::zeros(rows, to));
-        let source = Source { states: &states, weights, towards };
-        read(Level::best(), Own::Same(&own), gain, &[source], Read::Input, &mut inputs, &mut unread);
-        Ok(Some(tensor(&inputs)?))
+        let mut found = Panels::zeros(rows, to);
+        inputs(Level::best(), Own::Same(&own), gain, &[Source { states: &states, weights, towards }], &mut found);
+        Ok(Some(tensor(&found)?))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sweeps of a stack by the kernels: all of them on panels, with nothing allocated between one layer and the next.
+//! Sweeps of a stack by the kernels: all of them on panels that are allocated once.
 
 use super::{Conditionals, Reading, Schedule, Stack, Swept};
 use crate::math::kernels::{Level, Own, Panels, Read, Source, Towards, read};
@@ -21,9 +21,8 @@ impl<'a> Fused<'a> {
         }
         let layers = |tensors: &[Tensor]| tensors.iter().map(panels).collect::<Result<Vec<_>>>();
         let (biases, states) = (layers(stack.biases())?, layers(&start.states)?);
-        let fits = |(states, bias): (&Panels, &Panels)| {
-            states.rows() == states_rows(&start.states) && (bias.rows() == 1 || bias.rows() == states.rows())
-        };
+        let rows = states.first().map_or(0, Panels::rows);
+        let fits = |(states, bias): (&Panels, &Panels)| states.rows() == rows && [1, rows].contains(&bias.rows());
         if !states.iter().zip(&biases).all(fits) {
             return Ok(None);
         }
@@ -83,8 +82,4 @@ impl Stack {
         let below = layer.checked_sub(1).and_then(|below| source(below, below, Towards::Above));
         below.into_iter().chain(source(layer + 1, layer, Towards::Below)).collect()
     }
-}
-
-fn states_rows(states: &[Tensor]) -> usize {
-    states.first().map_or(0, |states| states.dims()[0])
 }

@@ -29,7 +29,7 @@ pub(super) struct Held {
 
 impl Held {
     fn select(&self, rows: &Tensor) -> Result<Self> {
-        Ok(Self { states: self.states.index_select(rows, 0)?, ..self.clone() })
+        Ok(Self { states: picked(&self.states, rows)?, ..self.clone() })
     }
 }
 
@@ -131,11 +131,9 @@ impl Conditionals for Stack {
     }
 
     fn select(&self, rows: &Tensor) -> Result<Self> {
-        // One row serves all examples; only what belongs to single examples is picked.
-        let pick = |t: &Tensor| if t.dim(0)? == 1 { Ok(t.clone()) } else { t.index_select(rows, 0) };
         Ok(Self {
             units: self.units.clone(),
-            biases: self.biases.iter().map(pick).collect::<Result<_>>()?,
+            biases: self.biases.iter().map(|bias| picked(bias, rows)).collect::<Result<_>>()?,
             weights: self.weights.clone(),
             clamped: self.clamped.as_ref().map(|below| below.select(rows)).transpose()?,
         })
@@ -143,3 +141,8 @@ impl Conditionals for Stack {
 }
 
 impl Multilinear for Stack {}
+
+/// One row serves all examples; only what belongs to single examples is picked.
+fn picked(tensor: &Tensor, rows: &Tensor) -> Result<Tensor> {
+    if tensor.dim(0)? == 1 { Ok(tensor.clone()) } else { tensor.index_select(rows, 0) }
+}

@@ -2,7 +2,7 @@
 
 use dbm::evaluate::{Annealing, Half, Path, Spacing};
 use dbm::math::kernels::{
-    Blocks, Heat, Level, Outer, Own, Panels, Read, Source, Step, Towards, along, ascend, heat, outer, read,
+    Blocks, Heat, Level, Outer, Own, Panels, Read, Source, Step, Towards, along, ascend, heat, inputs, outer, read,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host, sample_binary, sigmoid};
 use dbm::models::{Conditionals, Dbm, Reading, Schedule, Swept, composed_sweep};
@@ -43,9 +43,12 @@ impl Layer {
         let states = Panels::from_rows(&self.states, self.rows, self.from);
         let own = Panels::from_rows(&self.bias, 1, self.to);
         let source = Source { states: &states, weights: &blocks, towards: Towards::Above };
-        let (mut inputs, mut out) = (Panels::zeros(self.rows, self.to), Panels::zeros(self.rows, self.to));
-        read(level, Own::Same(&own), scale, &[source], what, &mut inputs, &mut out);
-        (inputs.to_rows(), out.to_rows())
+        let (mut found, mut out) = (Panels::zeros(self.rows, self.to), Panels::zeros(self.rows, self.to));
+        read(level, Own::Same(&own), scale, &[source], what, &mut found, &mut out);
+        let mut alone = Panels::zeros(self.rows, self.to);
+        inputs(level, Own::Same(&own), scale, &[source], &mut alone);
+        assert_eq!(alone, found, "inputs do not depend on what is read off them");
+        (found.to_rows(), out.to_rows())
     }
 
     fn expected(&self, scale: f64) -> Vec<f64> {
@@ -69,7 +72,7 @@ fn inputs_are_the_sums_over_neighbours_on_every_shape_and_level() {
     for shape in SHAPES {
         let layer = Layer::new(shape);
         for (level, scale) in levels().into_iter().flat_map(|level| [(level, 1.0), (level, 2.0)]) {
-            let (inputs, _) = layer.read(level, Read::Input, scale);
+            let (inputs, _) = layer.read(level, Read::Mean, scale);
             for (found, expected) in inputs.iter().zip(layer.expected(f64::from(scale))) {
                 let error = (f64::from(*found) - expected).abs();
                 assert!(error <= 2.0 * rounding(shape[1]), "{shape:?} {level:?}: {found} for {expected}");
@@ -87,10 +90,9 @@ fn a_product_downwards_is_the_product_with_the_transpose() {
         let blocks = [Blocks::pack(&weights, to, from), Blocks::pack(&transposed, from, to)];
         for level in levels() {
             let sent = |weights: &Blocks, towards| {
-                let (mut inputs, mut out) = (Panels::zeros(rows, to), Panels::zeros(rows, to));
-                let source = Source { states: &panels, weights, towards };
-                read(level, Own::Same(&Panels::zeros(1, to)), 1.0, &[source], Read::Input, &mut inputs, &mut out);
-                inputs.to_rows()
+                let (mut found, source) = (Panels::zeros(rows, to), Source { states: &panels, weights, towards });
+                inputs(level, Own::Same(&Panels::zeros(1, to)), 1.0, &[source], &mut found);
+                found.to_rows()
             };
             assert_eq!(sent(&blocks[0], Towards::Below), sent(&blocks[1], Towards::Above));
         }

@@ -2,7 +2,7 @@
 //! programs in any language.
 
 use super::model::{Sizes, check_data, check_model};
-use super::workload::{CHAINS, TEMPERATURES, Task, Work, annealing, scheme};
+use super::workload::{CHAINS, Task, Work, annealing, scheme};
 use crate::cli::print;
 use crate::evaluate::ais;
 use crate::experiment::{Error, Result, clock};
@@ -95,7 +95,6 @@ pub fn check(sizes: &Sizes) -> Result<Check> {
     let weights = found.ais.map(|report| report.log_weights).unwrap_or_default();
     let mean = mean_of(&weights);
     let variance = weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>() / (weights.len() as f64 - 1.0);
-    debug_assert_eq!((weights.len(), TEMPERATURES), (CHAINS, 1000));
     Ok(Check {
         mu1: mean_of(&host(&means[0])?),
         mu2: mean_of(&host(means.get(1).unwrap_or(&means[0]))?),

@@ -14,7 +14,7 @@ const MEAN_FIELD: usize = 10;
 /// Gibbs sweeps of a training step.
 const GIBBS: usize = 5;
 /// Temperatures of an annealing run.
-pub const TEMPERATURES: usize = 1000;
+const TEMPERATURES: usize = 1000;
 /// Side of the square matrices whose product is the yardstick.
 const SQUARE: usize = 2048;
 /// Training examples that batches walk through.

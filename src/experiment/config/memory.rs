@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const USUAL: f64 = (1_u64 << 34) as f64;
 
 /// How often training holds a number per weight: machine, network, the last move of both, the statistics of both phases, two
-/// gradients, the new values, and a checkpoint of them.
-const COPIES: f64 = 12.0;
+/// gradients, the new values, a checkpoint of them, and machine and network packed for products both ways.
+const COPIES: f64 = 16.0;
 
 /// How often a row of units is held while it is swept: states, inputs, draws, means and what is measured on them.
 const ROW: f64 = 10.0;

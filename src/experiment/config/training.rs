@@ -141,7 +141,7 @@ impl Default for WakeSleep {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Step size of the network, over the updates of this stage.
+    /// Step size of the network, over the updates of this stage; 0 leaves it as it is.
     pub learning_rate: LearningRate,
     /// Share of the previous update that is repeated.
     pub momentum: f64,

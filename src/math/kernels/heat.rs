@@ -1,6 +1,7 @@
 //! What annealing reads off a layer when its inputs grow: the gain of the log-normaliser of its units.
 
-use super::{Level, Line, PARALLEL_FROM, Panels, WIDTH, lanes};
+use super::panels::columns_of;
+use super::{Level, Line, Panelled, Panels, UNIT, WIDTH, lanes, spread};
 use pulp::{Simd, WithSimd};
 
 /// Inputs share · sent + own at two shares, of which `own` is `[1, units]`.
@@ -17,10 +18,8 @@ pub struct Heat<'a> {
 pub fn heat(level: Level, heat: Heat, sent: &mut Panels) -> Vec<f64> {
     let (rows, panels) = (sent.rows(), sent.count());
     let mut gains = vec![0.0; rows * panels];
-    // A unit costs about as much as this many multiply-adds.
-    let work = rows * sent.columns() * 32;
-    let threads = if work < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
-    Kernel { heat, rows, first: 0, inputs: sent.lines_mut(), gains: &mut gains }.split(level, threads);
+    let work = rows * sent.columns() * UNIT;
+    spread(level, work, Kernel { heat, rows, first: 0, inputs: sent.lines_mut(), gains: &mut gains });
     (0..rows).map(|row| gains.iter().skip(row).step_by(rows).sum()).collect()
 }
 
@@ -29,7 +28,7 @@ pub fn along(states: &Panels, direction: &Panels) -> Vec<f64> {
     let mut sums = vec![0.0; states.rows()];
     for panel in 0..states.count() {
         let direction = &direction.panel(panel)[0].0;
-        let width = super::panels::columns_of(panel, states.columns()).len();
+        let width = columns_of(panel, states.columns()).len();
         for (sum, line) in sums.iter_mut().zip(states.panel(panel)) {
             let products = line.0[..width].iter().zip(direction).map(|(a, b)| f64::from(*a) * f64::from(*b));
             *sum += products.sum::<f64>();
@@ -47,18 +46,16 @@ struct Kernel<'a> {
     gains: &'a mut [f64],
 }
 
-impl Kernel<'_> {
-    fn split(self, level: Level, threads: usize) {
-        let panels = self.inputs.len() / self.rows.max(1);
-        if threads < 2 || panels < 2 {
-            return level.run(self);
-        }
-        let left = panels * (threads / 2) / threads;
-        let (inputs, more_inputs) = self.inputs.split_at_mut(left * self.rows);
-        let (gains, more_gains) = self.gains.split_at_mut(left * self.rows);
-        let lower = Kernel { inputs, gains, ..self };
-        let upper = Kernel { inputs: more_inputs, gains: more_gains, first: self.first + left, ..self };
-        rayon::join(|| lower.split(level, threads / 2), || upper.split(level, threads - threads / 2));
+impl Panelled for Kernel<'_> {
+    fn panels(&self) -> usize {
+        self.inputs.len() / self.rows.max(1)
+    }
+
+    fn cut(self, panels: usize) -> (Self, Self) {
+        let (inputs, more_inputs) = self.inputs.split_at_mut(panels * self.rows);
+        let (gains, more_gains) = self.gains.split_at_mut(panels * self.rows);
+        let upper = Self { inputs: more_inputs, gains: more_gains, first: self.first + panels, ..self };
+        (Self { inputs, gains, ..self }, upper)
     }
 }
 

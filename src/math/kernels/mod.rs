@@ -16,11 +16,14 @@ pub use heat::{Heat, along, heat};
 pub use outer::{Outer, Step, ascend, outer};
 pub use panels::{Line, Panels, WIDTH};
 use pulp::{Scalar, Simd, WithSimd};
-pub use read::{Own, Read, Source, means, read, read_off};
+pub use read::{Own, Read, Source, inputs, means, read, read_off};
 use std::sync::OnceLock;
 
 /// Multiply-adds below which a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 17;
+
+/// What a function of one unit costs, in multiply-adds.
+const UNIT: usize = 32;
 
 /// The instructions a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,5 +82,28 @@ impl Level {
 
 /// Whether the kernels serve this processor; where they would be slower than composed products they do not.
 pub fn serve() -> bool {
-    cfg!(miri) || Level::best() != Level::Portable
+    Level::best() != Level::Portable
+}
+
+/// Work on panels, which threads can share.
+trait Panelled: WithSimd<Output = ()> + Send + Sized {
+    /// Panels it goes over.
+    fn panels(&self) -> usize;
+    /// The first `panels` of them, and the others.
+    fn cut(self, panels: usize) -> (Self, Self);
+}
+
+/// Does work of so many multiply-adds on one thread or on all.
+fn spread<K: Panelled>(level: Level, work: usize, kernel: K) {
+    halve(level, if work < PARALLEL_FROM { 1 } else { rayon::current_num_threads() }, kernel);
+}
+
+/// Halves the panels until there is a part for each thread.
+fn halve<K: Panelled>(level: Level, threads: usize, kernel: K) {
+    let panels = kernel.panels();
+    if threads < 2 || panels < 2 {
+        return level.run(kernel);
+    }
+    let (lower, upper) = kernel.cut(panels * (threads / 2) / threads);
+    rayon::join(|| halve(level, threads / 2, lower), || halve(level, threads - threads / 2, upper));
 }

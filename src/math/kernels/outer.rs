@@ -3,7 +3,7 @@
 
 use super::panels::{columns_of, copy};
 use super::read::{Factors, multiply_add};
-use super::{Level, Line, PARALLEL_FROM, Panels, WIDTH};
+use super::{Level, Line, Panelled, Panels, WIDTH, spread};
 use pulp::{Simd, WithSimd};
 
 /// share · belowᵀ above, from `[rows, units]` each.
@@ -49,8 +49,8 @@ fn size(products: &[Outer]) -> usize {
 fn run(level: Level, products: &[Outer], out: Out) {
     let Some(first) = products.first() else { return };
     let rows: usize = products.iter().map(|product| product.below.rows()).sum();
-    let threads = if rows * size(products) < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
-    Kernel { products, width: first.above.columns(), panels: first.below.count(), first: 0, out }.split(level, threads);
+    let kernel = Kernel { products, width: first.above.columns(), panels: first.below.count(), first: 0, out };
+    spread(level, rows * size(products), kernel);
 }
 
 /// Where sums go.
@@ -116,16 +116,15 @@ struct Kernel<'a> {
     out: Out<'a>,
 }
 
-impl Kernel<'_> {
-    fn split(self, level: Level, threads: usize) {
-        if threads < 2 || self.panels < 2 {
-            return level.run(self);
-        }
-        let left = self.panels * (threads / 2) / threads;
-        let (out, more) = self.out.split(left * WIDTH * self.width);
-        let lower = Kernel { panels: left, out, ..self };
-        let upper = Kernel { panels: self.panels - left, first: self.first + left, out: more, ..self };
-        rayon::join(|| lower.split(level, threads / 2), || upper.split(level, threads - threads / 2));
+impl Panelled for Kernel<'_> {
+    fn panels(&self) -> usize {
+        self.panels
+    }
+
+    fn cut(self, panels: usize) -> (Self, Self) {
+        let (out, more) = self.out.split(panels * WIDTH * self.width);
+        let upper = Self { panels: self.panels - panels, first: self.first + panels, out: more, ..self };
+        (Self { panels, out, ..self }, upper)
     }
 }
 

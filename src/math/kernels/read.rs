@@ -2,7 +2,7 @@
 
 use super::blocks::Towards;
 use super::panels::columns_of;
-use super::{Blocks, Level, Line, PARALLEL_FROM, Panels, WIDTH, lanes};
+use super::{Blocks, Level, Line, PARALLEL_FROM, Panelled, Panels, UNIT, WIDTH, lanes, spread};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -32,8 +32,6 @@ pub struct Source<'a> {
 /// What is read off an input x.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Read {
-    /// Nothing.
-    Input,
     /// σ(x).
     Mean,
     /// 1 with probability σ(x), by the draws of a stream.
@@ -57,34 +55,40 @@ pub fn read(
     inputs: &mut Panels,
     states: &mut Panels,
 ) {
+    debug_assert_eq!((inputs.rows(), inputs.columns()), (states.rows(), states.columns()));
+    layer(level, own, scale, sources, Some(read), inputs, states.lines_mut());
+}
+
+/// The inputs alone, `[rows, units]`.
+pub fn inputs(level: Level, own: Own, scale: f32, sources: &[Source], inputs: &mut Panels) {
+    layer(level, own, scale, sources, None, inputs, &mut []);
+}
+
+fn layer(
+    level: Level,
+    own: Own,
+    scale: f32,
+    sources: &[Source],
+    read: Option<Read>,
+    inputs: &mut Panels,
+    states: &mut [Line],
+) {
     let (rows, columns) = (inputs.rows(), inputs.columns());
     let reached = |source: &Source| source.weights.shape(source.towards) == (source.states.columns(), columns);
     debug_assert!(sources.iter().all(|source| reached(source) && source.states.rows() == rows));
-    debug_assert_eq!((rows, columns), (states.rows(), states.columns()));
-    let work: usize = sources.iter().map(|source| source.states.columns() * columns * rows).sum();
-    let threads = if work < PARALLEL_FROM { 1 } else { rayon::current_num_threads() };
-    let kernel =
-        Kernel { own, scale, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states: states.lines_mut() };
-    kernel.split(level, threads);
+    let work = sources.iter().map(|source| source.states.columns() * columns * rows).sum();
+    spread(level, work, Kernel { own, scale, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states });
 }
 
 /// The states read off given inputs, both `[rows, units]`.
 pub fn read_off(level: Level, read: Read, inputs: &Panels, states: &mut Panels) {
-    let rows = inputs.rows();
-    let apply = |(panel, states): (usize, &mut [Line])| {
-        level.run(Apply { read, panel, inputs: inputs.panel(panel), states });
-    };
-    // A unit costs about as much as this many multiply-adds.
-    if rows * inputs.columns() * 32 < PARALLEL_FROM {
-        states.lines_mut().chunks_mut(rows.max(1)).enumerate().for_each(apply);
-    } else {
-        states.lines_mut().par_chunks_mut(rows.max(1)).enumerate().for_each(apply);
-    }
+    let work = inputs.rows() * inputs.columns() * UNIT;
+    spread(level, work, Apply { read, inputs, first: 0, states: states.lines_mut() });
 }
 
 /// Replaces inputs by σ of them.
 pub fn means(level: Level, values: &mut [f32]) {
-    let cut = if values.len() * 32 < PARALLEL_FROM { values.len() } else { PARALLEL_FROM / 32 };
+    let cut = if values.len() * UNIT < PARALLEL_FROM { values.len() } else { PARALLEL_FROM / UNIT };
     values.par_chunks_mut(cut.max(1)).for_each(|values| level.run(Means(values)));
 }
 
@@ -105,12 +109,23 @@ impl WithSimd for Means<'_> {
     }
 }
 
-/// One panel whose inputs are known.
+/// Some panels of a layer whose inputs are known.
 struct Apply<'a> {
     read: Read,
-    panel: usize,
-    inputs: &'a [Line],
+    inputs: &'a Panels,
+    first: usize,
     states: &'a mut [Line],
+}
+
+impl Panelled for Apply<'_> {
+    fn panels(&self) -> usize {
+        self.states.len() / self.inputs.rows().max(1)
+    }
+
+    fn cut(self, panels: usize) -> (Self, Self) {
+        let (states, more) = self.states.split_at_mut(panels * self.inputs.rows());
+        (Self { states, ..self }, Self { states: more, first: self.first + panels, ..self })
+    }
 }
 
 impl WithSimd for Apply<'_> {
@@ -118,7 +133,10 @@ impl WithSimd for Apply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        self.read.apply(simd, self.panel, 0, self.inputs, self.states);
+        for (panel, states) in self.states.chunks_mut(self.inputs.rows().max(1)).enumerate() {
+            let panel = self.first + panel;
+            self.read.apply(simd, panel, 0, self.inputs.panel(panel), states);
+        }
     }
 }
 
@@ -127,26 +145,25 @@ struct Kernel<'a> {
     own: Own<'a>,
     scale: f32,
     sources: &'a [Source<'a>],
-    read: Read,
+    read: Option<Read>,
     rows: usize,
     first: usize,
     inputs: &'a mut [Line],
+    /// Empty where nothing is read off.
     states: &'a mut [Line],
 }
 
-impl Kernel<'_> {
-    /// Halves the panels until there is a part for each thread.
-    fn split(self, level: Level, threads: usize) {
-        let panels = self.inputs.len() / self.rows.max(1);
-        if threads < 2 || panels < 2 {
-            return level.run(self);
-        }
-        let left = panels * (threads / 2) / threads;
-        let (inputs, more_inputs) = self.inputs.split_at_mut(left * self.rows);
-        let (states, more_states) = self.states.split_at_mut(left * self.rows);
-        let lower = Kernel { inputs, states, ..self };
-        let upper = Kernel { inputs: more_inputs, states: more_states, first: self.first + left, ..self };
-        rayon::join(|| lower.split(level, threads / 2), || upper.split(level, threads - threads / 2));
+impl Panelled for Kernel<'_> {
+    fn panels(&self) -> usize {
+        self.inputs.len() / self.rows.max(1)
+    }
+
+    fn cut(self, panels: usize) -> (Self, Self) {
+        let place = panels * self.rows;
+        let (inputs, more_inputs) = self.inputs.split_at_mut(place);
+        let (states, more_states) = self.states.split_at_mut(place.min(self.states.len()));
+        let upper = Self { inputs: more_inputs, states: more_states, first: self.first + panels, ..self };
+        (Self { inputs, states, ..self }, upper)
     }
 }
 
@@ -159,9 +176,8 @@ impl WithSimd for Kernel<'_> {
         let most = (S::REGISTER_COUNT.saturating_sub(4) / (WIDTH / S::F32_LANES)).clamp(1, 14);
         for first in (0..self.rows).step_by(ROWS_AT_ONCE) {
             let end = (first + ROWS_AT_ONCE).min(self.rows);
-            let panels = self.inputs.chunks_mut(self.rows).zip(self.states.chunks_mut(self.rows));
-            for (panel, (inputs, states)) in panels.enumerate() {
-                let panel = self.first + panel;
+            for (at, inputs) in self.inputs.chunks_mut(self.rows).enumerate() {
+                let panel = self.first + at;
                 let tiles = (end - first).div_ceil(most);
                 let mut row = first;
                 for left in (1..=tiles).rev() {
@@ -170,7 +186,10 @@ impl WithSimd for Kernel<'_> {
                     tile.sum(simd, &mut inputs[row..row + count]);
                     row += count;
                 }
-                self.read.apply(simd, panel, first, &inputs[first..end], &mut states[first..end]);
+                if let Some(read) = self.read {
+                    let states = &mut self.states[at * self.rows..][first..end];
+                    read.apply(simd, panel, first, &inputs[first..end], states);
+                }
             }
         }
     }
@@ -282,7 +301,6 @@ impl Read {
         let inputs = S::as_simd_f32s(bytemuck::cast_slice::<Line, f32>(inputs)).0;
         let states = S::as_mut_simd_f32s(bytemuck::cast_slice_mut::<Line, f32>(states)).0;
         match self {
-            Self::Input => {}
             Self::Mean => {
                 for (x, state) in inputs.iter().zip(states) {
                     *state = lanes::sigmoid(simd, *x);
@@ -303,9 +321,11 @@ impl Read {
                 }
                 // Of an odd number of rows the widest registers leave half a group.
                 let whole = inputs.len() / 4 * 4;
-                let u = draws.uniform(simd, inputs.len() / 4);
-                for (i, (x, state)) in inputs[whole..].iter().zip(&mut states[whole..]).enumerate() {
-                    *state = lanes::sample(simd, *x, u[i]);
+                if whole < inputs.len() {
+                    let u = draws.uniform(simd, whole / 4);
+                    for (i, (x, state)) in inputs[whole..].iter().zip(&mut states[whole..]).enumerate() {
+                        *state = lanes::sample(simd, *x, u[i]);
+                    }
                 }
             }
         }
