@@ -5,7 +5,7 @@ use dbm::math::kernels::{
     Blocks, Heat, Level, Outer, Own, Panels, Read, Source, Step, Towards, along, ascend, heat, inputs, outer, read,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host, sample_binary, sigmoid};
-use dbm::models::{Conditionals, Dbm, Reading, Schedule, Swept, composed_sweep};
+use dbm::models::{Conditionals, Dbm, LatentModel, Reading, Schedule, Stack, Swept, composed_sweep};
 
 /// Shapes that fill no tile, panel or block, just fill one, or are a unit over.
 const SHAPES: [[usize; 3]; 8] =
@@ -258,7 +258,7 @@ fn fused_sweeps_are_composed_sweeps_at_any_depth() {
     for sizes in [vec![6, 4], vec![40, 33, 35], vec![9, 70, 5, 34]] {
         let dbm = Dbm::random(&sizes, 0.4, Stream::new(21), DType::F32, &Device::Cpu).unwrap();
         let visible = Stream::new(22).uniform(17, sizes[0], DType::F32, &Device::Cpu).unwrap();
-        let stacks = [dbm.free().unwrap(), dbm::models::LatentModel::clamp(&dbm, &visible).unwrap()];
+        let stacks = [dbm.free().unwrap(), dbm.clamp(&visible).unwrap()];
         for stack in &stacks {
             let start = |layer: usize, units: usize| {
                 sample_binary(
@@ -357,4 +357,15 @@ fn annealing_by_the_kernels_is_annealing_by_tensors() {
             }
         }
     }
+}
+
+#[test]
+fn one_row_of_conditionals_serves_any_number_of_examples() {
+    let dbm = Dbm::random(&[6, 5, 4], 0.4, Stream::new(51), DType::F64, &Device::Cpu).unwrap();
+    let visible = Stream::new(52).uniform(1, 6, DType::F64, &Device::Cpu).unwrap();
+    let one = dbm.clamp(&visible).unwrap();
+    let rows = Tensor::new(&[2u32, 0, 1], &Device::Cpu).unwrap();
+    let state = |units| Tensor::ones((3, units), DType::F64, &Device::Cpu).unwrap();
+    let of = |stack: &Stack| host(&stack.log_joint(&[state(5), state(4)]).unwrap()).unwrap();
+    assert_eq!(of(&one.select(&rows).unwrap()), of(&one));
 }

@@ -231,6 +231,27 @@ fn learn_bars_and_stripes(trainer: &impl Trainer<State = Joint>) -> Joint {
     state
 }
 
+#[test]
+fn a_network_with_a_learning_rate_of_zero_rests() {
+    let moving = Sgd { momentum: 0.9, weight_decay: 0.1 };
+    let trainer = MaximumLikelihood { positive: network_plus_one(), negative: CHAINS, dbm: moving, network: moving };
+    let dbm = random_dbm(&[5, 4, 3], 0.5, 0.5, 3);
+    let bits = |state: &Joint| {
+        let named = [Parameters::of_network(&state.network).named("at"), state.network_momentum.named("last")].concat();
+        named.iter().flat_map(|(_, tensor)| host(tensor).unwrap()).map(f64::to_bits).collect::<Vec<_>>()
+    };
+    let learn = |state, rate, measured| {
+        let update = Update { network_learning_rate: rate, measured, ..update(7, 0.1) };
+        trainer.step(state, &some_examples(), update).unwrap().0
+    };
+    // Its momentum does not carry it on either, whether it is looked at or not.
+    let moved = learn(begin(&trainer, &dbm), 0.1, false);
+    for measured in [false, true] {
+        assert_eq!(bits(&learn(moved.clone(), 0.0, measured)), bits(&moved));
+    }
+    assert_ne!(bits(&learn(moved.clone(), 0.1, false)), bits(&moved));
+}
+
 const HALF: Sgd = Sgd { momentum: 0.5, weight_decay: 0.0 };
 const CHAINS: NegativePhase = NegativePhase { chains: 50, sweeps: 2 };
 

@@ -21,5 +21,6 @@ mod progress;
 mod resume;
 mod runs;
 mod sizes;
+mod speed;
 mod stopping;
 mod tidy;

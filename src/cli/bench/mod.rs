@@ -25,15 +25,22 @@ pub struct Bench {
     /// Examples of a training step.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch: u16,
-    /// Seconds for each workload.
-    #[arg(long, default_value_t = 6.0)]
-    seconds: f64,
+    /// Seconds for each workload; the default is 6.
+    #[arg(long, value_parser = seconds)]
+    seconds: Option<f64>,
     /// Serve one workload to a driver: answer READY, RUN n, CHECK and QUIT line by line.
     #[arg(long, requires = "tasks", conflicts_with_all = ["seconds", "json"])]
     worker: bool,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|&seconds| (0.0..=86_400.0).contains(&seconds))
+        .ok_or_else(|| "expected seconds".to_string())
 }
 
 /// How fast a workload was.
@@ -54,6 +61,7 @@ const BURST: f64 = 0.3;
 impl Bench {
     pub fn execute(self) -> Result<()> {
         let batch = usize::from(self.batch);
+        self.sizes.affordable(batch)?;
         if self.worker {
             return worker::serve(self.tasks[0], &self.sizes, batch);
         }
@@ -61,7 +69,7 @@ impl Bench {
         let mut product = Work::new(Task::P, &self.sizes, batch)?;
         let rates = tasks
             .into_iter()
-            .map(|task| rate(task, &self.sizes, batch, self.seconds, &mut product))
+            .map(|task| rate(task, &self.sizes, batch, self.seconds.unwrap_or(6.0), &mut product))
             .collect::<Result<Vec<_>>>()?;
         if self.json { print_json(&rates) } else { print(&text(&rates)) }
     }

@@ -1,5 +1,6 @@
 //! Models and data of the workloads, and those of the check, which any language can rebuild bit for bit.
 
+use crate::experiment::config::{Experiment, Source, Train, memory};
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::Dbm;
 use std::str::FromStr;
@@ -7,6 +8,21 @@ use std::str::FromStr;
 /// Units per layer, visible first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sizes(pub Vec<usize>);
+
+/// Training examples that batches walk through.
+pub const EXAMPLES: usize = 10_000;
+
+impl Sizes {
+    /// Refuses sizes that do not fit into memory.
+    pub fn affordable(&self, batch: usize) -> crate::experiment::Result<()> {
+        let mut experiment = Experiment::new("bench", Source::Digits {}, self.0[1..].to_vec());
+        experiment.train = Some(Train { batch_size: batch, ..Train::default() });
+        // Draws in `f64` on the way to states in `f32`.
+        let bytes = EXAMPLES.saturating_mul(self.0[0]).saturating_mul(12);
+        let extent = memory::Extent { visible: self.0[0], train: EXAMPLES, held_out: 1, bytes };
+        memory::refuse(memory::too_large(&experiment, Some(extent)))
+    }
+}
 
 impl FromStr for Sizes {
     type Err = String;

@@ -72,7 +72,7 @@ pub struct Check {
     ais_sd: f64,
 }
 
-/// The check of a machine with two or more hidden layers.
+/// The check; where there is no second hidden layer its mean is that of the first.
 pub fn check(sizes: &Sizes) -> Result<Check> {
     let dbm = check_model(sizes)?;
     let visible = check_data(100, sizes.0[0])?;

@@ -1,6 +1,6 @@
 //! The workloads, each made of the library's own pieces.
 
-use super::model::{Sizes, data, model};
+use super::model::{EXAMPLES, Sizes, data, model};
 use crate::evaluate::{Annealing, Half, Spacing, ais};
 use crate::inference::{MeanField, Network, Refined, Stop, Uninformed};
 use crate::learning::{Chains, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update};
@@ -17,9 +17,6 @@ const GIBBS: usize = 5;
 const TEMPERATURES: usize = 1000;
 /// Side of the square matrices whose product is the yardstick.
 const SQUARE: usize = 2048;
-/// Training examples that batches walk through.
-const EXAMPLES: usize = 10_000;
-
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "UPPER")]
