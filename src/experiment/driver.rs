@@ -171,7 +171,7 @@ impl Driver<'_> {
         let snapshot = phase.snapshot()?;
         self.check_finite(&snapshot)?;
         self.journal.flush()?;
-        self.checkpoints.save(self.position, &tensors(&snapshot))?;
+        self.checkpoints.save(self.position, &tensors(&snapshot)?)?;
         self.account.saved(self.position.step)
     }
 
@@ -259,7 +259,7 @@ impl Driver<'_> {
         if better && score.is_finite() {
             self.position = Position { best: Some((score, self.position.step)), doubtful, ..self.position };
             if self.experiment.checkpoint.best {
-                self.checkpoints.save_best(self.position, &tensors(&phase.snapshot()?))?;
+                self.checkpoints.save_best(self.position, &tensors(&phase.snapshot()?)?)?;
             }
         }
         Ok(())
@@ -274,7 +274,7 @@ impl Driver<'_> {
 
 /// The first parameter that is no finite number: the name of its tensor, and its value.
 pub fn broken(snapshot: &Snapshot) -> Result<Option<(String, f64)>> {
-    for (name, tensor) in public_tensors(&snapshot.dbm, Some(&snapshot.network)) {
+    for (name, tensor) in public_tensors(&snapshot.dbm, Some(&snapshot.network))? {
         if let Some(&value) = host(&tensor)?.iter().find(|value| !value.is_finite()) {
             return Ok(Some((name, value)));
         }
@@ -283,11 +283,11 @@ pub fn broken(snapshot: &Snapshot) -> Result<Option<(String, f64)>> {
 }
 
 /// Model and trainer state under the names of a checkpoint.
-fn tensors(snapshot: &Snapshot) -> Vec<(String, Tensor)> {
-    let mut tensors = public_tensors(&snapshot.dbm, Some(&snapshot.network));
+fn tensors(snapshot: &Snapshot) -> Result<Vec<(String, Tensor)>> {
+    let mut tensors = public_tensors(&snapshot.dbm, Some(&snapshot.network))?;
     let own = snapshot.tensors.iter();
     tensors.extend(own.map(|(name, tensor)| (format!("{TRAINER_PREFIX}{name}"), tensor.clone())));
-    tensors
+    Ok(tensors)
 }
 
 /// The persistent chains of a trainer that has them, visible first.

@@ -27,21 +27,21 @@ pub struct ModelFile {
 }
 
 /// The model's tensors under their public names.
-pub fn public_tensors(dbm: &Dbm, network: Option<&Network>) -> Vec<(String, Tensor)> {
+pub fn public_tensors(dbm: &Dbm, network: Option<&Network>) -> Result<Vec<(String, Tensor)>> {
     let mut tensors = Vec::new();
     for (l, weight) in dbm.weights().iter().enumerate() {
-        tensors.push((format!("layers.{l}.weight"), weight.clone()));
+        tensors.push((format!("layers.{l}.weight"), weight.tensor()?));
     }
     for (l, bias) in dbm.biases().iter().enumerate() {
         tensors.push((format!("bias.{l}"), bias.clone()));
     }
     if let Some(network) = network {
         for (l, (weight, bias)) in network.weights().iter().zip(network.biases()).enumerate() {
-            tensors.push((format!("recognition.{l}.weight"), weight.clone()));
+            tensors.push((format!("recognition.{l}.weight"), weight.tensor()?));
             tensors.push((format!("recognition.{l}.bias"), bias.clone()));
         }
     }
-    tensors
+    Ok(tensors)
 }
 
 /// The bytes of a safetensors file; equal tensors and headers give equal bytes.

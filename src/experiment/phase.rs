@@ -2,7 +2,7 @@
 
 use crate::inference::Network;
 use crate::learning::{Measurements, Pretraining, RbmStack, SavedTensors, State, Trainer, Update};
-use crate::math::{Result, Stream, Tensor};
+use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::Dbm;
 
 /// All that passes from one stage to the next, or from a checkpoint into a run.
@@ -40,12 +40,12 @@ where
 {
     fn begin(&self, before: Snapshot, stream: Stream) -> Result<Box<dyn Phase>> {
         let state = self.init(before.dbm, before.network, stream)?;
-        Ok(Box::new(AtWork { trainer: self.clone(), state }))
+        Ok(AtWork::boxed(self.clone(), state))
     }
 
     fn restore(&self, saved: Snapshot) -> Result<Box<dyn Phase>> {
         let state = T::State::restore(saved.dbm, saved.network, &saved.tensors)?;
-        Ok(Box::new(AtWork { trainer: self.clone(), state }))
+        Ok(AtWork::boxed(self.clone(), state))
     }
 }
 
@@ -55,7 +55,7 @@ pub struct NextLayer(pub Pretraining);
 impl Algorithm for NextLayer {
     fn begin(&self, before: Snapshot, stream: Stream) -> Result<Box<dyn Phase>> {
         let stack = RbmStack::restore(before.dbm, before.network, &before.tensors)?;
-        Ok(Box::new(AtWork { trainer: self.0, state: self.0.next_layer(stack, stream)? }))
+        Ok(AtWork::boxed(self.0, self.0.next_layer(stack, stream)?))
     }
 
     fn restore(&self, saved: Snapshot) -> Result<Box<dyn Phase>> {
@@ -65,22 +65,29 @@ impl Algorithm for NextLayer {
 
 struct AtWork<T: Trainer> {
     trainer: T,
-    state: T::State,
+    /// Handed to each step, which changes it in place; none after a step that failed.
+    state: Option<T::State>,
+}
+
+impl<T: Trainer> AtWork<T> {
+    fn boxed(trainer: T, state: T::State) -> Box<dyn Phase>
+    where
+        T: 'static,
+    {
+        Box::new(Self { trainer, state: Some(state) })
+    }
 }
 
 impl<T: Trainer> Phase for AtWork<T> {
     fn step(&mut self, batch: &Tensor, update: Update) -> Result<Measurements> {
-        // A copy of handles: tensors are shared until they are replaced.
-        let (state, measurements) = self.trainer.step(self.state.clone(), batch, update)?;
-        self.state = state;
+        let Some(before) = self.state.take() else { bail!("training cannot go on after a step that failed") };
+        let (state, measurements) = self.trainer.step(before, batch, update)?;
+        self.state = Some(state);
         Ok(measurements)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot {
-            dbm: self.state.dbm()?,
-            network: self.state.network()?,
-            tensors: self.state.tensors()?.into_iter().collect(),
-        })
+        let Some(state) = &self.state else { bail!("a step that failed has left no state") };
+        Ok(Snapshot { dbm: state.dbm()?, network: state.network()?, tensors: state.tensors()?.into_iter().collect() })
     }
 }

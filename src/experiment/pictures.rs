@@ -31,13 +31,13 @@ impl View<'_> {
     /// Histograms of weights, biases and posterior means.
     pub fn histograms(&self, record: &mut Record) -> Result<()> {
         for (l, weight) in self.dbm.weights().iter().enumerate() {
-            record.push(format!("weights/layers.{l}"), Value::Histogram(host(weight)?));
+            record.push(format!("weights/layers.{l}"), Value::Histogram(host(&weight.tensor()?)?));
         }
         for (l, bias) in self.dbm.biases().iter().enumerate() {
             record.push(format!("biases/bias.{l}"), Value::Histogram(host(bias)?));
         }
         for (l, weight) in self.network.weights().iter().enumerate() {
-            record.push(format!("weights/recognition.{l}"), Value::Histogram(host(weight)?));
+            record.push(format!("weights/recognition.{l}"), Value::Histogram(host(&weight.tensor()?)?));
         }
         for (l, means) in self.network.posterior(self.visible)?.means()?.iter().enumerate() {
             record.push(format!("activations/hidden_{}", l + 1), Value::Histogram(host(means)?));
@@ -47,11 +47,11 @@ impl View<'_> {
 
     /// Filters, reconstructions, chain samples and posterior means.
     pub fn images(&self, record: &mut Record) -> Result<()> {
-        let mut filters = self.dbm.weights()[0].clone();
+        let mut filters = self.dbm.weights()[0].tensor()?;
         for l in 0..self.dbm.depth() {
             // Deeper filters are what a unit would like to see, projected down through the weights below it.
             if l > 0 {
-                filters = filters.matmul(&self.dbm.weights()[l])?;
+                filters = filters.matmul(&self.dbm.weights()[l].tensor()?)?;
             }
             record.push(format!("filters/layer_{}", l + 1), self.grid(&filters.t()?, self.shape, Range::Symmetric)?);
         }

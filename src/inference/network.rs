@@ -13,24 +13,27 @@ use crate::units::Kind;
 #[derive(Clone, Debug)]
 pub struct Network {
     units: Vec<Kind>,
-    weights: Vec<Tensor>,
+    weights: Vec<Weight>,
     biases: Vec<Tensor>,
-    couplings: Vec<Weight>,
 }
 
 impl Network {
     /// From parameters; `units` are the kinds of the hidden layers. Fails where the shapes do not chain.
-    pub fn new(units: Vec<Kind>, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+    pub fn new(units: Vec<Kind>, weights: Vec<impl Into<Weight>>, biases: Vec<Tensor>) -> Result<Self> {
+        let weights: Vec<Weight> = weights.into_iter().map(Into::into).collect();
         if weights.is_empty() || weights.len() != biases.len() || weights.len() != units.len() {
             bail!("{} weight and {} bias tensors do not make a network", weights.len(), biases.len());
         }
         for (l, (weight, bias)) in weights.iter().zip(&biases).enumerate() {
-            let below = if l == 0 { weight.dim(0)? } else { biases[l - 1].dims1()? };
-            if weight.dims2()? != (below, bias.dims1()?) {
+            let &[from, to] = weight.dims() else {
+                bail!("recognition.{l}.weight is {:?}, not a matrix", weight.dims())
+            };
+            let below = if l == 0 { from } else { biases[l - 1].dims1()? };
+            if (from, to) != (below, bias.dims1()?) {
                 bail!("recognition.{l}.weight is {:?}, not [{below}, {}]", weight.dims(), bias.dims1()?);
             }
         }
-        Ok(Self { units, couplings: Weight::of(&weights), weights, biases })
+        Ok(Self { units, weights, biases })
     }
 
     /// The untrained network: the machine's own weights and hidden biases.
@@ -39,18 +42,18 @@ impl Network {
     }
 
     /// The same network with other parameters of the same shapes.
-    pub fn with_parameters(&self, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+    pub fn with_parameters(&self, weights: Vec<impl Into<Weight>>, biases: Vec<Tensor>) -> Result<Self> {
         Self::new(self.units.clone(), weights, biases)
     }
 
     /// `weights()[l]` is `[n_l, n_{l+1}]`.
-    pub fn weights(&self) -> &[Tensor] {
+    pub fn weights(&self) -> &[Weight] {
         &self.weights
     }
 
-    /// R_l, to take products with.
-    pub fn coupling(&self, l: usize) -> &Weight {
-        &self.couplings[l]
+    /// Its parts, to be moved: weights that nobody shares are moved in place.
+    pub fn into_parts(self) -> (Vec<Kind>, Vec<Weight>, Vec<Tensor>) {
+        (self.units, self.weights, self.biases)
     }
 
     /// `biases()[l]` is `[n_{l+1}]`.
@@ -72,7 +75,7 @@ impl Network {
     pub fn inputs(&self, visible: &Tensor) -> Result<Layers> {
         let mut inputs: Layers = Vec::with_capacity(self.weights.len());
         let mut below = visible.clone();
-        for (l, (weight, bias)) in self.couplings.iter().zip(&self.biases).enumerate() {
+        for (l, (weight, bias)) in self.weights.iter().zip(&self.biases).enumerate() {
             if l > 0 {
                 below = self.units[l - 1].mean(&inputs[l - 1])?;
             }

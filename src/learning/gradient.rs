@@ -19,7 +19,7 @@ pub type Statistics = Gradient;
 impl Gradient {
     /// Multiplied out.
     pub fn dense(&self) -> Result<Parameters> {
-        let weights = self.weights.iter().map(|terms| Term::sum(terms)).collect::<Result<_>>()?;
+        let weights = self.weights.iter().map(|terms| Ok(Term::sum(terms)?.into())).collect::<Result<_>>()?;
         Ok(Parameters { weights, biases: self.biases.clone() })
     }
 

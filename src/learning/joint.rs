@@ -59,18 +59,20 @@ impl Joint {
     /// Moves the machine by the difference of the phases and the network by its own gradient, neither by the other's.
     pub(super) fn advance(self, dbm: &Sgd, network: &Sgd, phases: Phases, update: &Update) -> Result<Self> {
         let uphill = phases.positive.minus(phases.negative)?;
-        let at = Parameters::of_dbm(&self.dbm);
-        let (to, dbm_momentum) = dbm.step(&at, &self.dbm_momentum, &uphill, update.learning_rate)?;
+        let (units, weights, biases) = self.dbm.into_parts();
+        let at = Parameters { weights, biases };
+        let (to, dbm_momentum) = dbm.step(at, self.dbm_momentum, &uphill, update.learning_rate)?;
         let (trained, network_momentum) = match phases.network_uphill.filter(|_| update.network_learning_rate != 0.0) {
             Some(uphill) => {
-                let (at, rate) = (Parameters::of_network(&self.network), update.network_learning_rate);
-                let (to, momentum) = network.step(&at, &self.network_momentum, uphill, rate)?;
-                (self.network.with_parameters(to.weights, to.biases)?, momentum)
+                let (units, weights, biases) = self.network.into_parts();
+                let at = Parameters { weights, biases };
+                let (to, momentum) = network.step(at, self.network_momentum, uphill, update.network_learning_rate)?;
+                (Network::new(units, to.weights, to.biases)?, momentum)
             }
             None => (self.network, self.network_momentum),
         };
         Ok(Self {
-            dbm: self.dbm.with_parameters(to.weights, to.biases)?,
+            dbm: Dbm::new(units, to.weights, to.biases)?,
             network: trained,
             dbm_momentum,
             network_momentum,
@@ -106,7 +108,7 @@ impl State for Joint {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        let momenta = [self.dbm_momentum.named("momentum.dbm"), self.network_momentum.named("momentum.network")];
+        let momenta = [self.dbm_momentum.named("momentum.dbm")?, self.network_momentum.named("momentum.network")?];
         Ok([momenta.concat(), self.chains.named()].concat())
     }
 

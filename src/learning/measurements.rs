@@ -48,7 +48,7 @@ impl Measurements {
     ) -> Result<()> {
         for (quantity, matrices) in [("weight", &parameters.weights), ("gradient", &gradient.dense()?.weights)] {
             for (l, matrix) in matrices.iter().enumerate() {
-                let norm = host(matrix)?.iter().map(|value| value * value).sum::<f64>().sqrt();
+                let norm = host(&matrix.tensor()?)?.iter().map(|value| value * value).sum::<f64>().sqrt();
                 self.add(format!("{prefix}{quantity}_norm/{}", first_layer + l), norm);
             }
         }

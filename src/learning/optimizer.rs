@@ -1,7 +1,7 @@
 //! Stochastic gradient ascent with momentum and weight decay.
 
 use super::{Gradient, Parameters};
-use crate::math::{Momentum, Result, Term, momentum_step};
+use crate::math::{Momentum, Result};
 
 /// Δ ← m Δ + ε (gradient - λ weights), parameters ← parameters + Δ (Hinton 2010, "A practical guide to training restricted
 /// Boltzmann machines", sections 9 and 10). Biases are not decayed. The learning rate ε is an argument of each step.
@@ -14,21 +14,19 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// The next parameters and the next Δ.
+    /// The next parameters and the next Δ. Matrices that nobody shares are moved in place.
     pub fn step(
         &self,
-        parameters: &Parameters,
-        last: &Parameters,
+        parameters: Parameters,
+        last: Parameters,
         uphill: &Gradient,
         learning_rate: f64,
     ) -> Result<(Parameters, Parameters)> {
         let by = Momentum { momentum: self.momentum, rate: learning_rate, decay: self.weight_decay };
-        let weights = parameters.weights.iter().zip(last.weights.iter().zip(&uphill.weights));
-        let weights = weights.map(|(at, (last, terms))| momentum_step(at, last, terms, by));
-        let biases =
-            parameters.biases.iter().zip(last.biases.iter().zip(&uphill.biases)).map(|(at, (last, uphill))| {
-                momentum_step(at, last, &[Term::Dense(uphill.clone())], Momentum { decay: 0.0, ..by })
-            });
+        let weights = parameters.weights.into_iter().zip(last.weights).zip(&uphill.weights);
+        let weights = weights.map(|((at, last), terms)| by.step_along(at, last, terms));
+        let biases = parameters.biases.iter().zip(&last.biases).zip(&uphill.biases);
+        let biases = biases.map(|((at, last), uphill)| Momentum { decay: 0.0, ..by }.step(at, last, uphill));
         let (weights, weight_moves) = weights.collect::<Result<(Vec<_>, Vec<_>)>>()?;
         let (biases, bias_moves) = biases.collect::<Result<(Vec<_>, Vec<_>)>>()?;
         Ok((Parameters { weights, biases }, Parameters { weights: weight_moves, biases: bias_moves }))

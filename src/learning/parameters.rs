@@ -1,6 +1,6 @@
 //! One tensor per weight matrix and per bias vector: parameters and momenta alike.
 
-use crate::math::{Result, Tensor, bail, host};
+use crate::math::{Result, Tensor, Weight, bail, host};
 use std::collections::HashMap;
 
 /// Tensors of a checkpoint by name.
@@ -10,14 +10,14 @@ pub type SavedTensors = HashMap<String, Tensor>;
 #[derive(Clone, Debug)]
 pub struct Parameters {
     /// `[n_l, n_{l+1}]` each.
-    pub weights: Vec<Tensor>,
+    pub weights: Vec<Weight>,
     /// `[units]` each.
     pub biases: Vec<Tensor>,
 }
 
 impl Parameters {
-    /// Shares the tensors of a machine or a network.
-    pub fn new(weights: &[Tensor], biases: &[Tensor]) -> Self {
+    /// Shares the parameters of a machine or a network.
+    pub fn new(weights: &[Weight], biases: &[Tensor]) -> Self {
         Self { weights: weights.to_vec(), biases: biases.to_vec() }
     }
 
@@ -28,42 +28,48 @@ impl Parameters {
 
     /// `self - other`.
     pub fn minus(&self, other: &Self) -> Result<Self> {
-        let difference = |left: &[Tensor], right: &[Tensor]| -> Result<Vec<Tensor>> {
-            left.iter().zip(right).map(|(left, right)| left - right).collect()
-        };
+        let weights = self.weights.iter().zip(&other.weights);
+        let biases = self.biases.iter().zip(&other.biases);
         Ok(Self {
-            weights: difference(&self.weights, &other.weights)?,
-            biases: difference(&self.biases, &other.biases)?,
+            weights: weights
+                .map(|(left, right)| Ok((left.tensor()? - right.tensor()?)?.into()))
+                .collect::<Result<_>>()?,
+            biases: biases.map(|(left, right)| left - right).collect::<Result<_>>()?,
         })
     }
 
     /// Sum of all products, in `f64`; of parameters and statistics: the mean expected ln p̃, nats.
     pub fn inner(&self, other: &Self) -> Result<f64> {
-        let pairs = self.weights.iter().zip(&other.weights).chain(self.biases.iter().zip(&other.biases));
-        pairs.map(|(left, right)| Ok(host(left)?.iter().zip(host(right)?).map(|(a, b)| a * b).sum::<f64>())).sum()
+        let pairs = self.tensors()?.into_iter().zip(other.tensors()?);
+        pairs.map(|(left, right)| Ok(host(&left)?.iter().zip(host(&right)?).map(|(a, b)| a * b).sum::<f64>())).sum()
     }
 
     /// Every tensor under a stable name: `{prefix}.weight.{l}`, `{prefix}.bias.{l}`.
-    pub fn named(&self, prefix: &str) -> Vec<(String, Tensor)> {
-        let name = |what: &str, tensors: &[Tensor]| {
-            let named = |(l, tensor): (usize, &Tensor)| (format!("{prefix}.{what}.{l}"), tensor.clone());
-            tensors.iter().enumerate().map(named).collect::<Vec<_>>()
-        };
-        [name("weight", &self.weights), name("bias", &self.biases)].concat()
+    pub fn named(&self, prefix: &str) -> Result<Vec<(String, Tensor)>> {
+        let layers = |what, count| (0..count).map(move |l| format!("{prefix}.{what}.{l}"));
+        let names = layers("weight", self.weights.len()).chain(layers("bias", self.biases.len()));
+        Ok(names.zip(self.tensors()?).collect())
     }
 
     /// The inverse of `named`, for tensors of the shapes of `self`.
     pub fn restore(&self, prefix: &str, tensors: &SavedTensors) -> Result<Self> {
-        let pick = |what: &str, like: &[Tensor]| {
-            let pick = |(l, like): (usize, &Tensor)| saved(tensors, &format!("{prefix}.{what}.{l}"), like.dims());
-            like.iter().enumerate().map(pick).collect::<Result<Vec<_>>>()
-        };
-        Ok(Self { weights: pick("weight", &self.weights)?, biases: pick("bias", &self.biases)? })
+        let pick = |what: &str, l: usize, dims: &[usize]| saved(tensors, &format!("{prefix}.{what}.{l}"), dims);
+        let weights = self.weights.iter().enumerate();
+        let biases = self.biases.iter().enumerate();
+        Ok(Self {
+            weights: weights.map(|(l, like)| Ok(pick("weight", l, like.dims())?.into())).collect::<Result<_>>()?,
+            biases: biases.map(|(l, like)| pick("bias", l, like.dims())).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Weights, then biases.
+    fn tensors(&self) -> Result<Vec<Tensor>> {
+        self.weights.iter().map(Weight::tensor).chain(self.biases.iter().cloned().map(Ok)).collect()
     }
 
     fn map(&self, each: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
         Ok(Self {
-            weights: self.weights.iter().map(&each).collect::<Result<_>>()?,
+            weights: self.weights.iter().map(|weight| Ok(each(&weight.tensor()?)?.into())).collect::<Result<_>>()?,
             biases: self.biases.iter().map(&each).collect::<Result<_>>()?,
         })
     }

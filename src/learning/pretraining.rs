@@ -53,8 +53,8 @@ pub struct RbmStack {
 struct Rbm {
     kinds: [Kind; 2],
     copies: [usize; 2],
-    weight: Weight,
-    biases: [Tensor; 2],
+    /// One weight matrix, a visible and a hidden bias.
+    parameters: Parameters,
 }
 
 impl Rbm {
@@ -64,30 +64,21 @@ impl Rbm {
         Ok(Self {
             kinds: [dbm.units()[l].clone(), dbm.units()[l + 1].clone()],
             copies: [copies(l + 1 < dbm.depth()), copies(l > 0)],
-            weight: (&dbm.weights()[l] / share_in_dbm(dbm, l))?.into(),
-            biases: [dbm.biases()[l].clone(), dbm.biases()[l + 1].clone()],
+            parameters: Parameters {
+                weights: vec![scaled(&dbm.weights()[l], 1.0 / share_in_dbm(dbm, l))?],
+                biases: dbm.biases()[l..=l + 1].to_vec(),
+            },
         })
-    }
-
-    fn parameters(&self) -> Parameters {
-        Parameters { weights: vec![self.weight.tensor().clone()], biases: self.biases.to_vec() }
-    }
-
-    fn with_parameters(&self, mut to: Parameters) -> Result<Self> {
-        let (Some(weight), Some(hidden), Some(visible)) = (to.weights.pop(), to.biases.pop(), to.biases.pop()) else {
-            bail!("an RBM has one weight matrix and two bias vectors")
-        };
-        Ok(Self { kinds: self.kinds.clone(), copies: self.copies, weight: weight.into(), biases: [visible, hidden] })
     }
 
     /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`.
     fn up(&self, visible: &Tensor) -> Result<Tensor> {
-        self.weight.inputs_above(visible, self.copies[0] as f64, &self.biases[1])
+        self.parameters.weights[0].inputs_above(visible, self.copies[0] as f64, &self.parameters.biases[1])
     }
 
     /// Input of the visible units from the mean over the hidden copies, `[rows, hidden]`.
     fn down(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.weight.inputs_below(hidden, self.copies[1] as f64, &self.biases[0])
+        self.parameters.weights[0].inputs_below(hidden, self.copies[1] as f64, &self.parameters.biases[0])
     }
 
     /// Mean over the copies of layer 0 (visible) or 1 (hidden), each drawn from the same input.
@@ -117,6 +108,11 @@ fn is_middle(dbm: &Dbm, l: usize) -> bool {
     l > 0 && l + 1 < dbm.depth()
 }
 
+/// A matrix times a number; itself where that changes nothing.
+fn scaled(weight: &Weight, by: f64) -> Result<Weight> {
+    if by == 1.0 { Ok(weight.clone()) } else { Ok((weight.tensor()? * by)?.into()) }
+}
+
 /// Weight in the DBM over weight of the RBM.
 fn share_in_dbm(dbm: &Dbm, l: usize) -> f64 {
     if is_middle(dbm, l) { 0.5 } else { 1.0 }
@@ -130,7 +126,7 @@ impl Pretraining {
             bail!("there is no layer to train above layer {}", state.layer);
         }
         let mut rbms = state.rbms;
-        rbms[layer].biases[0] = rbms[layer - 1].biases[1].clone();
+        rbms[layer].parameters.biases[0] = rbms[layer - 1].parameters.biases[1].clone();
         self.begin(RbmStack { rbms, layer, ..state }, stream)
     }
 
@@ -140,12 +136,13 @@ impl Pretraining {
         let chains = match self.negative {
             NegativeStart::Data => None,
             NegativeStart::Chains(count) => {
-                let shape = (count, rbm.biases[1].elem_count());
-                let input = rbm.biases[1].unsqueeze(0)?.broadcast_as(shape)?.contiguous()?;
+                let hidden = &rbm.parameters.biases[1];
+                let shape = (count, hidden.elem_count());
+                let input = hidden.unsqueeze(0)?.broadcast_as(shape)?.contiguous()?;
                 Some(rbm.draw(1, &input, stream.named("chains").at(state.layer as u64))?)
             }
         };
-        Ok(RbmStack { momentum: rbm.parameters().zeros_like()?, chains, ..state })
+        Ok(RbmStack { momentum: rbm.parameters.zeros_like()?, chains, ..state })
     }
 }
 
@@ -154,7 +151,7 @@ impl Trainer for Pretraining {
 
     fn init(&self, dbm: Dbm, _: Network, stream: Stream) -> Result<RbmStack> {
         let rbms = (0..dbm.depth()).map(|l| Rbm::of(&dbm, l)).collect::<Result<Vec<_>>>()?;
-        let momentum = rbms[0].parameters().zeros_like()?;
+        let momentum = rbms[0].parameters.zeros_like()?;
         self.begin(RbmStack { like: dbm, rbms, layer: 0, momentum, chains: None }, stream)
     }
 
@@ -177,13 +174,13 @@ impl Trainer for Pretraining {
         if update.measured {
             measurements.add_reconstruction(&visible, &rbm.kinds[0].mean(&rbm.down(&mean)?)?)?;
             measurements.add_phases(&positive, &negative, state.layer)?;
-            measurements.add_norms("", &rbm.parameters(), &uphill, state.layer)?;
+            measurements.add_norms("", &rbm.parameters, &uphill, state.layer)?;
         }
-        let (to, momentum) = self.sgd.step(&rbm.parameters(), &state.momentum, &uphill, update.learning_rate)?;
-        let trained = rbm.with_parameters(to)?;
-        let chains = state.chains.as_ref().map(|_| hidden);
-        let RbmStack { like, mut rbms, layer, .. } = state;
-        rbms[layer] = trained;
+        let RbmStack { like, mut rbms, layer, momentum, chains } = state;
+        let Rbm { kinds, copies, parameters } = rbms.remove(layer);
+        let (parameters, momentum) = self.sgd.step(parameters, momentum, &uphill, update.learning_rate)?;
+        rbms.insert(layer, Rbm { kinds, copies, parameters });
+        let chains = chains.map(|_| hidden);
         Ok((RbmStack { like, rbms, layer, momentum, chains }, measurements))
     }
 }
@@ -201,22 +198,22 @@ impl RbmStack {
 
     /// Weights and biases of every RBM, bottom first, as trained.
     pub fn rbms(&self) -> Vec<Parameters> {
-        self.rbms.iter().map(Rbm::parameters).collect()
+        self.rbms.iter().map(|rbm| rbm.parameters.clone()).collect()
     }
 }
 
 impl State for RbmStack {
     /// Layers above the one in training have the parameters they began with.
     fn dbm(&self) -> Result<Dbm> {
-        let weight = |(l, rbm): (usize, &Rbm)| rbm.weight.tensor() * share_in_dbm(&self.like, l);
-        let mut biases = vec![self.rbms[0].biases[0].clone()];
+        let weight = |(l, rbm): (usize, &Rbm)| scaled(&rbm.parameters.weights[0], share_in_dbm(&self.like, l));
+        let mut biases = vec![self.rbms[0].parameters.biases[0].clone()];
         for (l, rbm) in self.rbms.iter().enumerate() {
             biases.push(match self.rbms.get(l + 1) {
-                Some(above) if l < self.layer => ((&rbm.biases[1] + &above.biases[0])? / 2.0)?,
-                _ => rbm.biases[1].clone(),
+                Some(above) if l < self.layer => ((&rbm.parameters.biases[1] + &above.parameters.biases[0])? / 2.0)?,
+                _ => rbm.parameters.biases[1].clone(),
             });
         }
-        self.like.with_parameters(self.rbms.iter().enumerate().map(weight).collect::<Result<_>>()?, biases)
+        self.like.with_parameters(self.rbms.iter().enumerate().map(weight).collect::<Result<Vec<_>>>()?, biases)
     }
 
     fn network(&self) -> Result<Network> {
@@ -226,9 +223,9 @@ impl State for RbmStack {
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = vec![("pretraining.layer".into(), Tensor::new(&[self.layer as u32], self.like.device())?)];
         for (l, rbm) in self.rbms.iter().enumerate() {
-            tensors.extend(rbm.parameters().named(&format!("pretraining.{l}")));
+            tensors.extend(rbm.parameters.named(&format!("pretraining.{l}"))?);
         }
-        tensors.extend(self.momentum.named("momentum.pretraining"));
+        tensors.extend(self.momentum.named("momentum.pretraining")?);
         tensors.extend(self.chains.iter().map(|chains| ("pretraining.chains".to_string(), chains.clone())));
         Ok(tensors)
     }
@@ -237,11 +234,11 @@ impl State for RbmStack {
         let layer = saved(tensors, "pretraining.layer", &[1])?.to_vec1::<u32>()?[0] as usize;
         let restore = |l: usize| {
             let rbm = Rbm::of(&dbm, l)?;
-            rbm.with_parameters(rbm.parameters().restore(&format!("pretraining.{l}"), tensors)?)
+            Ok(Rbm { parameters: rbm.parameters.restore(&format!("pretraining.{l}"), tensors)?, ..rbm })
         };
         let rbms = (0..dbm.depth()).map(restore).collect::<Result<Vec<_>>>()?;
         let Some(rbm) = rbms.get(layer) else { bail!("pretraining.layer is {layer}; there are {} layers", rbms.len()) };
-        let momentum = rbm.parameters().restore("momentum.pretraining", tensors)?;
+        let momentum = rbm.parameters.restore("momentum.pretraining", tensors)?;
         Ok(Self { momentum, chains: tensors.get("pretraining.chains").cloned(), like: dbm, rbms, layer })
     }
 }

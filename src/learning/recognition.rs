@@ -37,7 +37,7 @@ pub fn recognition_gradient(
     for l in (0..inputs.len()).rev() {
         let mut slope = (&targets[l] - &means[l])?;
         if let Some(above) = slope_above {
-            let sent = (network.coupling(l + 1).down(&above)? * network.gain(l + 1))?;
+            let sent = (network.weights()[l + 1].down(&above)? * network.gain(l + 1))?;
             slope = (slope + (sent * network.units()[l].variance(&inputs[l])?)?)?;
         }
         let below = if l == 0 { visible } else { &means[l - 1] };

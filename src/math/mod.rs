@@ -16,7 +16,7 @@ pub use random::{Generator, Stream};
 pub use reduce::{
     Nats, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, sum_units,
 };
-pub use step::{Momentum, Term, momentum_step};
+pub use step::{Momentum, Term};
 pub use weight::{Weight, panels, served, tensor};
 
 /// One tensor per layer, bottom first, each `[examples, units of the layer]`.

@@ -1,7 +1,7 @@
 //! Steps with momentum along sums of outer products.
 
-use super::kernels::{self, Level, Outer, Panels, outer};
-use super::weight::{panels, served, with_values};
+use super::kernels::{Level, Outer, Panels, Step, ascend, outer};
+use super::weight::{Weight, panels, served};
 use super::{Device, Result, Tensor, bail};
 
 /// One term of a gradient or of expected statistics.
@@ -34,7 +34,7 @@ impl Term {
     /// The sum of terms of one parameter, multiplied out.
     pub fn sum(terms: &[Self]) -> Result<Tensor> {
         if let Some(products) = Products::of(terms)? {
-            return Tensor::from_vec(outer(Level::best(), &products.outers()), products.shape(), &Device::Cpu);
+            return Tensor::from_vec(outer(Level::best(), &products.outers()), &products.shape()[..], &Device::Cpu);
         }
         let mut tensors = terms.iter().map(|term| match term {
             Self::Outer { below, above, share } => below.t()?.matmul(above)? * *share,
@@ -56,22 +56,39 @@ pub struct Momentum {
     pub decay: f64,
 }
 
-/// Δ ← momentum Δ + rate (uphill - decay at), at ← at + Δ; the new `at` and the new Δ. `uphill` is a sum of terms.
-pub fn momentum_step(at: &Tensor, last: &Tensor, uphill: &[Term], by: Momentum) -> Result<(Tensor, Tensor)> {
-    if let (true, true, Some(products)) = (served(at), served(last), Products::of(uphill)?) {
-        let step =
-            kernels::Step { momentum: by.momentum as f32, rate: by.rate as f32, pull: (by.rate * by.decay) as f32 };
-        let outers = products.outers();
-        let ascend = |at: &[f32], last: &[f32]| kernels::ascend(Level::best(), &outers, step, at, last);
-        let (to, moves) = with_values(at, |at| with_values(last, |last| ascend(at, last)))??;
-        let tensor = |values| Tensor::from_vec(values, at.shape(), &Device::Cpu);
-        return Ok((tensor(to)?, tensor(moves)?));
+impl Momentum {
+    /// Δ ← momentum Δ + rate (uphill - decay at), at ← at + Δ; the new `at` and the new Δ.
+    pub fn step(self, at: &Tensor, last: &Tensor, uphill: &Tensor) -> Result<(Tensor, Tensor)> {
+        let mut moves = ((last * self.momentum)? + (uphill * self.rate)?)?;
+        if self.decay != 0.0 {
+            moves = (moves - (at * (self.rate * self.decay))?)?;
+        }
+        Ok(((at + &moves)?, moves))
     }
-    let mut moves = ((last * by.momentum)? + (Term::sum(uphill)? * by.rate)?)?;
-    if by.decay != 0.0 {
-        moves = (moves - (at * (by.rate * by.decay))?)?;
+
+    /// The same for a matrix, uphill along a sum of terms; in place where the kernels serve and nobody shares it.
+    pub fn step_along(self, at: Weight, last: Weight, uphill: &[Term]) -> Result<(Weight, Weight)> {
+        if at.blocks().is_some()
+            && last.blocks().is_some()
+            && let Some(products) = Products::of(uphill)?
+            && at.dims() == products.shape()
+            && last.dims() == products.shape()
+        {
+            return self.fused(at, last, &products);
+        }
+        let (at, moves) = self.step(&at.tensor()?, &last.tensor()?, &Term::sum(uphill)?)?;
+        Ok((at.into(), moves.into()))
     }
-    Ok(((at + &moves)?, moves))
+
+    fn fused(self, at: Weight, last: Weight, products: &Products) -> Result<(Weight, Weight)> {
+        let (Some(mut at), Some(mut last)) = (at.into_blocks(), last.into_blocks()) else {
+            bail!("the kernels do not serve these weights")
+        };
+        let pull = (self.rate * self.decay) as f32;
+        let by = Step { momentum: self.momentum as f32, rate: self.rate as f32, pull };
+        ascend(Level::best(), &products.outers(), by, &mut at, &mut last);
+        Ok((at.into(), last.into()))
+    }
 }
 
 /// Outer products in the layout of the kernels.
@@ -90,14 +107,17 @@ impl Products {
             }
         }
         let rows_agree = products.iter().all(|(below, above, _)| below.rows() == above.rows());
-        Ok((rows_agree && !products.is_empty()).then_some(Self(products)))
+        let found = Self(products);
+        let shape = found.shape();
+        let shapes_agree = found.0.iter().all(|(below, above, _)| [below.columns(), above.columns()] == shape);
+        Ok((rows_agree && shapes_agree && !found.0.is_empty()).then_some(found))
     }
 
     fn outers(&self) -> Vec<Outer<'_>> {
         self.0.iter().map(|(below, above, share)| Outer { below, above, share: *share }).collect()
     }
 
-    fn shape(&self) -> (usize, usize) {
-        self.0.first().map_or((0, 0), |(below, above, _)| (below.columns(), above.columns()))
+    fn shape(&self) -> [usize; 2] {
+        self.0.first().map_or([0, 0], |(below, above, _)| [below.columns(), above.columns()])
     }
 }

@@ -1,33 +1,55 @@
-//! Weights between two layers, with the packed form that the kernels read.
+//! Weights between two layers: a tensor, or the blocks that the kernels read and move; either is made of the other when asked for.
 
 use super::kernels::{Blocks, Level, Own, Panels, Source, Towards, inputs, serve};
-use super::{DType, Device, Result, Tensor};
+use super::{DType, Device, Result, Tensor, bail};
 use candle_core::{CpuStorage, Storage};
 use std::sync::{Arc, OnceLock};
 
 /// A weight matrix `[below, above]` to take products with.
 #[derive(Clone, Debug)]
-pub struct Weight {
-    tensor: Tensor,
-    /// Packed when a kernel first asks; none where the kernels do not serve.
-    blocks: Arc<OnceLock<Option<Blocks>>>,
+pub struct Weight(Arc<Forms>);
+
+#[derive(Clone, Debug)]
+struct Forms {
+    dims: Vec<usize>,
+    tensor: OnceLock<Tensor>,
+    /// None where the kernels do not serve.
+    blocks: OnceLock<Option<Blocks>>,
 }
 
 impl From<Tensor> for Weight {
     fn from(tensor: Tensor) -> Self {
-        Self { tensor, blocks: Arc::default() }
+        Self(Arc::new(Forms { dims: tensor.dims().to_vec(), tensor: tensor.into(), blocks: OnceLock::new() }))
+    }
+}
+
+impl From<&Self> for Weight {
+    fn from(weight: &Self) -> Self {
+        weight.clone()
+    }
+}
+
+impl From<Blocks> for Weight {
+    fn from(blocks: Blocks) -> Self {
+        let (below, above) = blocks.dims();
+        Self(Arc::new(Forms { dims: vec![below, above], tensor: OnceLock::new(), blocks: Some(blocks).into() }))
     }
 }
 
 impl Weight {
-    /// Of tensors `[below, above]`.
-    pub fn of(tensors: &[Tensor]) -> Vec<Self> {
-        tensors.iter().cloned().map(Self::from).collect()
+    /// The matrix itself.
+    pub fn tensor(&self) -> Result<Tensor> {
+        if let (None, Some(blocks)) = (self.0.tensor.get(), self.blocks()) {
+            let tensor = Tensor::from_vec(blocks.unpack(), self.dims(), &Device::Cpu)?;
+            return Ok(self.0.tensor.get_or_init(|| tensor).clone());
+        }
+        let Some(tensor) = self.0.tensor.get() else { bail!("a weight matrix has neither of its forms") };
+        Ok(tensor.clone())
     }
 
-    /// The matrix itself.
-    pub fn tensor(&self) -> &Tensor {
-        &self.tensor
+    /// `[below, above]`.
+    pub fn dims(&self) -> &[usize] {
+        &self.0.dims
     }
 
     /// x W: what `states` `[rows, below]` send upwards, `[rows, above]`.
@@ -50,13 +72,21 @@ impl Weight {
         self.product(states, Towards::Below, Some((gain, bias)))
     }
 
-    /// The packed form, where the kernels serve.
+    /// The blocks, where the kernels serve.
     pub fn blocks(&self) -> Option<&Blocks> {
-        let pack = || {
-            let (below, above) = self.tensor.dims2().ok()?;
-            served(&self.tensor).then(|| with_values(&self.tensor, |values| Blocks::pack(values, below, above)).ok())?
-        };
-        self.blocks.get_or_init(pack).as_ref()
+        if let Some(blocks) = self.0.blocks.get() {
+            return blocks.as_ref();
+        }
+        // Made before they are put in place: a thread that waits for a lock does not share work.
+        let tensor = self.0.tensor.get().filter(|tensor| served(tensor) && tensor.dims().len() == 2)?;
+        let blocks = with_values(tensor, |values| Blocks::pack(values, self.dims()[0], self.dims()[1])).ok();
+        self.0.blocks.get_or_init(|| blocks).as_ref()
+    }
+
+    /// The blocks to change, which are copied if others share them.
+    pub(super) fn into_blocks(self) -> Option<Blocks> {
+        self.blocks()?;
+        Arc::unwrap_or_clone(self.0).blocks.into_inner().flatten()
     }
 
     fn product(&self, states: &Tensor, towards: Towards, affine: Option<(f64, &Tensor)>) -> Result<Tensor> {
@@ -64,8 +94,8 @@ impl Weight {
             return Ok(inputs);
         }
         let sent = match towards {
-            Towards::Above => states.matmul(&self.tensor)?,
-            Towards::Below => states.matmul(&self.tensor.t()?)?,
+            Towards::Above => states.matmul(&self.tensor()?)?,
+            Towards::Below => states.matmul(&self.tensor()?.t()?)?,
         };
         match affine {
             Some((gain, bias)) => (sent * gain)?.broadcast_add(bias),
@@ -81,7 +111,7 @@ impl Weight {
         affine: Option<(f64, &Tensor)>,
     ) -> Result<Option<Tensor>> {
         let (rows, units) = states.dims2()?;
-        let (below, above) = self.tensor.dims2()?;
+        let &[below, above] = self.dims() else { bail!("weights are a matrix, not {:?}", self.dims()) };
         let (from, to) = if towards == Towards::Above { (below, above) } else { (above, below) };
         let fits = affine.is_none_or(|(_, bias)| served(bias) && bias.dims() == [to]);
         let (true, true, true, Some(weights)) = (served(states), units == from, fits, self.blocks()) else {

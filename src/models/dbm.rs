@@ -12,28 +12,28 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Dbm {
     units: Vec<Kind>,
-    weights: Vec<Tensor>,
+    weights: Vec<Weight>,
     biases: Vec<Tensor>,
-    couplings: Vec<Weight>,
 }
 
 impl Dbm {
     /// From weights `[n_l, n_{l+1}]` and biases `[n_l]`; fails where the shapes do not chain.
-    pub fn new(units: Vec<Kind>, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+    pub fn new(units: Vec<Kind>, weights: Vec<impl Into<Weight>>, biases: Vec<Tensor>) -> Result<Self> {
+        let weights: Vec<Weight> = weights.into_iter().map(Into::into).collect();
         if weights.is_empty() || biases.len() != weights.len() + 1 || units.len() != biases.len() {
             bail!("{} weight and {} bias tensors do not make a machine", weights.len(), biases.len());
         }
         for (l, weight) in weights.iter().enumerate() {
             let (below, above) = (biases[l].dims1()?, biases[l + 1].dims1()?);
-            if weight.dims2()? != (below, above) {
+            if weight.dims() != [below, above] {
                 bail!("layers.{l}.weight is {:?}; the biases beside it ask for [{below}, {above}]", weight.dims());
             }
         }
-        Ok(Self { units, couplings: Weight::of(&weights), weights, biases })
+        Ok(Self { units, weights, biases })
     }
 
     /// All units binary.
-    pub fn binary(weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+    pub fn binary(weights: Vec<impl Into<Weight>>, biases: Vec<Tensor>) -> Result<Self> {
         Self::new(biases.iter().map(|_| Arc::new(Binary) as Kind).collect(), weights, biases)
     }
 
@@ -43,14 +43,19 @@ impl Dbm {
             .windows(2)
             .enumerate()
             .map(|(l, pair)| stream.at(l as u64).normal(pair[0], pair[1], dtype, device)? * weight_std)
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
         let biases = sizes.iter().map(|&n| Tensor::zeros(n, dtype, device)).collect::<Result<_>>()?;
         Self::binary(weights, biases)
     }
 
     /// The same machine with other parameters of the same shapes.
-    pub fn with_parameters(&self, weights: Vec<Tensor>, biases: Vec<Tensor>) -> Result<Self> {
+    pub fn with_parameters(&self, weights: Vec<impl Into<Weight>>, biases: Vec<Tensor>) -> Result<Self> {
         Self::new(self.units.clone(), weights, biases)
+    }
+
+    /// Its parts, to be moved: weights that nobody shares are moved in place.
+    pub fn into_parts(self) -> (Vec<Kind>, Vec<Weight>, Vec<Tensor>) {
+        (self.units, self.weights, self.biases)
     }
 
     /// Kind of each layer, visible first.
@@ -59,7 +64,7 @@ impl Dbm {
     }
 
     /// `weights()[l]` is `[n_l, n_{l+1}]`.
-    pub fn weights(&self) -> &[Tensor] {
+    pub fn weights(&self) -> &[Weight] {
         &self.weights
     }
 
@@ -80,12 +85,12 @@ impl Dbm {
 
     /// Type of all parameters.
     pub fn dtype(&self) -> DType {
-        self.weights[0].dtype()
+        self.biases[0].dtype()
     }
 
     /// Where the parameters are.
     pub fn device(&self) -> &Device {
-        self.weights[0].device()
+        self.biases[0].device()
     }
 
     /// All layers with nothing clamped, visible first.
@@ -93,7 +98,7 @@ impl Dbm {
         Ok(Stack {
             units: self.units.clone(),
             biases: self.biases.iter().map(|bias| bias.unsqueeze(0)).collect::<Result<_>>()?,
-            weights: self.couplings.clone(),
+            weights: self.weights.clone(),
             clamped: None,
         })
     }
@@ -108,11 +113,11 @@ impl LatentModel for Dbm {
             bail!("examples have {units} values, the machine has {} visible units", self.biases[0].elem_count());
         }
         let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-        biases[0] = self.couplings[0].inputs_above(visible, 1.0, &self.biases[1])?;
+        biases[0] = self.weights[0].inputs_above(visible, 1.0, &self.biases[1])?;
         Ok(Stack {
             units: self.units[1..].to_vec(),
             biases,
-            weights: self.couplings[1..].to_vec(),
+            weights: self.weights[1..].to_vec(),
             clamped: Some(Held { kind: self.units[0].clone(), states: visible.clone(), bias: self.biases[0].clone() }),
         })
     }
@@ -121,6 +126,6 @@ impl LatentModel for Dbm {
 impl Reconstruct for Dbm {
     fn reconstruct(&self, hidden: &[Tensor]) -> Result<Tensor> {
         let Some(first) = hidden.first() else { bail!("a reconstruction starts from at least one hidden layer") };
-        self.units[0].mean(&self.couplings[0].inputs_below(first, 1.0, &self.biases[0])?)
+        self.units[0].mean(&self.weights[0].inputs_below(first, 1.0, &self.biases[0])?)
     }
 }

@@ -66,7 +66,7 @@ impl Stack {
 
     /// The same stack with all parameters widened to `f64`.
     pub(super) fn doubled(&self) -> Result<Self> {
-        let weights = self.weights.iter().map(|weight| Ok(double(weight.tensor())?.into())).collect::<Result<_>>()?;
+        let weights = self.weights.iter().map(|weight| Ok(double(&weight.tensor()?)?.into())).collect::<Result<_>>()?;
         Ok(Self { biases: self.biases.iter().map(double).collect::<Result<_>>()?, weights, ..self.clone() })
     }
 

@@ -1,6 +1,8 @@
 //! Bounds stay on their side of the evidence, and numbers promise no more than they keep.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, random_q, rows, tensor};
+use crate::support::{
+    ByHand, all_states, assert_all_close, assert_close, converted, random_dbm, random_q, rows, tensor,
+};
 use dbm::evaluate::Guarantee::{Approximation, Estimate, Exact as Equal, LowerBound, UpperBound};
 use dbm::evaluate::{AnyScheme, Assess, Assessment, Bounded, Reference, Yardstick, elbo, elbo_unnormalized, exact};
 use dbm::inference::{BottomUp, Exact, Gibbs, Inference, MeanField, Random, Refined, Stop, Uninformed};
@@ -125,14 +127,12 @@ fn likelihoods_sum_to_one() {
 #[test]
 fn single_precision_moves_the_elbo_by_less_than_a_thousandth() {
     let dbm = random_dbm(&[8, 7, 5], 1.0, 1.0, 4);
-    let single = |t: &Tensor| t.to_dtype(DType::F32).unwrap();
-    let small =
-        Dbm::binary(dbm.weights().iter().map(single).collect(), dbm.biases().iter().map(single).collect()).unwrap();
+    let small = converted(&dbm, DType::F32);
     let visible = tensor(&all_states(8));
     let schemes: [AnyScheme<Dbm>; 2] = [Box::new(mean_field_to(1e-6)), Box::new(Exact { max_bits: MAX_BITS })];
     for scheme in schemes {
         let double = assess(scheme.as_ref(), &dbm, &visible, Yardstick::default());
-        let found = assess(scheme.as_ref(), &small, &single(&visible), Yardstick::default());
+        let found = assess(scheme.as_ref(), &small, &visible.to_dtype(DType::F32).unwrap(), Yardstick::default());
         assert_all_close("ELBO in f32", &found.elbos_unnormalized, &double.elbos_unnormalized, 1e-3);
     }
 }

@@ -1,6 +1,6 @@
 //! Gradients: closed forms against central differences, against automatic differentiation and against samples.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, random_dbm, tensor};
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrices, random_dbm, tensor};
 use candle_core::Var;
 use dbm::inference::{Exact, Inference, MeanField, Network, Refine, Stop};
 use dbm::learning::{
@@ -29,7 +29,7 @@ fn examples(visible: usize) -> Tensor {
 
 /// All values in one list: weights, then biases.
 pub fn flat(parameters: &Parameters) -> Vec<f64> {
-    parameters.weights.iter().chain(&parameters.biases).flat_map(|tensor| host(tensor).unwrap()).collect()
+    matrices(&parameters.weights).iter().chain(&parameters.biases).flat_map(|tensor| host(tensor).unwrap()).collect()
 }
 
 /// The inverse of `flat` for the shapes of `like`.
@@ -40,7 +40,7 @@ fn unflat(like: &Parameters, values: &[f64]) -> Parameters {
         rest = after;
         Tensor::from_slice(own, like.shape(), like.device()).unwrap()
     };
-    let weights = like.weights.iter().map(&mut take).collect();
+    let weights = matrices(&like.weights).iter().map(|like| take(like).into()).collect();
     Parameters { weights, biases: like.biases.iter().map(&mut take).collect() }
 }
 
@@ -198,7 +198,7 @@ fn the_recognition_gradient_matches_automatic_differentiation() {
         let (visible, network) = (examples(dbm.sizes()[0]), arbitrary_network(&dbm));
         let targets = arbitrary_q(&dbm, 5).means().unwrap();
         let var = |tensor: &Tensor| Var::from_tensor(tensor).unwrap();
-        let weights: Vec<Var> = network.weights().iter().map(var).collect();
+        let weights: Vec<Var> = matrices(network.weights()).iter().map(var).collect();
         let biases: Vec<Var> = network.biases().iter().map(var).collect();
         let (mut below, mut objective) = (visible.clone(), Tensor::new(0.0, visible.device()).unwrap());
         for (l, target) in targets.iter().enumerate() {
@@ -211,11 +211,12 @@ fn the_recognition_gradient_matches_automatic_differentiation() {
             below = (input.neg().unwrap().exp().unwrap() + 1.0).unwrap().recip().unwrap();
         }
         let gradients = objective.backward().unwrap();
-        let of = |vars: &[Var]| vars.iter().map(|var| gradients.get(var).unwrap().clone()).collect();
-        let expected = Parameters { weights: of(&weights), biases: of(&biases) };
+        let of = |vars: &[Var]| vars.iter().map(|var| gradients.get(var).unwrap().clone()).collect::<Vec<_>>();
+        let expected: Vec<f64> =
+            [of(&weights), of(&biases)].concat().iter().flat_map(|tensor| host(tensor).unwrap()).collect();
         let inputs = network.inputs(&visible).unwrap();
         let found = recognition_gradient(&network, &visible, &inputs, &targets).unwrap();
-        assert_all_close(&format!("depth {}", dbm.depth()), &flat(&found.dense().unwrap()), &flat(&expected), 1e-12);
+        assert_all_close(&format!("depth {}", dbm.depth()), &flat(&found.dense().unwrap()), &expected, 1e-12);
     }
 }
 

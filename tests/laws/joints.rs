@@ -1,7 +1,8 @@
 //! The joint of a machine, its sums and its exact posterior, against loops over all states.
 
 use crate::support::{
-    ByHand, SIZES, all_states, assert_all_close, assert_close, layers, log_sum_exp, machines, random_dbm, rows, tensor,
+    ByHand, SIZES, all_states, assert_all_close, assert_close, converted, layers, log_sum_exp, machines, random_dbm,
+    rows, tensor,
 };
 use dbm::math::{DType, Device, Tensor, host};
 use dbm::models::{Conditionals, Dbm, Enumeration, LatentModel};
@@ -186,8 +187,7 @@ fn saturating_biases_give_finite_exact_sums() {
 #[test]
 fn single_precision_agrees_with_double() {
     for (name, dbm, _) in machines() {
-        let single = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect::<Vec<_>>();
-        let narrow = Dbm::binary(single(dbm.weights()), single(dbm.biases())).unwrap();
+        let narrow = converted(&dbm, DType::F32);
         let (wide_z, narrow_z) = (
             dbm.free().unwrap().log_partition(20.0).unwrap()[0],
             narrow.free().unwrap().log_partition(20.0).unwrap()[0],

@@ -1,5 +1,6 @@
 //! The kernels against their twins in `f64`, at every level this processor has.
 
+use crate::support::converted;
 use dbm::evaluate::{Annealing, Half, Path, Spacing};
 use dbm::math::kernels::{
     Blocks, Heat, Level, Outer, Own, Panels, Read, Source, Step, Towards, along, ascend, heat, inputs, outer, read,
@@ -230,7 +231,9 @@ fn steps_follow_sums_of_outer_products() {
                 shares.into_iter().zip(&sides).map(|(share, (below, above, ..))| Outer { below, above, share });
             let outers: [Outer; 2] = std::array::from_fn(|_| outers.next().unwrap());
             let sum = outer(level, &outers);
-            let (to, moves) = ascend(level, &outers, by, &at, &last);
+            let [(to, moves), (both, _)] =
+                [false, true].map(|downwards| moved(level, &outers, by, [&at, &last], downwards));
+            assert_eq!(to, both, "both orders move together");
             for index in 0..below * above {
                 let uphill = product(index);
                 let (at, last) = (f64::from(at[index]), f64::from(last[index]));
@@ -242,6 +245,33 @@ fn steps_follow_sums_of_outer_products() {
             }
         }
     }
+}
+
+/// What a step leaves, the values as products downwards see them where these are wanted.
+fn moved(level: Level, outers: &[Outer], by: Step, from: [&[f32]; 2], downwards: bool) -> (Vec<f32>, Vec<f32>) {
+    let (below, above) = (outers[0].below.columns(), outers[0].above.columns());
+    let [mut at, mut last] = from.map(|values| Blocks::pack(values, below, above));
+    let identity = Panels::from_rows(&diagonal(above), above, above);
+    let seen = |at: &Blocks| {
+        let source = Source { states: &identity, weights: at, towards: Towards::Below };
+        let mut found = Panels::zeros(above, below);
+        inputs(level, Own::Same(&Panels::zeros(1, below)), 1.0, &[source], &mut found);
+        transposed(&found.to_rows(), above, below)
+    };
+    if downwards {
+        // From here on both orders are there, and have to be moved together.
+        seen(&at);
+    }
+    ascend(level, outers, by, &mut at, &mut last);
+    (if downwards { seen(&at) } else { at.unpack() }, last.unpack())
+}
+
+fn diagonal(units: usize) -> Vec<f32> {
+    (0..units * units).map(|at| f32::from(u8::from(at / units == at % units))).collect()
+}
+
+fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..rows * columns).map(|at| values[at % rows * columns + at / rows]).collect()
 }
 
 #[test]
@@ -333,10 +363,7 @@ fn a_direction_is_followed_in_double_precision() {
 fn annealing_by_the_kernels_is_annealing_by_tensors() {
     for sizes in [vec![20, 9], vec![40, 33, 35], vec![9, 40, 5, 34]] {
         let dbm = Dbm::random(&sizes, 0.3, Stream::new(31), DType::F32, &Device::Cpu).unwrap();
-        let double = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
-        let twin = dbm
-            .with_parameters(dbm.weights().iter().map(double).collect(), dbm.biases().iter().map(double).collect())
-            .unwrap();
+        let twin = converted(&dbm, DType::F64);
         let means = Stream::new(32).uniform(1, sizes[0], DType::F32, &Device::Cpu).unwrap().squeeze(0).unwrap();
         for kept in [Half::Even, Half::Odd] {
             let settings = |means: Tensor| Annealing {
@@ -351,7 +378,7 @@ fn annealing_by_the_kernels_is_annealing_by_tensors() {
                 let chains = path.advance(path.start(33, Stream::new(33)).unwrap(), 20).unwrap();
                 chains.log_weights
             };
-            let (found, expected) = (weights(&dbm, means.clone()), weights(&twin, double(&means)));
+            let (found, expected) = (weights(&dbm, means.clone()), weights(&twin, means.to_dtype(DType::F64).unwrap()));
             for (found, expected) in found.into_iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-4, "{sizes:?} {kept:?}: {found} for {expected}");
             }

@@ -1,6 +1,6 @@
 //! Learning: what an update does by hand, that it repeats and resumes to the bit, and that it learns.
 
-use crate::support::{ByHand, all_states, assert_close, random_dbm, tensor};
+use crate::support::{ByHand, all_states, assert_close, matrices, random_dbm, tensor};
 use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
 use dbm::learning::{
     Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters,
@@ -55,23 +55,23 @@ pub fn some_examples() -> Tensor {
 #[test]
 fn momentum_repeats_the_last_move_and_decay_pulls_weights_only() {
     let scalar = |weight: f64, bias: f64| Parameters {
-        weights: vec![tensor(&[vec![weight]])],
+        weights: vec![tensor(&[vec![weight]]).into()],
         biases: vec![tensor(&[vec![bias]])],
     };
-    let uphill = |weight: f64, bias: f64| {
-        let Parameters { weights, biases } = scalar(weight, bias);
-        Gradient { weights: vec![weights.into_iter().map(Term::Dense).collect()], biases }
+    let uphill = |weight: f64, bias: f64| Gradient {
+        weights: vec![vec![Term::Dense(tensor(&[vec![weight]]))]],
+        biases: vec![tensor(&[vec![bias]])],
     };
     let sgd = Sgd { momentum: 0.5, weight_decay: 0.1 };
-    let (at, moved) = sgd.step(&scalar(2.0, 1.0), &scalar(0.0, 0.0), &uphill(1.0, -1.0), 0.2).unwrap();
+    let (at, moved) = sgd.step(scalar(2.0, 1.0), scalar(0.0, 0.0), &uphill(1.0, -1.0), 0.2).unwrap();
     // 0.2 (1 - 0.1 * 2) = 0.16; the bias moves by -0.2.
-    assert_close("weight", values(&at.weights)[0], 2.16, 1e-15);
+    assert_close("weight", values(&matrices(&at.weights))[0], 2.16, 1e-15);
     assert_close("bias", values(&at.biases)[0], 0.8, 1e-15);
-    let (at, moved) = sgd.step(&at, &moved, &uphill(0.0, 0.0), 0.1).unwrap();
+    let (at, moved) = sgd.step(at, moved, &uphill(0.0, 0.0), 0.1).unwrap();
     // 0.5 * 0.16 - 0.1 * 0.1 * 2.16 = 0.0584; the bias moves by -0.1.
-    assert_close("weight", values(&at.weights)[0], 2.2184, 1e-15);
+    assert_close("weight", values(&matrices(&at.weights))[0], 2.2184, 1e-15);
     assert_close("bias", values(&at.biases)[0], 0.7, 1e-15);
-    assert_close("last move", values(&moved.weights)[0], 0.0584, 1e-15);
+    assert_close("last move", values(&matrices(&moved.weights))[0], 0.0584, 1e-15);
 }
 
 fn bits(tensors: &[(String, Tensor)]) -> Vec<(String, Vec<u64>)> {
@@ -82,7 +82,8 @@ fn bits(tensors: &[(String, Tensor)]) -> Vec<(String, Vec<u64>)> {
 /// Everything a checkpoint holds.
 fn checkpoint<S: State>(state: &S) -> Vec<(String, Vec<u64>)> {
     let (dbm, network) = (state.dbm().unwrap(), state.network().unwrap());
-    let parameters = [Parameters::of_dbm(&dbm).named("dbm"), Parameters::of_network(&network).named("network")];
+    let parameters =
+        [Parameters::of_dbm(&dbm).named("dbm").unwrap(), Parameters::of_network(&network).named("network").unwrap()];
     bits(&[parameters.concat(), state.tensors().unwrap()].concat())
 }
 
@@ -183,7 +184,10 @@ fn each_phase_of_wake_sleep_leaves_the_parameters_of_the_other_alone() {
         trainer.step(begin(&trainer, &dbm), batch, update).unwrap().0
     };
     let parameters = |state: &Joint| {
-        [bits(&Parameters::of_dbm(&state.dbm).named("")), bits(&Parameters::of_network(&state.network).named(""))]
+        [
+            bits(&Parameters::of_dbm(&state.dbm).named("").unwrap()),
+            bits(&Parameters::of_network(&state.network).named("").unwrap()),
+        ]
     };
     let (data, other_data) = (some_examples(), tensor(&all_states(5)[..3]));
     let [dbm_after, network_after] = parameters(&after(&data, 0.1, 0.1));
@@ -237,7 +241,11 @@ fn a_network_with_a_learning_rate_of_zero_rests() {
     let trainer = MaximumLikelihood { positive: network_plus_one(), negative: CHAINS, dbm: moving, network: moving };
     let dbm = random_dbm(&[5, 4, 3], 0.5, 0.5, 3);
     let bits = |state: &Joint| {
-        let named = [Parameters::of_network(&state.network).named("at"), state.network_momentum.named("last")].concat();
+        let named = [
+            Parameters::of_network(&state.network).named("at").unwrap(),
+            state.network_momentum.named("last").unwrap(),
+        ]
+        .concat();
         named.iter().flat_map(|(_, tensor)| host(tensor).unwrap()).map(f64::to_bits).collect::<Vec<_>>()
     };
     let learn = |state, rate, measured| {

@@ -1,6 +1,6 @@
 //! Long runs stay within the memory they start with: nothing records the sweeps behind them.
 
-use crate::support::{random_dbm, tensor};
+use crate::support::{matrices, random_dbm, tensor};
 use dbm::inference::{Inference, MeanField, Network, Refine, Stop};
 use dbm::math::{Stream, Tensor, host};
 use dbm::models::{Conditionals, LatentModel, Reading, Schedule, Swept};
@@ -39,7 +39,8 @@ fn long_runs_in_this_process() {
         tensors.iter().map(|t| candle_core::Var::from_tensor(t).unwrap().as_tensor().clone()).collect()
     };
     let network = Network::from_dbm(&dbm).unwrap();
-    let network = network.with_parameters(variables(network.weights()), variables(network.biases())).unwrap();
+    let network =
+        network.with_parameters(variables(&matrices(network.weights())), variables(network.biases())).unwrap();
     let clamped = dbm.clamp(&image).unwrap();
     let start = || network.infer(&dbm, &image, Stream::new(0)).unwrap().q;
     assert_memory_stays("mean field from a network in training", |sweeps| {

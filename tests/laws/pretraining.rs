@@ -2,7 +2,7 @@
 
 use crate::gradients::flat;
 use crate::learning::{PLAIN, begin, some_examples, train, values};
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, random_dbm, tensor};
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, matrices, random_dbm, tensor};
 use dbm::learning::{NegativeStart, Parameters, Pretraining, RbmStack, State, Statistics};
 use dbm::math::{Stream, Tensor};
 use dbm::models::{Conditionals, Dbm};
@@ -24,11 +24,11 @@ fn arbitrary_rbms(sizes: &[usize]) -> RbmStack {
 fn one_rbm_is_composed_as_it_is() {
     let state = arbitrary_rbms(&[5, 3]);
     let (dbm, rbm) = (state.dbm().unwrap(), &state.rbms()[0]);
-    assert_eq!(values(dbm.weights()), values(&rbm.weights));
+    assert_eq!(values(&matrices(dbm.weights())), values(&matrices(&rbm.weights)));
     assert_eq!(values(dbm.biases()), values(&rbm.biases));
     let (visible, hidden) = (some_examples(), tensor(&[vec![1.0, 0.0, 1.0]]));
     let input = dbm.free().unwrap().input(&[visible.clone(), hidden], 1).unwrap();
-    let plain = visible.matmul(&rbm.weights[0]).unwrap().broadcast_add(&rbm.biases[1]).unwrap();
+    let plain = visible.matmul(&rbm.weights[0].tensor().unwrap()).unwrap().broadcast_add(&rbm.biases[1]).unwrap();
     assert_all_close("input", &values(&[input]), &values(&[plain]), 1e-14);
 }
 
@@ -39,10 +39,13 @@ fn composed_conditionals_are_the_geometric_mean_of_those_of_two_rbms() {
     let states = layers(&all_states(14)[9000..9050], &dbm.sizes());
     // Input of one side of an RBM: `copies` of the other side, its weight and its bias.
     let up = |l: usize, copies: f64| {
-        (states[l].matmul(&rbms[l].weights[0]).unwrap() * copies).unwrap().broadcast_add(&rbms[l].biases[1]).unwrap()
+        (states[l].matmul(&rbms[l].weights[0].tensor().unwrap()).unwrap() * copies)
+            .unwrap()
+            .broadcast_add(&rbms[l].biases[1])
+            .unwrap()
     };
     let down = |l: usize, copies: f64| {
-        let sent = states[l + 1].matmul(&rbms[l].weights[0].t().unwrap()).unwrap();
+        let sent = states[l + 1].matmul(&rbms[l].weights[0].tensor().unwrap().t().unwrap()).unwrap();
         (sent * copies).unwrap().broadcast_add(&rbms[l].biases[0]).unwrap()
     };
     let half = |a: Tensor, b: Tensor| ((a + b).unwrap() / 2.0).unwrap();
@@ -59,14 +62,14 @@ fn layers_not_yet_trained_are_composed_as_they_began() {
     let trainer = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd: PLAIN };
     let state = begin(&trainer, &dbm);
     let composed = state.dbm().unwrap();
-    assert_eq!(values(composed.weights()), values(dbm.weights()));
+    assert_eq!(values(&matrices(composed.weights())), values(&matrices(dbm.weights())));
     assert_eq!(values(composed.biases()), values(dbm.biases()));
 
     let state = train(&trainer, state, &some_examples(), 0..3, 0.2);
     let (composed, bottom) = (state.dbm().unwrap(), &state.rbms()[0]);
-    assert_eq!(values(&composed.weights()[..1]), values(&bottom.weights));
+    assert_eq!(values(&matrices(&composed.weights()[..1])), values(&matrices(&bottom.weights)));
     assert_eq!(values(&composed.biases()[..2]), values(&bottom.biases));
-    assert_eq!(values(&composed.weights()[1..]), values(&dbm.weights()[1..]));
+    assert_eq!(values(&matrices(&composed.weights()[1..])), values(&matrices(&dbm.weights()[1..])));
     assert_eq!(values(&composed.biases()[2..]), values(&dbm.biases()[2..]));
 }
 
@@ -74,7 +77,7 @@ fn layers_not_yet_trained_are_composed_as_they_began() {
 fn copied_rbm_statistics(rbm: &Parameters, copies: [usize; 2]) -> Vec<f64> {
     let [visible, hidden] = [0, 1].map(|side| rbm.biases[side].elem_count());
     let tile = |t: &Tensor, axis: usize, n: usize| Tensor::cat(&vec![t; n], axis).unwrap();
-    let weight = tile(&tile(&rbm.weights[0], 0, copies[0]), 1, copies[1]);
+    let weight = tile(&tile(&rbm.weights[0].tensor().unwrap(), 0, copies[0]), 1, copies[1]);
     let biases = vec![tile(&rbm.biases[0], 0, copies[0]), tile(&rbm.biases[1], 0, copies[1])];
     let hand = ByHand::of(&Dbm::binary(vec![weight], biases).unwrap());
     let log_z = hand.log_z();
@@ -105,7 +108,7 @@ fn each_rbm_climbs_the_likelihood_of_its_doubled_model() {
             }
             let rbm = state.rbms()[layer].clone();
             let inputs = state.inputs(&batch).unwrap();
-            let sent = (inputs.matmul(&rbm.weights[0]).unwrap() * copies[0] as f64).unwrap();
+            let sent = (inputs.matmul(&rbm.weights[0].tensor().unwrap()).unwrap() * copies[0] as f64).unwrap();
             let means = dbm::math::sigmoid(&sent.broadcast_add(&rbm.biases[1]).unwrap()).unwrap();
             let positive = flat(&Statistics::of(&[inputs, means]).unwrap().dense().unwrap());
 

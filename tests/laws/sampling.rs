@@ -1,7 +1,7 @@
 //! Sampling: Gibbs sweeps leave the exact distribution alone, reach it, and err as Monte Carlo does.
 
 use crate::support::{
-    ByHand, all_states, assert_all_close, assert_close, layers, log_sum_exp, random_dbm, rows, tensor,
+    ByHand, all_states, assert_all_close, assert_close, converted, layers, log_sum_exp, random_dbm, rows, tensor,
 };
 use dbm::inference::{Gibbs, Inference, Refined, Stop, Uninformed};
 use dbm::math::{DType, Device, Stream, Tensor, host};
@@ -232,8 +232,7 @@ fn chains_split_over_two_calls_are_the_same_bits() {
         }
     }
     // Free chains in single precision.
-    let single = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect::<Vec<_>>();
-    let free = Dbm::binary(single(dbm.weights()), single(dbm.biases())).unwrap().free().unwrap();
+    let free = converted(&dbm, DType::F32).free().unwrap();
     let run = |chains: usize, stream: Stream| {
         let start =
             free.sizes().iter().map(|&n| Tensor::zeros((chains, n), DType::F32, &Device::Cpu).unwrap()).collect();

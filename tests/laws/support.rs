@@ -1,7 +1,7 @@
 //! Small machines and their sums over all states in plain loops over `f64`, without the library's mathematics.
 
 use dbm::inference::{Inference, Random};
-use dbm::math::{DType, Device, Stream, Tensor, host};
+use dbm::math::{DType, Device, Stream, Tensor, Weight, host};
 use dbm::models::Dbm;
 use dbm::posterior::Factorial;
 
@@ -11,10 +11,22 @@ pub fn random_dbm(sizes: &[usize], weight_std: f64, bias_std: f64, seed: u64) ->
         let stream = Stream::new(seed).named(name).at(l as u64);
         (stream.normal(rows, columns, DType::F64, &Device::Cpu).unwrap() * std).unwrap()
     };
-    let weights = sizes.windows(2).enumerate().map(|(l, n)| normal("weights", l, n[0], n[1], weight_std)).collect();
+    let weights: Vec<Tensor> =
+        sizes.windows(2).enumerate().map(|(l, n)| normal("weights", l, n[0], n[1], weight_std)).collect();
     let biases =
         sizes.iter().enumerate().map(|(l, &n)| normal("biases", l, 1, n, bias_std).squeeze(0).unwrap()).collect();
     Dbm::binary(weights, biases).unwrap()
+}
+
+/// The same numbers in another precision.
+pub fn converted(dbm: &Dbm, dtype: DType) -> Dbm {
+    let convert = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect::<Vec<_>>();
+    Dbm::binary(convert(&matrices(dbm.weights())), convert(dbm.biases())).unwrap()
+}
+
+/// Weights as tensors.
+pub fn matrices(weights: &[Weight]) -> Vec<Tensor> {
+    weights.iter().map(|weight| weight.tensor().unwrap()).collect()
 }
 
 /// A random q for each example, its inputs stretched by `scale`: 0 leaves means of one half, 20 saturates them.
@@ -58,7 +70,7 @@ impl ByHand {
     pub fn of(dbm: &Dbm) -> Self {
         Self {
             sizes: dbm.sizes(),
-            weights: dbm.weights().iter().map(rows).collect(),
+            weights: matrices(dbm.weights()).iter().map(rows).collect(),
             biases: dbm.biases().iter().map(|bias| host(bias).unwrap()).collect(),
         }
     }

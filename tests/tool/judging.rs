@@ -161,8 +161,9 @@ fn close(what: &str, found: &[f64], expected: &[f64]) {
 fn examples_are_known_by_their_values_whatever_the_precision() {
     let sum = |rows: &Tensor| {
         let dbm = machine(&[4, 3]);
-        let parameters = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(rows.dtype()).unwrap()).collect();
-        let dbm = Dbm::binary(parameters(dbm.weights()), parameters(dbm.biases())).unwrap();
+        let in_precision = |tensor: &Tensor| tensor.to_dtype(rows.dtype()).unwrap();
+        let weights: Vec<Tensor> = dbm.weights().iter().map(|weight| in_precision(&weight.tensor().unwrap())).collect();
+        let dbm = Dbm::binary(weights, dbm.biases().iter().map(in_precision).collect()).unwrap();
         watched(&dbm, rows, &request(&["network"], annealing(2)), |_| false).0.unwrap().examples_sha256
     };
     let narrow = |rows: &Tensor| rows.to_dtype(DType::F32).unwrap();

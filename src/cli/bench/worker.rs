@@ -81,7 +81,7 @@ pub fn check(sizes: &Sizes) -> Result<Check> {
     layers.extend(means.iter().cloned());
     let mut squares = Vec::new();
     for statistic in Statistics::of(&layers)?.dense()?.weights {
-        squares.extend(host(&statistic)?.iter().map(|value| value * value));
+        squares.extend(host(&statistic.tensor()?)?.iter().map(|value| value * value));
     }
     let mut chains = Chains::from_biases(&dbm, CHAINS, Stream::new(4))?.advance(&dbm, 100, Stream::new(5))?.0;
     let mut states = vec![Vec::new(); sizes.0.len()];

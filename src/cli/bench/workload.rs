@@ -40,7 +40,8 @@ pub enum Work {
     /// W and R.
     Training {
         trainer: Box<MaximumLikelihood<SchemeAlone<Scheme>>>,
-        state: Box<Joint>,
+        /// Handed to each step, which changes it in place.
+        state: Option<Joint>,
         examples: Tensor,
         batch: usize,
         step: u64,
@@ -83,7 +84,7 @@ impl Work {
         let dbm = model(sizes)?;
         let state = trainer.init(dbm.clone(), Network::from_dbm(&dbm)?, Stream::new(1))?;
         let examples = data(EXAMPLES.max(batch), sizes.0[0])?;
-        Ok(Self::Training { trainer: Box::new(trainer), state: Box::new(state), examples, batch, step: 0 })
+        Ok(Self::Training { trainer: Box::new(trainer), state: Some(state), examples, batch, step: 0 })
     }
 
     /// Does `units` units of work.
@@ -99,7 +100,9 @@ impl Work {
                         network_learning_rate: 0.0,
                         measured: false,
                     };
-                    **state = trainer.step((**state).clone(), &rows, update)?.0;
+                    if let Some(before) = state.take() {
+                        *state = Some(trainer.step(before, &rows, update)?.0);
+                    }
                     *step += 1;
                 }
             }

@@ -3,16 +3,17 @@
 use super::panels::{columns_of, copy};
 use super::{Line, WIDTH};
 use rayon::prelude::*;
+use std::sync::OnceLock;
 
-/// Weights `[below, above]`: block after block, a row of blocks after the other; padding is zero.
+/// Weights `[below, above]`: block after block, a row of blocks after the other. What pads the last blocks is never read.
 #[derive(Clone, Debug)]
 pub struct Blocks {
     below: usize,
     above: usize,
     /// Blocks as they are: a line holds weights of one lower unit.
     up: Vec<Line>,
-    /// Blocks transposed: a line holds weights of one upper unit.
-    down: Vec<Line>,
+    /// Blocks transposed, a line holds weights of one upper unit; made when a product downwards first asks.
+    down: OnceLock<Vec<Line>>,
 }
 
 /// Which way a product goes.
@@ -29,19 +30,37 @@ impl Blocks {
     pub fn pack(values: &[f32], below: usize, above: usize) -> Self {
         let across = above.div_ceil(WIDTH);
         let mut up = vec![Line::ZERO; below.div_ceil(WIDTH) * across * WIDTH];
-        let mut down = up.clone();
         let rows = values.par_chunks((WIDTH * above).max(1));
-        let blocks = up.par_chunks_mut(across.max(1) * WIDTH).zip(down.par_chunks_mut(across.max(1) * WIDTH));
-        blocks.zip(rows).for_each(|((up, down), rows)| {
+        up.par_chunks_mut(across.max(1) * WIDTH).zip(rows).for_each(|(blocks, rows)| {
             for (row, values) in rows.chunks(above).enumerate() {
                 for panel in 0..across {
                     let columns = columns_of(panel, above);
-                    copy(&values[columns.clone()], &mut up[panel * WIDTH + row].0[..columns.len()]);
+                    copy(&values[columns.clone()], &mut blocks[panel * WIDTH + row].0[..columns.len()]);
                 }
             }
-            up.chunks(WIDTH).zip(down.chunks_mut(WIDTH)).for_each(|(up, down)| transpose(up, down));
         });
-        Self { below, above, up, down }
+        Self { below, above, up, down: OnceLock::new() }
+    }
+
+    /// Values row by row.
+    pub fn unpack(&self) -> Vec<f32> {
+        let (above, across) = (self.above, self.above.div_ceil(WIDTH));
+        let mut values = vec![0.0; self.below * above];
+        let blocks = self.up.par_chunks(across.max(1) * WIDTH);
+        values.par_chunks_mut((WIDTH * above).max(1)).zip(blocks).for_each(|(rows, blocks)| {
+            for (row, values) in rows.chunks_mut(above).enumerate() {
+                for panel in 0..across {
+                    let columns = columns_of(panel, above);
+                    copy(&blocks[panel * WIDTH + row].0[..columns.len()], &mut values[columns]);
+                }
+            }
+        });
+        values
+    }
+
+    /// Units of the lower and of the upper layer.
+    pub fn dims(&self) -> (usize, usize) {
+        (self.below, self.above)
     }
 
     /// Units a product in this direction reads, and units it reaches.
@@ -52,19 +71,35 @@ impl Blocks {
         }
     }
 
-    /// Weights between 32 read and 32 reached units, a line for each unit read.
+    /// Weights between 32 read and 32 reached units, a line for each unit read; they must be ready.
     #[inline(always)]
     pub(super) fn block(&self, towards: Towards, from: usize, to: usize) -> &[Line] {
         let across = self.above.div_ceil(WIDTH);
         let (lines, index) = match towards {
-            Towards::Above => (&self.up, from * across + to),
-            Towards::Below => (&self.down, to * across + from),
+            Towards::Above => (self.up.as_slice(), from * across + to),
+            Towards::Below => (self.down.get().map_or_else(Default::default, Vec::as_slice), to * across + from),
         };
         &lines[index * WIDTH..(index + 1) * WIDTH]
     }
+
+    /// Makes what a product in this direction reads.
+    pub(super) fn ready(&self, towards: Towards) {
+        if towards == Towards::Below && self.down.get().is_none() {
+            // Made before it is put in place: a thread that waits for a lock does not share work.
+            let mut down = vec![Line::ZERO; self.up.len()];
+            self.up.par_chunks(WIDTH).zip(down.par_chunks_mut(WIDTH)).for_each(|(up, down)| transpose(up, down));
+            self.down.get_or_init(|| down);
+        }
+    }
+
+    /// The blocks and the transposed ones, none of these if nobody has asked for them, to be changed together.
+    pub(super) fn lines_mut(&mut self) -> (&mut [Line], &mut [Line]) {
+        (&mut self.up, self.down.get_mut().map_or(&mut [], Vec::as_mut_slice))
+    }
 }
 
-fn transpose(from: &[Line], to: &mut [Line]) {
+/// Rows to columns, of one block.
+pub(super) fn transpose(from: &[Line], to: &mut [Line]) {
     for (row, line) in to.iter_mut().enumerate() {
         for (column, value) in line.0.iter_mut().enumerate() {
             *value = from[column].0[row];

@@ -1,9 +1,10 @@
 //! Products over rows, belowᵀ above, which are the statistics of a pair of layers; and steps along sums of them, which never
 //! leave the registers.
 
+use super::blocks::transpose;
 use super::panels::{columns_of, copy};
 use super::read::{Factors, multiply_add};
-use super::{Level, Line, Panelled, Panels, WIDTH, spread};
+use super::{Blocks, Level, Line, Panelled, Panels, WIDTH, spread};
 use pulp::{Simd, WithSimd};
 
 /// share · belowᵀ above, from `[rows, units]` each.
@@ -30,78 +31,49 @@ pub struct Step {
 
 /// The sum of the products, `[units below, units above]` row by row. There must be one, all of the same shape.
 pub fn outer(level: Level, products: &[Outer]) -> Vec<f32> {
-    let mut sum = vec![0.0; size(products)];
+    let size = products.first().map_or(0, |product| product.below.columns() * product.above.columns());
+    let mut sum = vec![0.0; size];
     run(level, products, Out::Sum(&mut sum));
     sum
 }
 
-/// A step uphill along the sum of the products from `at`, after the step `last`, row by row; the new values and the new Δ.
-pub fn ascend(level: Level, products: &[Outer], by: Step, at: &[f32], last: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    let (mut to, mut moves) = (vec![0.0; size(products)], vec![0.0; size(products)]);
-    run(level, products, Out::Step { by, at, last, to: &mut to, moves: &mut moves });
-    (to, moves)
-}
-
-fn size(products: &[Outer]) -> usize {
-    products.first().map_or(0, |product| product.below.columns() * product.above.columns())
+/// A step uphill along the sum of the products, which moves `at`, both orders of it, and the last step. All of one shape.
+pub fn ascend(level: Level, products: &[Outer], by: Step, at: &mut Blocks, last: &mut Blocks) {
+    debug_assert!(products.iter().all(|product| (product.below.columns(), product.above.columns()) == at.dims()));
+    debug_assert_eq!(at.dims(), last.dims());
+    let (up, down) = at.lines_mut();
+    run(level, products, Out::Step { by, up, down, last: last.lines_mut().0 });
 }
 
 fn run(level: Level, products: &[Outer], out: Out) {
     let Some(first) = products.first() else { return };
     let rows: usize = products.iter().map(|product| product.below.rows()).sum();
-    let kernel = Kernel { products, width: first.above.columns(), panels: first.below.count(), first: 0, out };
-    spread(level, rows * size(products), kernel);
+    let (units, width) = (first.below.columns(), first.above.columns());
+    spread(level, rows * units * width, Kernel { products, width, first: 0, units, out });
 }
 
 /// Where sums go.
 enum Out<'a> {
+    /// Row by row.
     Sum(&'a mut [f32]),
-    Step { by: Step, at: &'a [f32], last: &'a [f32], to: &'a mut [f32], moves: &'a mut [f32] },
+    /// Block by block; `down` is empty where there are no transposed blocks.
+    Step { by: Step, up: &'a mut [Line], down: &'a mut [Line], last: &'a mut [Line] },
 }
 
 impl Out<'_> {
-    fn split(self, place: usize) -> (Self, Self) {
+    /// The part of so many panels of lower units, and the rest.
+    fn split(self, panels: usize, width: usize) -> (Self, Self) {
         match self {
             Self::Sum(sum) => {
-                let (sum, more) = sum.split_at_mut(place);
+                let (sum, more) = sum.split_at_mut(panels * WIDTH * width);
                 (Self::Sum(sum), Self::Sum(more))
             }
-            Self::Step { by, at, last, to, moves } => {
-                let ((at, more_at), (last, more_last)) = (at.split_at(place), last.split_at(place));
-                let ((to, more_to), (moves, more_moves)) = (to.split_at_mut(place), moves.split_at_mut(place));
-                let more = Self::Step { by, at: more_at, last: more_last, to: more_to, moves: more_moves };
-                (Self::Step { by, at, last, to, moves }, more)
-            }
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Sum(sum) => sum.len(),
-            Self::Step { to, .. } => to.len(),
-        }
-    }
-
-    /// Takes a line of sums that begins at `place`.
-    #[inline(always)]
-    fn take<S: Simd>(&mut self, simd: S, place: usize, count: usize, uphill: &Line) {
-        match self {
-            Self::Sum(sum) => copy(&uphill.0[..count], &mut sum[place..place + count]),
-            Self::Step { by, at, last, to, moves } => {
-                let (mut from, mut before) = (Line::ZERO, Line::ZERO);
-                copy(&at[place..place + count], &mut from.0[..count]);
-                copy(&last[place..place + count], &mut before.0[..count]);
-                let (momentum, rate) = (simd.splat_f32s(by.momentum), simd.splat_f32s(by.rate));
-                let pull = simd.splat_f32s(-by.pull);
-                let (values, deltas) = (S::as_mut_simd_f32s(&mut from.0).0, S::as_mut_simd_f32s(&mut before.0).0);
-                let uphill = S::as_simd_f32s(&uphill.0).0;
-                for v in 0..WIDTH / S::F32_LANES {
-                    let delta = simd.mul_add_f32s(rate, uphill[v], simd.mul_f32s(momentum, deltas[v]));
-                    deltas[v] = simd.mul_add_f32s(pull, values[v], delta);
-                    values[v] = simd.add_f32s(values[v], deltas[v]);
-                }
-                copy(&from.0[..count], &mut to[place..place + count]);
-                copy(&before.0[..count], &mut moves[place..place + count]);
+            Self::Step { by, up, down, last } => {
+                let place = panels * width.div_ceil(WIDTH) * WIDTH;
+                let ((up, more_up), (last, more_last)) = (up.split_at_mut(place), last.split_at_mut(place));
+                let (down, more_down) = down.split_at_mut(place.min(down.len()));
+                let more = Self::Step { by, up: more_up, down: more_down, last: more_last };
+                (Self::Step { by, up, down, last }, more)
             }
         }
     }
@@ -110,21 +82,24 @@ impl Out<'_> {
 /// Some panels of the lower layer.
 struct Kernel<'a> {
     products: &'a [Outer<'a>],
+    /// Upper units.
     width: usize,
-    panels: usize,
     first: usize,
+    /// Lower units.
+    units: usize,
     out: Out<'a>,
 }
 
 impl Panelled for Kernel<'_> {
     fn panels(&self) -> usize {
-        self.panels
+        self.units.div_ceil(WIDTH)
     }
 
     fn cut(self, panels: usize) -> (Self, Self) {
-        let (out, more) = self.out.split(panels * WIDTH * self.width);
-        let upper = Self { panels: self.panels - panels, first: self.first + panels, out: more, ..self };
-        (Self { panels, out, ..self }, upper)
+        let (out, more) = self.out.split(panels, self.width);
+        let units = panels * WIDTH;
+        let upper = Self { first: self.first + panels, units: self.units - units, out: more, ..self };
+        (Self { units, out, ..self }, upper)
     }
 }
 
@@ -142,29 +117,30 @@ impl WithSimd for Kernel<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let rows = self.out.len() / self.width.max(1);
-        for row in (0..rows).step_by(tile_rows(S::F32_LANES)) {
+        for panel in 0..self.panels() {
             for to in 0..self.width.div_ceil(WIDTH) {
-                match S::F32_LANES {
-                    16 => self.tile::<S, 8, 2>(simd, row, to),
-                    8 => self.tile::<S, 2, 4>(simd, row, to),
-                    4 => self.tile::<S, 2, 8>(simd, row, to),
-                    _ => self.tile::<S, 1, 32>(simd, row, to),
+                for row in (0..columns_of(panel, self.units).len()).step_by(tile_rows(S::F32_LANES)) {
+                    match S::F32_LANES {
+                        16 => self.tile::<S, 8, 2>(simd, panel, row, to),
+                        8 => self.tile::<S, 2, 4>(simd, panel, row, to),
+                        4 => self.tile::<S, 2, 8>(simd, panel, row, to),
+                        _ => self.tile::<S, 1, 32>(simd, panel, row, to),
+                    }
                 }
+                self.turn(panel, to);
             }
         }
     }
 }
 
 impl Kernel<'_> {
-    /// Some lower units, from `row` on, with a panel of upper ones; lower units beyond the last are padding.
+    /// Some lower units of a panel, from `row` on, with a panel of upper ones; lower units beyond the last are padding.
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, row: usize, to: usize) {
+    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize, row: usize, to: usize) {
         let mut totals = [Line::ZERO; ROWS];
         for product in self.products {
             let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-            let below = product.below.panel(self.first + row / WIDTH);
-            let units = Columnwise { lines: below, first: row % WIDTH };
+            let units = Columnwise { lines: product.below.panel(self.first + panel), first: row };
             multiply_add::<S, ROWS, VECTORS, _>(simd, units, product.above.panel(to), &mut sums);
             let share = simd.splat_f32s(product.share);
             for (total, sums) in totals.iter_mut().zip(&sums) {
@@ -174,9 +150,53 @@ impl Kernel<'_> {
                 }
             }
         }
-        let (columns, rows) = (columns_of(to, self.width), self.out.len() / self.width.max(1));
-        for (at, total) in totals.iter().enumerate().take(rows - row) {
-            self.out.take(simd, (row + at) * self.width + columns.start, columns.len(), total);
+        let rows = (columns_of(panel, self.units).len() - row).min(ROWS);
+        let first = self.block(panel, to) + row;
+        match &mut self.out {
+            Out::Sum(sum) => {
+                let columns = columns_of(to, self.width);
+                for (at, total) in totals[..rows].iter().enumerate() {
+                    let place = (panel * WIDTH + row + at) * self.width + columns.start;
+                    copy(&total.0[..columns.len()], &mut sum[place..place + columns.len()]);
+                }
+            }
+            Out::Step { by, up, last, .. } => {
+                by.take(simd, &totals[..rows], &mut up[first..first + rows], &mut last[first..first + rows]);
+            }
+        }
+    }
+
+    /// Brings the transposed block up to date.
+    #[inline(always)]
+    fn turn(&mut self, panel: usize, to: usize) {
+        let first = self.block(panel, to);
+        if let Out::Step { up, down, .. } = &mut self.out
+            && !down.is_empty()
+        {
+            transpose(&up[first..first + WIDTH], &mut down[first..first + WIDTH]);
+        }
+    }
+
+    /// First line of a block.
+    fn block(&self, panel: usize, to: usize) -> usize {
+        (panel * self.width.div_ceil(WIDTH) + to) * WIDTH
+    }
+}
+
+impl Step {
+    /// Moves lines of values and of last steps.
+    #[inline(always)]
+    fn take<S: Simd>(self, simd: S, uphill: &[Line], values: &mut [Line], last: &mut [Line]) {
+        let (momentum, rate) = (simd.splat_f32s(self.momentum), simd.splat_f32s(self.rate));
+        let pull = simd.splat_f32s(-self.pull);
+        for (uphill, (values, last)) in uphill.iter().zip(values.iter_mut().zip(last)) {
+            let uphill = S::as_simd_f32s(&uphill.0).0;
+            let (values, deltas) = (S::as_mut_simd_f32s(&mut values.0).0, S::as_mut_simd_f32s(&mut last.0).0);
+            for v in 0..WIDTH / S::F32_LANES {
+                let delta = simd.mul_add_f32s(rate, uphill[v], simd.mul_f32s(momentum, deltas[v]));
+                deltas[v] = simd.mul_add_f32s(pull, values[v], delta);
+                values[v] = simd.add_f32s(values[v], deltas[v]);
+            }
         }
     }
 }

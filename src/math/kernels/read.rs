@@ -77,6 +77,7 @@ fn layer(
     let reached = |source: &Source| source.weights.shape(source.towards) == (source.states.columns(), columns);
     debug_assert!(sources.iter().all(|source| reached(source) && source.states.rows() == rows));
     let work = sources.iter().map(|source| source.states.columns() * columns * rows).sum();
+    sources.iter().for_each(|source| source.weights.ready(source.towards));
     spread(level, work, Kernel { own, scale, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states });
 }
 
