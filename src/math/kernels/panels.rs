@@ -13,6 +13,19 @@ pub struct Line(pub [f32; WIDTH]);
 impl Line {
     /// Zero everywhere.
     pub const ZERO: Self = Self([0.0; WIDTH]);
+
+    /// Up to 32 values, then zeros.
+    #[inline(always)]
+    fn of(values: &[f32]) -> Self {
+        match values.try_into() {
+            Ok(values) => Self(values),
+            Err(_) => {
+                let mut line = Self::ZERO;
+                line.0[..values.len()].copy_from_slice(values);
+                line
+            }
+        }
+    }
 }
 
 /// A matrix `[rows, columns]`: panel after panel, each of `rows` lines. What pads the last panel is never read as a state.
@@ -31,23 +44,25 @@ impl Panels {
 
     /// From values row by row.
     pub fn from_rows(values: &[f32], rows: usize, columns: usize) -> Self {
-        let mut panels = Self::zeros(rows, columns);
-        for (panel, lines) in panels.lines.chunks_mut(rows.max(1)).enumerate() {
+        let count = columns.div_ceil(WIDTH);
+        let mut lines = Vec::with_capacity(rows * count);
+        for panel in 0..count {
             let columns_of = columns_of(panel, columns);
-            for (line, row) in lines.iter_mut().zip(values.chunks(columns)) {
-                copy(&row[columns_of.clone()], &mut line.0[..columns_of.len()]);
+            for row in values.chunks(columns) {
+                lines.push(Line::of(&row[columns_of.clone()]));
             }
         }
-        panels
+        Self { rows, columns, lines }
     }
 
     /// Values row by row.
     pub fn to_rows(&self) -> Vec<f32> {
-        let mut values = vec![0.0; self.rows * self.columns];
-        for (panel, lines) in self.lines.chunks(self.rows.max(1)).enumerate() {
-            let columns_of = columns_of(panel, self.columns);
-            for (line, row) in lines.iter().zip(values.chunks_mut(self.columns)) {
-                copy(&line.0[..columns_of.len()], &mut row[columns_of.clone()]);
+        let mut values = Vec::with_capacity(self.rows * self.columns);
+        for row in 0..self.rows {
+            for panel in 0..self.count() {
+                let line = &self.lines[panel * self.rows + row].0;
+                let width = columns_of(panel, self.columns).len();
+                if width == WIDTH { values.extend_from_slice(line) } else { values.extend_from_slice(&line[..width]) }
             }
         }
         values
