@@ -1,6 +1,6 @@
 //! Annealed importance sampling against exact sums, down to the moments of its weights.
 
-use crate::support::{ByHand, all_states, assert_all_close, assert_close, log_sum_exp, random_dbm};
+use crate::support::{ByHand, all_states, assert_all_close, assert_close, converted, log_sum_exp, random_dbm};
 use dbm::evaluate::{
     Annealing, Guarantee, Half, LogPartition, Method, Path, Spacing, ais, bits, exact, posterior_bits,
 };
@@ -294,11 +294,6 @@ fn splitting_chains_or_steps_changes_no_bit() {
             .collect();
         assert_eq!(parts, whole);
     }
-}
-
-fn converted(dbm: &Dbm, dtype: DType) -> Dbm {
-    let convert = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect();
-    Dbm::binary(convert(dbm.weights()), convert(dbm.biases())).unwrap()
 }
 
 #[test]

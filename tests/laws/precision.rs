@@ -1,16 +1,11 @@
 //! What a machine in single precision is judged by: its own numbers, summed in double.
 
-use crate::support::{assert_all_close, assert_close, random_dbm, random_q};
+use crate::support::{assert_all_close, assert_close, converted, random_dbm, random_q};
 use dbm::evaluate::{Annealing, Half, LogPartition, Path, Spacing, elbo_unnormalized, exact};
 use dbm::inference::{Exact, Inference};
 use dbm::math::{DType, Device, Stream, Tensor, host};
 use dbm::models::{Conditionals, Dbm, LatentModel};
 use dbm::posterior::Posterior;
-
-fn converted(dbm: &Dbm, dtype: DType) -> Dbm {
-    let convert = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect();
-    Dbm::binary(convert(dbm.weights()), convert(dbm.biases())).unwrap()
-}
 
 /// A machine in single precision, and the same numbers in double.
 fn pair(sizes: &[usize], scale: f64, seed: u64) -> (Dbm, Dbm) {

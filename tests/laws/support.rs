@@ -17,6 +17,12 @@ pub fn random_dbm(sizes: &[usize], weight_std: f64, bias_std: f64, seed: u64) ->
     Dbm::binary(weights, biases).unwrap()
 }
 
+/// The same machine in another precision.
+pub fn converted(dbm: &Dbm, dtype: DType) -> Dbm {
+    let convert = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect();
+    Dbm::binary(convert(dbm.weights()), convert(dbm.biases())).unwrap()
+}
+
 /// A random q for each example, its inputs stretched by `scale`: 0 leaves means of one half, 20 saturates them.
 pub fn random_q(dbm: &Dbm, visible: &Tensor, scale: f64, stream: Stream) -> Factorial {
     let q = Random.infer(dbm, visible, stream).unwrap().q;
