@@ -1,7 +1,6 @@
 //! Rates of the kernels one by one, at every level this processor has: `cargo bench --bench kernels [-- FILTER]`.
 //!
-//! Names are kernel/rows x below x above/level. What criterion calls elements are floating-point operations, a multiply-add two,
-//! where there is a product, and else values.
+//! Names are kernel/rows x below x above/level. Criterion's elements are floating-point operations of a product, else values.
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use dbm::math::kernels::{
@@ -20,7 +19,7 @@ const SAMPLE: Read = Read::Sample { key: [1, 2], first_row: 0 };
 /// What is counted, and one call.
 type Kernel = (&'static str, fn(&Pair) -> usize, fn(Level, &mut Pair));
 
-const AT_EVERY_LEVEL: [Kernel; 11] = [
+const AT_EVERY_LEVEL: [Kernel; 10] = [
     ("read mean", Pair::operations, |level, pair| pair.read(level, Read::Mean)),
     ("read sample", Pair::operations, |level, pair| pair.read(level, SAMPLE)),
     ("read mode", Pair::operations, |level, pair| pair.read(level, Read::Mode)),
@@ -44,15 +43,6 @@ const AT_EVERY_LEVEL: [Kernel; 11] = [
         let gain = Heat { shares: [0.4, 0.5], own: [&pair.bias, &pair.bias] };
         black_box(heat(level, gain, &mut pair.inputs));
     }),
-    // The statistics of both phases, as a training step takes them.
-    (
-        "outer of two",
-        |pair| 2 * pair.operations(),
-        |level, pair| {
-            let [data, chains] = [1.0, -1.0].map(|share| Outer { share, ..pair.product() });
-            black_box(outer(level, &[data, chains]));
-        },
-    ),
 ];
 
 const AT_ONE_LEVEL: [Kernel; 4] = [
