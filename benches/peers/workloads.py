@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,24 +28,30 @@ SQUARE = 2048
 TASKS = {"W": "steps", "R": "steps", "G": "sweeps", "A": "estimates", "P": "products"}
 
 
-class Sizes(NamedTuple):
-    """Units per layer. A machine without second hidden units is a restricted Boltzmann machine."""
-
-    visible: int
-    hidden1: int
-    hidden2: int
+class Sizes(tuple[int, ...]):
+    """Units per layer, visible first. Peers in Python have three layers or, for task R, take the first two."""
 
     @property
-    def even(self) -> int:
-        """Units of the even layers, v and h2, which are independent of each other given h1."""
-        return self.visible + self.hidden2
+    def visible(self) -> int:
+        return self[0]
+
+    @property
+    def hidden1(self) -> int:
+        return self[1]
+
+    @property
+    def hidden2(self) -> int:
+        return self[2]
 
     @classmethod
     def parse(cls, text: str) -> "Sizes":
-        return cls(*map(int, text.split(",")))
+        return cls(map(int, text.split(",")))
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self))
 
 
-DEFAULT_SIZES = Sizes(784, 500, 1000)
+DEFAULT_SIZES = Sizes((784, 500, 1000))
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,11 @@ class Work:
 
     def operations(self) -> float:
         """Floating-point operations of one unit of work, at the least; a multiply-add counts as two."""
-        first = self.sizes.visible * self.sizes.hidden1
-        second = 0 if self.task == "R" else self.sizes.hidden1 * self.sizes.hidden2
-        sweep = 4 * CHAINS * (first + second)
-        positive = 2 * self.batch * (first + 2 * self.mean_field * second)
-        gradient = 2 * (self.batch + CHAINS) * (first + second)
+        first, *others = (lower * upper for lower, upper in pairwise(self.sizes))
+        rest = 0 if self.task == "R" else sum(others)
+        sweep = 4 * CHAINS * (first + rest)
+        positive = 2 * self.batch * (first + 2 * self.mean_field * rest)
+        gradient = 2 * (self.batch + CHAINS) * (first + rest)
         step = positive + self.gibbs * sweep + gradient
         return {"W": step, "R": step, "G": sweep, "A": TEMPERATURES * sweep, "P": 2 * SQUARE**3}[self.task]
 
@@ -102,15 +109,15 @@ def examples(visible: int, count: int = EXAMPLES) -> Array:
 
 def machine(work: Work) -> Parameters:
     """Small random weights, visible biases at the rates of the data. For task R there is no second hidden layer."""
-    sizes = work.sizes._replace(hidden2=0) if work.task == "R" else work.sizes
+    sizes, hidden2 = work.sizes, 0 if work.task == "R" else work.sizes.hidden2
     random = np.random.default_rng(1)
     rates = pixel_rates(sizes.visible)
     parameters = Parameters(
         0.05 * random.standard_normal((sizes.visible, sizes.hidden1)),
-        0.05 * random.standard_normal((sizes.hidden1, sizes.hidden2)),
+        0.05 * random.standard_normal((sizes.hidden1, hidden2)),
         np.log(rates / (1 - rates)),
         np.zeros(sizes.hidden1),
-        np.zeros(sizes.hidden2),
+        np.zeros(hidden2),
     )
     return Parameters(*(each.astype(np.float32) for each in parameters))
 
@@ -206,13 +213,15 @@ def parser(description: str | None, tasks: str) -> argparse.ArgumentParser:
     """The options that every worker has."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--task", choices=list(tasks), default=tasks[0])
-    options.add_argument("--sizes", type=Sizes.parse, default=DEFAULT_SIZES, metavar="V,H1,H2")
+    options.add_argument("--sizes", type=Sizes.parse, default=DEFAULT_SIZES, metavar="V,H1,…")
     options.add_argument("--batch", type=int, default=100, help="examples of a training step")
     options.add_argument("--threads", type=int, default=os.cpu_count())
     return options
 
 
 def asked(options: argparse.Namespace) -> Work:
+    if options.task not in "RP" and len(options.sizes) != 3:
+        sys.exit(f"--sizes {','.join(map(str, options.sizes))}: this peer has machines of three layers only")
     return Work(options.task, options.sizes, options.batch, options.threads)
 
 
