@@ -98,6 +98,7 @@ impl Work {
                         learning_rate: 1e-3,
                         network_learning_rate: 0.0,
                         measured: false,
+                        listener: None,
                     };
                     **state = trainer.step((**state).clone(), &rows, update)?.0;
                     *step += 1;
