@@ -3,6 +3,8 @@
 use super::{RunsFolder, print, print_json, table, tensorboard};
 use crate::experiment::config::{load, marked};
 use crate::experiment::observe::Verbosity;
+use crate::experiment::profile::Profile;
+use crate::experiment::results::Results;
 use crate::experiment::run::{Finished, Options, resume, run};
 use crate::experiment::{Error, Result};
 use std::io::Write;
@@ -47,6 +49,18 @@ struct Show {
     /// Print the results as JSON.
     #[arg(long)]
     json: bool,
+    /// Print at the end what the wall time was spent on, phase by phase; run.json has it too.
+    #[arg(long)]
+    profile: bool,
+}
+
+/// The results, and the profile where it was asked for.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    results: &'a Results,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a Profile>,
 }
 
 impl Run {
@@ -71,20 +85,21 @@ impl Show {
     fn options(&self, runs: PathBuf) -> Result<Options<'static>> {
         listen_for_ctrl_c()?;
         let verbosity = if self.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-        Ok(Options { runs, verbosity, interrupted: &INTERRUPTED })
+        Ok(Options { runs, verbosity, interrupted: &INTERRUPTED, profile: self.profile })
     }
 
     fn finish(&self, finished: &Finished) -> Result<()> {
+        let profile = finished.profile.as_ref().filter(|_| self.profile);
         if self.json {
-            return print_json(&finished.results);
+            return print_json(&Told { results: &finished.results, profile });
         }
         print(&table::results(&finished.results))?;
-        if self.quiet {
-            return Ok(());
+        if !self.quiet {
+            let path = finished.folder.path();
+            let command = tensorboard::command(path).join(" ");
+            print(&format!("\nrun folder: {}\nlook at it:  {command}", path.display()))?;
         }
-        let path = finished.folder.path();
-        let command = tensorboard::command(path).join(" ");
-        print(&format!("\nrun folder: {}\nlook at it:  {command}", path.display()))
+        profile.map_or(Ok(()), |profile| print(&format!("\n{}", table::profile(profile))))
     }
 }
 

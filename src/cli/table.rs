@@ -1,6 +1,7 @@
 //! Tables for people.
 
 use crate::evaluate::{Bounded, Guarantee};
+use crate::experiment::profile::Profile;
 use crate::experiment::results::{JudgedFile, LogPartitionResult, Results, SchemeResult};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
@@ -78,6 +79,14 @@ pub fn results(results: &Results) -> String {
     text += &table(&head, rows.collect());
     text += &format!("\n{}\n", promise(results));
     text + &warnings(&results.warnings)
+}
+
+/// What the wall time of a run was spent on, and the whole of it.
+pub fn profile(profile: &Profile) -> String {
+    let row = |phase: &str, seconds, share| vec![phase.to_string(), number(seconds, 2), number(100.0 * share, 1)];
+    let mut rows: Vec<_> = profile.phases.iter().map(|spent| row(&spent.phase, spent.seconds, spent.share)).collect();
+    rows.push(row("whole run", profile.seconds, 1.0));
+    table(&["phase", "seconds", "% of wall time"], rows)
 }
 
 /// Which file a model was read from, on a line of its own.

@@ -1,6 +1,7 @@
 //! The account of a run at work: its `run.json`, kept up to date.
 
 use super::clock::Stopwatch;
+use super::profile::Profile;
 use super::{Error, Provenance, Result, RunFolder, Status, clock};
 
 /// Keeps `run.json` true while a run is at work.
@@ -15,7 +16,7 @@ pub struct Account<'a> {
 impl<'a> Account<'a> {
     /// Says that the run is at work.
     pub fn open(folder: &'a RunFolder, provenance: Provenance) -> Result<Self> {
-        let provenance = Provenance { status: Status::Running, ended: None, error: None, ..provenance };
+        let provenance = Provenance { status: Status::Running, ended: None, error: None, profile: None, ..provenance };
         folder.write_provenance(&provenance)?;
         Ok(Self { folder, before: provenance.seconds, provenance, watch: Stopwatch::start() })
     }
@@ -27,8 +28,9 @@ impl<'a> Account<'a> {
         self.folder.write_provenance(&self.provenance)
     }
 
-    /// Says how the run ended, after `step` updates.
-    pub fn close<T>(mut self, step: u64, outcome: &Result<T>) -> Result<()> {
+    /// Says how the run ended, after `step` updates, and what its time was spent on.
+    pub fn close<T>(mut self, step: u64, outcome: &Result<T>, profile: Option<Profile>) -> Result<()> {
+        self.provenance.profile = profile;
         self.provenance.status = match outcome {
             Ok(_) => Status::Finished,
             Err(Error::Interrupted { .. }) => Status::Interrupted,

@@ -5,6 +5,7 @@ use super::driver::Driver;
 use super::judge::Portion;
 use super::observe::Occasion;
 use super::phase::{Phase, Snapshot};
+use super::profile::Share;
 use super::results::Results;
 use super::{Chosen, Result, setup};
 use crate::inference::{Inference, Trace};
@@ -28,14 +29,16 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     let pictures = driver.pictures(phase, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;
     let traces = traces(driver, phase, &visible)?;
 
-    if let Some(results) = &last_on_the_way {
-        driver.take_note(results, phase)?;
-    }
-    driver.journal.record(&pictures)?;
-    driver.journal.compare(Occasion::Final, step, &results)?;
-    traces.iter().try_for_each(|(name, trace)| driver.journal.trace(name, trace))?;
-    driver.journal.flush()?;
-    driver.folder.write_json(&driver.folder.results(), &results)?;
+    driver.profiler.during(Share::Logging, || {
+        if let Some(results) = &last_on_the_way {
+            driver.take_note(results, phase)?;
+        }
+        driver.journal.record(&pictures)?;
+        driver.journal.compare(Occasion::Final, step, &results)?;
+        traces.iter().try_for_each(|(name, trace)| driver.journal.trace(name, trace))?;
+        driver.journal.flush()?;
+        driver.folder.write_json(&driver.folder.results(), &results)
+    })?;
     Ok(results)
 }
 

@@ -9,6 +9,7 @@ use super::model_file::public_tensors;
 use super::observe::{Occasion, Record};
 use super::phase::{Phase, Snapshot};
 use super::pictures::View;
+use super::profile::{Profiler, Share};
 use super::results::Results;
 use super::stages::Stage;
 use super::{Error, Journal, Result, RunFolder, setup};
@@ -37,35 +38,46 @@ pub struct Driver<'a> {
     pub last_stage: usize,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
+    /// Is told what the run is at.
+    pub profiler: &'a Profiler,
 }
 
-impl Driver<'_> {
+impl<'a> Driver<'a> {
     /// Takes a phase through the rest of a stage.
     pub fn stage(&mut self, stage: &Stage, phase: &mut dyn Phase) -> Result<()> {
         let examples = self.dataset.train.len();
-        let (per_epoch, steps) = (stage.steps_per_epoch(examples), stage.steps(examples));
+        let (per_epoch, steps, profiler) = (stage.steps_per_epoch(examples), stage.steps(examples), self.profiler);
         self.journal.progress.stage(&stage.name, steps, self.position.stage_step);
         if std::mem::take(&mut self.resumed) {
             // A checkpoint is older than what is seen and judged at its step; the logs have dropped that.
-            self.look(stage, phase)?;
+            profiler.during(Share::Logging, || self.look(stage, phase))?;
         }
         let mut order = Vec::new();
         while self.position.stage_step < steps {
             let within = self.position.stage_step % per_epoch;
             if within == 0 || order.is_empty() {
-                order = self.order(examples, self.position.stage_step / per_epoch);
+                let epoch = self.position.stage_step / per_epoch;
+                order = profiler.during(Share::Data, || self.order(examples, epoch));
             }
             let from = within as usize * stage.batch_size;
             let rows = &order[from..(from + stage.batch_size).min(examples)];
-            let batch = self.dataset.train.batch(rows, self.root.named("presentation").at(self.position.step))?;
+            let batch = profiler.during(Share::Data, || self.batch(rows))?;
             let update = self.update(stage, steps);
-            let measurements = phase.step(&batch, update)?;
+            // The trainer tells of its parts itself.
+            let measurements = profiler.during(Share::Other, || phase.step(&batch, update))?;
             self.position.stage_step += 1;
             self.position.step += 1;
-            self.note(&update, &measurements)?;
-            self.after_step(stage, phase)?;
+            profiler.during(Share::Logging, || {
+                self.note(&update, &measurements)?;
+                self.after_step(stage, phase)
+            })?;
         }
         Ok(())
+    }
+
+    /// The examples at `rows`, as the present step sees them.
+    fn batch(&self, rows: &[usize]) -> Result<Tensor> {
+        self.dataset.train.batch(rows, self.root.named("presentation").at(self.position.step))
     }
 
     /// The order of the examples in one epoch of the present stage.
@@ -76,7 +88,7 @@ impl Driver<'_> {
         order
     }
 
-    fn update(&self, stage: &Stage, steps: u64) -> Update {
+    fn update(&self, stage: &Stage, steps: u64) -> Update<'a> {
         let progress = self.position.stage_step as f64 / steps.saturating_sub(1).max(1) as f64;
         let every = self.experiment.log.every_steps as u64;
         Update {
@@ -84,6 +96,7 @@ impl Driver<'_> {
             learning_rate: stage.learning_rate.at(progress),
             network_learning_rate: stage.network_learning_rate.at(progress),
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
+            listener: self.profiler.listener(),
         }
     }
 
@@ -146,7 +159,7 @@ impl Driver<'_> {
         let log = &self.experiment.log;
         let (histograms, images) =
             (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
-        let pictures = self.pictures(phase, histograms, images)?;
+        let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, histograms, images))?;
         self.journal.record(&pictures)?;
         if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
     }
@@ -208,7 +221,7 @@ impl Driver<'_> {
 
     /// Judges the schemes on held-out examples and keeps the best model.
     fn evaluate(&mut self, phase: &dyn Phase) -> Result<()> {
-        let results = self.judge_held_out(phase)?;
+        let results = self.profiler.during(Share::Evaluation, || self.judge_held_out(phase))?;
         self.take_note(&results, phase)
     }
 

@@ -16,6 +16,7 @@ pub mod observe;
 mod phase;
 mod pictures;
 mod presented;
+pub mod profile;
 mod provenance;
 pub mod results;
 pub mod run;

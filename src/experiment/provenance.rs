@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::data::FileSum;
+use super::profile::Profile;
 use serde::{Deserialize, Serialize};
 
 /// Everything needed to say which program, data and machine made a run.
@@ -32,6 +33,9 @@ pub struct Provenance {
     pub seconds: f64,
     /// The error it ended with.
     pub error: Option<String>,
+    /// What the time was spent on since the start or the last resumption; none where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// The program and the machine at work on a run.
@@ -98,6 +102,7 @@ impl Provenance {
             steps: 0,
             seconds: 0.0,
             error: None,
+            profile: None,
         }
     }
 }

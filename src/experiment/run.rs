@@ -8,6 +8,7 @@ use super::data::Dataset;
 use super::driver::Driver;
 use super::observe::{Ended, Progress, Verbosity};
 use super::phase::Phase;
+use super::profile::{Profile, Profiler, Share};
 use super::results::Results;
 use super::stages::Stage;
 use super::start::{Start, initial_stream};
@@ -28,6 +29,8 @@ pub struct Options<'a> {
     pub verbosity: Verbosity,
     /// Set by Ctrl-C: finish the update, save, stop; an evaluation is broken off.
     pub interrupted: &'a AtomicBool,
+    /// Whether to find out what the time is spent on.
+    pub profile: bool,
 }
 
 /// A run that went through.
@@ -36,13 +39,15 @@ pub struct Finished {
     pub folder: RunFolder,
     /// Its last comparison.
     pub results: Results,
+    /// What its time was spent on, where that was asked for.
+    pub profile: Option<Profile>,
 }
 
 /// Runs an experiment in a folder of its own. Nothing is written before the file and the data have been checked.
 pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
     let experiment = &loaded.experiment;
-    let mut progress = Progress::new(options.verbosity);
-    let dataset = prepared(experiment, &mut progress)?;
+    let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
+    let dataset = profiler.during(Share::Data, || prepared(experiment, &mut progress))?;
     let start = Start::fresh(experiment, &dataset)?;
     let folder = RunFolder::create(&options.runs, &label(loaded))?;
     // First: a folder with a config.toml is one that `dbm runs` can tell about.
@@ -52,9 +57,8 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
     let _claim = folder.claim()?;
     progress.note(&format!("run folder: {}", folder.path().display()));
     let journal = Journal::open(&folder, experiment, None, progress)?;
-    let work = Work { experiment, dataset: &dataset, folder: &folder, interrupted: options.interrupted };
-    let results = work.accounted(account, journal, start)?;
-    Ok(Finished { folder, results })
+    let interrupted = options.interrupted;
+    Work { experiment, dataset: &dataset, folder: &folder, interrupted, profiler }.accounted(account, journal, start)
 }
 
 /// Continues a run from its newest whole checkpoint; the result is that of an uninterrupted run, bit for bit.
@@ -62,10 +66,11 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
     let folder = RunFolder::open(path)?;
     let _claim = folder.claim()?;
     let mut provenance = folder.provenance()?;
-    let mut progress = Progress::new(options.verbosity);
+    let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
     if provenance.status == Status::Finished {
         progress.note("this run is finished already; these are its results");
-        return Ok(Finished { results: folder.read_json(&folder.results())?, folder });
+        let results = folder.read_json(&folder.results())?;
+        return Ok(Finished { folder, results, profile: provenance.profile });
     }
     if let Some(problem) = provenance.error.as_ref().filter(|error| Error::tells_of_divergence(error)) {
         // Its bits being what they are, it would diverge again.
@@ -76,7 +81,7 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
         });
     }
     let experiment = load(&folder.config(), &[])?.experiment;
-    let dataset = prepared(&experiment, &mut progress)?;
+    let dataset = profiler.during(Share::Data, || prepared(&experiment, &mut progress))?;
     dataset.expect_files(&provenance.data, path)?;
     let checkpoints = Checkpoints::new(folder.path(), experiment.checkpoint.keep);
     let (checkpoint, warnings) = checkpoints.newest(&setup::device(experiment.device)?)?;
@@ -91,9 +96,8 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
     provenance.steps = step;
     let account = Account::open(&folder, provenance)?;
     let journal = Journal::open(&folder, &experiment, Some(step), progress)?;
-    let work = Work { experiment: &experiment, dataset: &dataset, folder: &folder, interrupted: options.interrupted };
-    let results = work.accounted(account, journal, start)?;
-    Ok(Finished { folder, results })
+    let (experiment, interrupted) = (&experiment, options.interrupted);
+    Work { experiment, dataset: &dataset, folder: &folder, interrupted, profiler }.accounted(account, journal, start)
 }
 
 /// Loads the data and says what was done to it.
@@ -130,11 +134,12 @@ struct Work<'a> {
     dataset: &'a Dataset,
     folder: &'a RunFolder,
     interrupted: &'a AtomicBool,
+    profiler: Profiler,
 }
 
 impl Work<'_> {
     /// Does the work and writes down how it ended.
-    fn accounted(&self, account: Account, journal: Journal, start: Start) -> Result<Results> {
+    fn accounted(&self, account: Account, journal: Journal, start: Start) -> Result<Finished> {
         let mut driver = Driver {
             experiment: self.experiment,
             dataset: self.dataset,
@@ -147,18 +152,22 @@ impl Work<'_> {
             resumed: start.resumed,
             last_stage: start.plan.len().saturating_sub(1),
             interrupted: self.interrupted,
+            profiler: &self.profiler,
         };
         let outcome = work(&mut driver, &start.plan, start.phase);
-        let last_words = driver.journal.finish(match &outcome {
+        let ended = match &outcome {
             Ok(_) => Ended::Finished,
             // Once there is space on the disk again, the run can go on.
             Err(Error::Interrupted { .. } | Error::Io { .. }) => Ended::Interrupted,
             Err(_) => Ended::Failed,
-        });
+        };
+        let last_words = self.profiler.during(Share::Logging, || driver.journal.finish(ended));
         // How the work itself ended says more than last words that could not be written.
         let outcome = outcome.and_then(|results| last_words.map(|()| results));
-        let written = driver.account.close(driver.position.step, &outcome);
-        let outcome = outcome.and_then(|results| written.map(|()| results));
+        let profile = self.profiler.profile();
+        let written = driver.account.close(driver.position.step, &outcome, profile.clone());
+        let finished = |results| Finished { folder: self.folder.clone(), results, profile };
+        let outcome = outcome.and_then(|results| written.map(|()| finished(results)));
         outcome.map_err(|error| if self.folder.can_go_on() { error.of_run(self.folder.path()) } else { error })
     }
 }
@@ -167,7 +176,7 @@ impl Work<'_> {
 fn work(driver: &mut Driver, plan: &[Stage], mut phase: Box<dyn Phase>) -> Result<Results> {
     if !driver.resumed {
         // So that a run killed early can be resumed too.
-        driver.save(phase.as_ref())?;
+        driver.profiler.during(Share::Logging, || driver.save(phase.as_ref()))?;
     }
     for (index, stage) in plan.iter().enumerate().skip(driver.position.stage) {
         if index > driver.position.stage {
@@ -176,5 +185,5 @@ fn work(driver: &mut Driver, plan: &[Stage], mut phase: Box<dyn Phase>) -> Resul
         }
         driver.stage(stage, phase.as_mut())?;
     }
-    conclude(driver, phase.as_ref())
+    driver.profiler.during(Share::Evaluation, || conclude(driver, phase.as_ref()))
 }

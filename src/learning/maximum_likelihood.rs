@@ -6,7 +6,7 @@
 
 use super::joint::Phases;
 use super::{
-    ExpectedStatistics, Joint, Measurements, NegativePhase, Sgd, Statistics, Trainer, Update, cross_entropy,
+    ExpectedStatistics, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy,
     recognition_gradient,
 };
 use crate::inference::{Inference, Network, Refine, Stop};
@@ -93,8 +93,11 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
     }
 
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {
+        update.begins(Part::Positive);
         let positive = self.positive.infer(&state.dbm, &state.network, batch, update.stream.named("positive phase"))?;
+        update.begins(Part::Negative);
         let (chains, layers) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
+        update.begins(Part::Gradient);
         let negative = Statistics::of(&layers)?;
         // A network that does not move needs no gradient.
         let network_learns = update.measured || update.network_learning_rate != 0.0;
@@ -111,12 +114,14 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
             chains: &chains,
         };
         let measurements = if update.measured {
+            update.begins(Part::Measurements);
             let cross_entropies = cross_entropy(&state.network, &inputs, &positive.means)?;
             let kl = mean_of(&cross_entropies) - mean_of(&host(&positive.q.entropy()?)?);
             state.measure(&phases, ("network_kl_nats_mean", kl))?
         } else {
             Measurements::default()
         };
+        update.begins(Part::Gradient);
         Ok((state.advance(&self.dbm, &self.network, phases, &update)?, measurements))
     }
 }

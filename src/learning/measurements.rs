@@ -1,7 +1,7 @@
 //! What an update tells people; the same names for every trainer where they make sense.
 
 use super::{Gradient, Parameters, Statistics};
-use crate::math::{Result, Tensor, host, mean_of, mean_squares};
+use crate::math::{Result, Tensor, host, mean_of, mean_squares, norm};
 
 /// Named values in the order they were taken; names are `quantity_unit_statistic`, `/{l}` for a layer. Empty unless asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,8 +48,7 @@ impl Measurements {
     ) -> Result<()> {
         for (quantity, matrices) in [("weight", &parameters.weights), ("gradient", &gradient.dense()?.weights)] {
             for (l, matrix) in matrices.iter().enumerate() {
-                let norm = host(&matrix.tensor()?)?.iter().map(|value| value * value).sum::<f64>().sqrt();
-                self.add(format!("{prefix}{quantity}_norm/{}", first_layer + l), norm);
+                self.add(format!("{prefix}{quantity}_norm/{}", first_layer + l), norm(&matrix.tensor()?)?);
             }
         }
         Ok(())

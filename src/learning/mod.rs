@@ -59,9 +59,28 @@ pub trait State: Clone + Sized {
     fn restore(dbm: Dbm, network: Network, tensors: &SavedTensors) -> Result<Self>;
 }
 
+/// A part of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Inference on the examples.
+    Positive,
+    /// Gibbs chains.
+    Negative,
+    /// Statistics, the network's gradient, the step.
+    Gradient,
+    /// What people want to see.
+    Measurements,
+}
+
+/// Is told how far an update is. It cannot change the update.
+pub trait Listener {
+    /// A part begins, and the one before it ends.
+    fn begins(&self, part: Part);
+}
+
 /// What one update is given beside the batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Update {
+#[derive(Clone, Copy)]
+pub struct Update<'a> {
     /// Draws of this update: a stream of its own for every step.
     pub stream: Stream,
     /// Step size of the machine.
@@ -70,4 +89,15 @@ pub struct Update {
     pub network_learning_rate: f64,
     /// Whether to take measurements; they cost time and never change the state.
     pub measured: bool,
+    /// Is told of every part that begins.
+    pub listener: Option<&'a dyn Listener>,
+}
+
+impl Update<'_> {
+    /// Says that a part begins.
+    fn begins(&self, part: Part) {
+        if let Some(listener) = self.listener {
+            listener.begins(part);
+        }
+    }
 }

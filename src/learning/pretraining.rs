@@ -11,7 +11,7 @@
 //! bias of a new RBM is the hidden bias of the one below.
 
 use super::parameters::saved;
-use super::{Measurements, Parameters, SavedTensors, Sgd, State, Statistics, Trainer, Update};
+use super::{Measurements, Parameters, Part, SavedTensors, Sgd, State, Statistics, Trainer, Update};
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor, Weight, bail};
 use crate::models::Dbm;
@@ -156,26 +156,31 @@ impl Trainer for Pretraining {
     }
 
     fn step(&self, state: RbmStack, batch: &Tensor, update: Update) -> Result<(RbmStack, Measurements)> {
+        update.begins(Part::Positive);
         let visible = state.inputs(batch)?;
         let rbm = &state.rbms[state.layer];
         let input = rbm.up(&visible)?;
         let mean = rbm.kinds[1].mean(&input)?;
+        update.begins(Part::Negative);
         let start = match &state.chains {
             Some(chains) => chains.clone(),
             None => rbm.draw(1, &input, update.stream.named("data"))?,
         };
         let (dreamed, hidden) = rbm.sweeps(&start, self.sweeps, update.stream.named("chains"))?;
         let dreamed_mean = rbm.kinds[1].mean(&rbm.up(&dreamed)?)?;
+        update.begins(Part::Gradient);
         let positive = Statistics::of(&[visible.clone(), mean.clone()])?;
         let negative = Statistics::of(&[dreamed, dreamed_mean])?;
         let uphill = positive.minus(&negative)?;
 
         let mut measurements = Measurements::default();
         if update.measured {
+            update.begins(Part::Measurements);
             measurements.add_reconstruction(&visible, &rbm.kinds[0].mean(&rbm.down(&mean)?)?)?;
             measurements.add_phases(&positive, &negative, state.layer)?;
             measurements.add_norms("", &rbm.parameters, &uphill, state.layer)?;
         }
+        update.begins(Part::Gradient);
         let RbmStack { like, mut rbms, layer, momentum, chains } = state;
         let Rbm { kinds, copies, parameters } = rbms.remove(layer);
         let (parameters, momentum) = self.sgd.step(parameters, momentum, &uphill, update.learning_rate)?;

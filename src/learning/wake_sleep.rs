@@ -7,7 +7,7 @@
 use super::joint::Phases;
 use super::statistics::with_visible;
 use super::{
-    Joint, Measurements, NegativePhase, Sgd, Statistics, Trainer, Update, cross_entropy, recognition_gradient,
+    Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy, recognition_gradient,
 };
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor, mean_of};
@@ -35,8 +35,11 @@ impl Trainer for WakeSleep {
     /// Wake uses the network's means where the original samples: q is factorial, so they give the expectation of the
     /// statistics over those samples. Dreams are the states of the chains (odd layers by their means given the even ones).
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {
+        update.begins(Part::Negative);
         let (chains, dream) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
+        update.begins(Part::Positive);
         let awake = state.network.posterior(batch)?.means()?;
+        update.begins(Part::Gradient);
         let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(&dream)?);
         let inputs = state.network.inputs(&dream[0])?;
         let network_uphill = recognition_gradient(&state.network, &dream[0], &inputs, &dream[1..])?;
@@ -49,11 +52,13 @@ impl Trainer for WakeSleep {
             chains: &chains,
         };
         let measurements = if update.measured {
+            update.begins(Part::Measurements);
             let nats = mean_of(&cross_entropy(&state.network, &inputs, &dream[1..])?);
             state.measure(&phases, ("dream_cross_entropy_nats_mean", nats))?
         } else {
             Measurements::default()
         };
+        update.begins(Part::Gradient);
         Ok((state.advance(&self.dbm, &self.network, phases, &update)?, measurements))
     }
 }

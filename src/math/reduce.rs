@@ -1,6 +1,11 @@
 //! Reductions: per example on the device, over examples on the host; every sum in `f64`, whatever the precision of its terms.
 
+use super::weight::{served, with_values};
 use super::{DType, Result, Tensor};
+use rayon::prelude::*;
+
+/// Values that one thread sums; it decides the order of the sum, which must not depend on the number of threads.
+const STRETCH: usize = 1 << 12;
 
 /// One value per example in nats, on the host.
 pub type Nats = Vec<f64>;
@@ -28,6 +33,19 @@ pub fn inner(left: &Tensor, right: &Tensor) -> Result<Tensor> {
 /// Mean square over the units of each example, `[examples, units]` to `[examples]`, on the host.
 pub fn mean_squares(values: &Tensor) -> Result<Vec<f64>> {
     host(&(inner(values, values)? / values.dim(1)? as f64)?)
+}
+
+/// Root of the sum of the squares of all values: the Frobenius norm of a matrix.
+pub fn norm(tensor: &Tensor) -> Result<f64> {
+    // The weights of a large machine are looked at where they are, not copied.
+    let sum = if served(tensor) { with_values(tensor, squares::<f32>)? } else { squares(&host(tensor)?) };
+    Ok(sum.sqrt())
+}
+
+fn squares<T: Copy + Into<f64> + Sync>(values: &[T]) -> f64 {
+    let square = |&value: &T| Into::<f64>::into(value).powi(2);
+    let parts: Vec<f64> = values.par_chunks(STRETCH).map(|part| part.iter().map(square).sum()).collect();
+    parts.iter().sum()
 }
 
 /// Largest absolute difference of each example's rows, `[examples]`, on the host; not a number if a difference is none.

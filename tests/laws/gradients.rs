@@ -229,7 +229,13 @@ fn no_gradient_flows_through_the_target_of_the_network() {
     let negative = NegativePhase { chains: 2, sweeps: 1 };
     let trainer = MaximumLikelihood { positive: one_sweep, negative, dbm: plain, network: plain };
     let state = trainer.init(dbm.clone(), network.clone(), Stream::new(1)).unwrap();
-    let update = Update { stream: Stream::new(2), learning_rate: 0.1, network_learning_rate: 1.0, measured: false };
+    let update = Update {
+        stream: Stream::new(2),
+        learning_rate: 0.1,
+        network_learning_rate: 1.0,
+        measured: false,
+        listener: None,
+    };
     let (moved, _) = trainer.step(state, &visible, update).unwrap();
     let before = Parameters::of_network(&network);
     let found = flat(&Parameters::of_network(&moved.network).minus(&before).unwrap());

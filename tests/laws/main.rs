@@ -9,6 +9,7 @@ mod learning;
 mod mean_field;
 mod memory;
 mod partition;
+mod parts;
 mod precision;
 mod pretraining;
 mod random;

@@ -1,7 +1,10 @@
 //! Reductions over terms and over units.
 
 use crate::support::{assert_close, tensor};
-use dbm::math::{DType, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, sum_units};
+use dbm::math::{
+    DType, Device, Tensor, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, norm,
+    sum_units,
+};
 
 #[test]
 fn log_sums_keep_infinities_and_never_hide_a_number_that_is_none() {
@@ -63,4 +66,17 @@ fn sums_over_units_lose_no_digit_of_terms_in_single_precision() {
     let terms = tensor(&[[vec![1e3], vec![0.01; 10_000]].concat()]).to_dtype(DType::F32).unwrap();
     let squares = 1e6 + 10_000.0 * f64::from(0.01_f32).powi(2);
     assert_close("mean square", mean_squares(&terms).unwrap()[0], squares / 10_001.0, 1e-9);
+}
+
+#[test]
+fn a_norm_is_the_root_of_the_sum_of_squares_in_both_precisions() {
+    for dtype in [DType::F32, DType::F64] {
+        // More values than one thread sums, of one sign and the other; squares and sums of small integers are exact.
+        let values: Vec<f64> = (0..10_000).map(|k| if k % 2 == 0 { 3.0 } else { -4.0 }).collect();
+        let matrix = Tensor::from_vec(values, (100, 100), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        assert_eq!(norm(&matrix).unwrap(), 125_000.0_f64.sqrt());
+        let columns = matrix.narrow(1, 1, 2).unwrap();
+        assert_eq!(norm(&columns).unwrap(), 2_500.0_f64.sqrt(), "a part that does not lie in one piece");
+        assert!(norm(&(matrix * f64::NAN).unwrap()).unwrap().is_nan());
+    }
 }

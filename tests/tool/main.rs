@@ -17,6 +17,7 @@ mod faults;
 mod honest;
 mod judging;
 mod metrics;
+mod profile;
 mod progress;
 mod resume;
 mod runs;

@@ -99,6 +99,7 @@ impl Work {
                         learning_rate: 1e-3,
                         network_learning_rate: 0.0,
                         measured: false,
+                        listener: None,
                     };
                     if let Some(before) = state.take() {
                         *state = Some(trainer.step(before, &rows, update)?.0);
