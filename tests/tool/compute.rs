@@ -140,6 +140,36 @@ fn a_gpu_that_cannot_be_used_is_refused_with_what_to_do() {
     assert_eq!(bench.runs().len(), 1);
 }
 
+#[cfg(feature = "cuda")]
+#[test]
+fn a_run_on_a_gpu_is_that_on_the_processor_up_to_rounding_and_goes_on_anywhere() {
+    if dbm::math::Device::new_cuda(0).is_err() {
+        return eprintln!("not tested: there is no GPU");
+    }
+    let bench = Bench::with(TINY);
+    let elbos = |results: serde_json::Value| -> Vec<f64> {
+        let schemes = results["schemes"].as_array().unwrap();
+        schemes.iter().map(|scheme| scheme["elbo_nats_mean"].as_f64().unwrap()).collect()
+    };
+    let agree = |one: Vec<f64>, other: Vec<f64>| {
+        assert!(one.iter().zip(&other).all(|(one, other)| (one - other).abs() < 1e-3), "{one:?} {other:?}");
+    };
+    let [here, there] = ["device=cpu", "device=cuda"].map(|device| bench.run(device));
+    assert_eq!(there.json("run.json")["device"], "cuda");
+    agree(elbos(here.json("results.json")), elbos(there.json("results.json")));
+    let judged = |device: &str| elbos(bench.json(&format!("eval {} --json --device {device}", here.show())));
+    agree(judged("cpu"), judged("cuda"));
+    bench.ok(&format!("sample {} --device cuda --sweeps 20", there.show()));
+    bench.ok("bench --device cuda --sizes 20,12,9 --batch 7 --seconds 0");
+    let whole = bench.run(&format!("device=cuda {LONG}"));
+    let broken = killed(&bench, &format!("device=cuda {LONG}"), 40);
+    bench.ok(&format!("resume {} --quiet", broken.show()));
+    assert_same_bits(&whole, &broken);
+    let moved = killed(&bench, &format!("device=cuda {LONG}"), 40);
+    bench.ok(&format!("resume {} --quiet --device cpu", moved.show()));
+    assert_eq!(moved.json("run.json")["resumed"][0]["device"], "cpu");
+}
+
 #[test]
 fn a_gpu_that_is_full_is_no_fault_to_report() {
     let full = Error::Compute { problem: "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into() };
