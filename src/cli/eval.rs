@@ -1,17 +1,18 @@
 //! `dbm eval`.
 
+use super::compute::Compute;
 use super::line::Line;
 use super::{print, print_json, table};
 use crate::experiment::checkpoint;
 use crate::experiment::config::{
-    self, Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, stored,
+    Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, stored,
 };
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Portion, Request, judge};
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::results::JudgedFile;
 use crate::experiment::{Error, Result, RunFolder, setup};
-use crate::math::{DType, Device, Stream, Tensor};
+use crate::math::{DType, Stream, Tensor};
 use std::path::{Path, PathBuf};
 
 /// Judge inference schemes on a model.
@@ -57,6 +58,8 @@ pub struct Eval {
     /// Precision; the default is that of the file.
     #[arg(long, value_parser = ["f32", "f64"])]
     dtype: Option<String>,
+    #[command(flatten)]
+    compute: Compute,
     /// Seed of all random draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -94,8 +97,9 @@ impl Eval {
     pub fn execute(self) -> Result<()> {
         let (schemes, log_partition) = (self.schemes()?, self.log_partition()?);
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
+        let device = self.compute.chosen()?;
         let (file, mut warnings) = checkpoint::locate(&self.model)?;
-        let model = model_file::read(&file, dtype, &Device::Cpu)?;
+        let model = model_file::read(&file, dtype, &device)?;
         sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
         let examples = self.examples(&model, &file)?;
         warnings.extend(examples.fewer);
@@ -201,7 +205,11 @@ impl Eval {
         };
         let stream = Stream::new(self.seed).named("data");
         let loaded = load_examples(path, &options, stream)?;
-        Ok((path.display().to_string(), loaded.examples.all(stream)?, loaded.examples.mean()))
+        Ok((
+            path.display().to_string(),
+            loaded.examples.all(stream)?.to_device(model.dbm.device())?,
+            loaded.examples.mean(),
+        ))
     }
 
     /// The test examples of the run that the model file lies in.
@@ -217,7 +225,7 @@ impl Eval {
             });
         };
         let mut experiment = stored(&run.config())?;
-        experiment.device = config::Device::Cpu;
+        experiment.device = self.compute.device;
         experiment.dtype = setup::dtype_word(model.dbm.dtype());
         let dataset = setup::dataset(&experiment)?;
         dataset.expect_files(&run.provenance()?.data, run.path())?;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod compute;
 mod config;
 mod data;
 mod eval;

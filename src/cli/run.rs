@@ -1,5 +1,6 @@
 //! `dbm run` and `dbm resume`.
 
+use super::compute::Elsewhere;
 use super::{RunsFolder, print, print_json, table, tensorboard};
 use crate::experiment::config::{load, marked};
 use crate::experiment::observe::Verbosity;
@@ -36,6 +37,8 @@ pub struct Run {
 pub struct Resume {
     /// The run folder.
     run: PathBuf,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
     #[command(flatten)]
     show: Show,
 }
@@ -76,7 +79,7 @@ impl Run {
 
 impl Resume {
     pub fn execute(self) -> Result<()> {
-        let finished = resume(&self.run, &self.show.options(PathBuf::new())?)?;
+        let finished = resume(&self.run, &self.elsewhere.changes(), &self.show.options(PathBuf::new())?)?;
         self.show.finish(&finished)
     }
 }

@@ -1,5 +1,6 @@
 //! `dbm sample`.
 
+use super::compute::Compute;
 use super::{print, print_json, table};
 use crate::experiment::checkpoint::{self, write_whole};
 use crate::experiment::config::memory;
@@ -7,7 +8,7 @@ use crate::experiment::data::{npy_bytes, sample, shape_of};
 use crate::experiment::observe::{Image, Range};
 use crate::experiment::results::JudgedFile;
 use crate::experiment::{Error, Result, model_file};
-use crate::math::{Device, Stream, Tensor, host};
+use crate::math::{Stream, Tensor, host};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub struct Sample {
     /// Height and width of one sample in the picture, such as 8x8; the default is that of the run's data, or a square.
     #[arg(long, value_name = "HxW", value_parser = shape)]
     shape: Option<[usize; 2]>,
+    #[command(flatten)]
+    compute: Compute,
     /// Seed of all random draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -83,8 +86,9 @@ impl Sample {
                 remedy: "end the name in .png or .npy".into(),
             });
         }
+        let device = self.compute.chosen()?;
         let (file, warnings) = checkpoint::locate(&self.model)?;
-        let model = model_file::read(&file, None, &Device::Cpu)?;
+        let model = model_file::read(&file, None, &device)?;
         let (dbm, step) = (&model.dbm, checkpoint::step(&model));
         let shape = self.shape(&file, dbm.sizes()[0])?;
         let asked = format!("--count {}", self.count);

@@ -122,6 +122,9 @@ impl Error {
                 })
             }
             Self::Interrupted { run, .. } => Some(format!("continue with: dbm resume {}", quoted(run))),
+            Self::Compute { problem } if problem.contains("OUT_OF_MEMORY") => Some(
+                "the GPU has too little memory: take a smaller model, smaller batches or fewer chains, or the device cpu".into(),
+            ),
             Self::Compute { .. } => Some("please report this with the experiment file".into()),
         }
     }

@@ -107,7 +107,8 @@ impl Reader<'_> {
             return Err(self
                 .problem(format!("the tensor {name} has no place: the weights end with layers.{}.weight", depth - 1)));
         }
-        Ok(ModelFile { dbm, network, other: self.tensors, header })
+        let other = self.tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_device(self.device)?)));
+        Ok(ModelFile { dbm, network, other: other.collect::<Result<_>>()?, header })
     }
 
     fn network(&mut self, dbm: &Dbm, dtype: DType) -> Result<Option<Network>> {

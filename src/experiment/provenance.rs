@@ -1,8 +1,9 @@
 //! Where a run comes from and how it ended: `run.json`.
 
-use super::clock;
+use super::config::{Device, Experiment, Kernels};
 use super::data::FileSum;
 use super::profile::Profile;
+use super::{clock, setup};
 use serde::{Deserialize, Serialize};
 
 /// Everything needed to say which program, data and machine made a run.
@@ -45,6 +46,12 @@ pub struct Origin {
     pub version: String,
     /// The commit this program was built from; none where it was built outside its repository.
     pub program_commit: Option<ProgramCommit>,
+    /// Where the arithmetic happened; none in records older than this field.
+    #[serde(default)]
+    pub device: Option<Device>,
+    /// Kernels that compute in `f32` on the processor; none in records older than the setting.
+    #[serde(default)]
+    pub kernels: Option<Kernels>,
     /// Threads of the run; results do not depend on them.
     pub threads: usize,
     /// Operating system and processor family.
@@ -88,11 +95,11 @@ pub struct ProgramCommit {
 
 impl Provenance {
     /// Of a run that starts now.
-    pub fn begin(seed: u64, data: Vec<FileSum>, preparation: Vec<String>) -> Self {
+    pub fn begin(experiment: &Experiment, data: Vec<FileSum>, preparation: Vec<String>) -> Self {
         Self {
-            origin: Origin::here(),
+            origin: Origin::here(experiment),
             command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-            seed,
+            seed: experiment.seed,
             data,
             preparation,
             started: clock::now().to_string(),
@@ -109,17 +116,19 @@ impl Provenance {
 
 impl Resumed {
     /// Of a run that goes on now.
-    pub fn now() -> Self {
-        Self { time: clock::now().to_string(), origin: Origin::here() }
+    pub fn now(experiment: &Experiment) -> Self {
+        Self { time: clock::now().to_string(), origin: Origin::here(experiment) }
     }
 }
 
 impl Origin {
     /// This program on this machine.
-    fn here() -> Self {
+    fn here(experiment: &Experiment) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             program_commit: program_commit(),
+            device: Some(experiment.device),
+            kernels: Some(setup::kernels_in_use(experiment)),
             threads: rayon::current_num_threads(),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cpu_features: cpu_features(),
@@ -134,7 +143,18 @@ impl Origin {
             Some(ProgramCommit { hash, changed }) => format!("{hash}{}", if *changed { " with changes" } else { "" }),
             None => "none".into(),
         };
+        // An older record that does not tell is taken to agree.
+        let devices = (self.device, started.device.or(self.device));
+        let kernels = (self.kernels, started.kernels.or(self.kernels));
+        let off = [kernels.0, kernels.1].contains(&Some(Kernels::Off));
         let rows = [
+            ("device", said(devices.0, Device::word), said(devices.1, Device::word), BITS),
+            (
+                "kernels",
+                said(kernels.0, Kernels::word),
+                said(kernels.1, Kernels::word),
+                if off { BITS } else { "results do not depend on them" },
+            ),
             ("version", self.version.clone(), started.version.clone(), BITS),
             ("commit", commit(self), commit(started), BITS),
             ("platform", self.platform.clone(), started.platform.clone(), BITS),
@@ -144,6 +164,10 @@ impl Origin {
         let differing = rows.into_iter().filter(|(_, here, there, _)| here != there);
         differing.map(|(what, here, there, so)| format!("{what}: {here}, at the start {there}; {so}")).collect()
     }
+}
+
+fn said<T>(setting: Option<T>, word: fn(T) -> &'static str) -> String {
+    setting.map_or("unknown", word).into()
 }
 
 /// What `build.rs` found.

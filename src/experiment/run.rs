@@ -46,13 +46,13 @@ pub struct Finished {
 /// Runs an experiment in a folder of its own. Nothing is written before the file and the data have been checked.
 pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
     let experiment = &loaded.experiment;
+    setup::kernels(experiment.kernels)?;
     let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
     let dataset = profiler.during(Share::Data, || prepared(experiment, &mut progress))?;
     let start = Start::fresh(experiment, &dataset)?;
     let folder = RunFolder::create(&options.runs, &label(loaded))?;
     // First: a folder with a config.toml is one that `dbm runs` can tell about.
-    let account =
-        Account::open(&folder, Provenance::begin(experiment.seed, dataset.files.clone(), dataset.notes.clone()))?;
+    let account = Account::open(&folder, Provenance::begin(experiment, dataset.files.clone(), dataset.notes.clone()))?;
     folder.write_text(&folder.config(), &resolved(experiment))?;
     let _claim = folder.claim()?;
     progress.note(&format!("run folder: {}", folder.path().display()));
@@ -61,8 +61,9 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
     Work { experiment, dataset: &dataset, folder: &folder, interrupted, profiler }.accounted(account, journal, start)
 }
 
-/// Continues a run from its newest whole checkpoint; the result is that of an uninterrupted run, bit for bit.
-pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
+/// Continues a run from its newest whole checkpoint; the result is that of an uninterrupted run, bit for bit. `changes` are
+/// settings of the machine, as in `device=cpu`, that replace those of the run's file.
+pub fn resume(path: &Path, changes: &[String], options: &Options) -> Result<Finished> {
     let folder = RunFolder::open(path)?;
     let _claim = folder.claim()?;
     let mut provenance = folder.provenance()?;
@@ -80,7 +81,8 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
             remedy: Error::AFTER_DIVERGENCE.into(),
         });
     }
-    let experiment = load(&folder.config(), &[])?.experiment;
+    let experiment = load(&folder.config(), changes)?.experiment;
+    setup::kernels(experiment.kernels)?;
     let dataset = profiler.during(Share::Data, || prepared(&experiment, &mut progress))?;
     dataset.expect_files(&provenance.data, path)?;
     let checkpoints = Checkpoints::new(folder.path(), experiment.checkpoint.keep);
@@ -90,7 +92,7 @@ pub fn resume(path: &Path, options: &Options) -> Result<Finished> {
     let step = start.position.step;
     progress.note(&format!("resuming {} after step {step}", folder.path().display()));
     folder.remove_partial_files()?;
-    let resumed = Resumed::now();
+    let resumed = Resumed::now(&experiment);
     resumed.origin.differences(&provenance.origin).iter().for_each(|difference| progress.note(difference));
     provenance.resumed.push(resumed);
     provenance.steps = step;

@@ -3,7 +3,9 @@
 use super::config::{self, Experiment, memory};
 use super::data::{self, Dataset, Examples};
 use super::{Error, Result};
+use crate::math::kernels::{self, Level};
 use crate::math::{DType, Device, Stream, Tensor};
+use std::sync::OnceLock;
 
 /// The type of all values.
 pub fn dtype(dtype: config::Dtype) -> DType {
@@ -22,11 +24,48 @@ pub fn dtype_word(dtype: DType) -> config::Dtype {
 pub fn device(device: config::Device) -> Result<Device> {
     match device {
         config::Device::Cpu => Ok(Device::Cpu),
-        config::Device::Cuda => Device::new_cuda(0).map_err(|error| Error::Refused {
+        config::Device::Cuda if !cfg!(feature = "cuda") => Err(Error::Refused {
+            problem: "device is cuda, but this program was built without it".into(),
+            remedy: "take the device cpu, or build with: cargo build --release --features cuda".into(),
+        }),
+        config::Device::Cuda => gpu().map_err(|error| Error::Refused {
             problem: format!("no CUDA device can be used ({})", Error::from(error)),
-            remedy: "set device = \"cpu\", or build with --features cuda on a machine with an NVIDIA GPU".into(),
+            remedy: "take the device cpu, or a machine with an NVIDIA GPU and its driver".into(),
         }),
     }
+}
+
+/// The one GPU of this process, so that its programs are loaded once.
+fn gpu() -> crate::math::Result<Device> {
+    static GPU: OnceLock<Device> = OnceLock::new();
+    match GPU.get() {
+        Some(device) => Ok(device.clone()),
+        None => {
+            let device = Device::new_cuda(0)?;
+            Ok(GPU.get_or_init(|| device).clone())
+        }
+    }
+}
+
+/// Chooses the kernels of this process, to be called before any work; `auto` leaves the choice to what there is.
+pub fn kernels(kernels: config::Kernels) -> Result<()> {
+    if let Some(problem) = kernels.lacking(Level::is_available) {
+        return Err(Error::Refused {
+            problem: format!("kernels {problem}"),
+            remedy: "take the kernels auto, the fastest that there are".into(),
+        });
+    }
+    let choice = kernels::choose(kernels.level());
+    choice.map_err(|there| Error::Refused {
+        problem: format!("this process computes with the kernels {} already", config::Kernels::of(there).word()),
+        remedy: "take these, or auto, or start another process".into(),
+    })
+}
+
+/// The kernels that this process computes an experiment with.
+pub fn kernels_in_use(experiment: &Experiment) -> config::Kernels {
+    let fits = experiment.dtype == config::Dtype::F32 && experiment.device == config::Device::Cpu;
+    config::Kernels::of(kernels::chosen().filter(|_| fits))
 }
 
 /// Loads and prepares the data of an experiment; every random choice follows from its seed.

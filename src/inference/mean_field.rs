@@ -84,12 +84,13 @@ impl<C: Multilinear> Ascent<'_, C> {
                 trace.sweeps[moving.rows[i] as usize] = sweep;
                 converged[moving.rows[i] as usize] = true;
             }
+            if stay.is_empty() {
+                // A selection of no rows would be a tensor without values, which other devices do not have.
+                break;
+            }
             let leaving = moving.keep(&out)?;
             done.push((leaving.rows, leaving.swept));
             moving = moving.keep(&stay)?;
-            if moving.rows.is_empty() {
-                break;
-            }
         }
         trace.converged = self.stop.tolerance.map(|_| converged);
         done.push((moving.rows, moving.swept));

@@ -1,5 +1,6 @@
 //! Element-wise functions, fused into one pass on a CPU and composed from tensor operations on other devices.
 
+use super::composed;
 use super::kernels::{Level, Panels, Read, means, read_off};
 use super::random::{PARALLEL_FROM, unit_interval};
 use super::weight::{panels, served, tensor, with_values};
@@ -16,7 +17,7 @@ pub fn sigmoid(input: &Tensor) -> Result<Tensor> {
     } else if on_host(input) {
         map(input, |x| 1.0 / (1.0 + (-x).exp()), |x| 1.0 / (1.0 + (-x).exp()))
     } else {
-        candle_nn::ops::sigmoid(input)
+        composed::sigmoid(input)
     }
 }
 
@@ -25,7 +26,7 @@ pub fn ln_one_plus_exp(input: &Tensor) -> Result<Tensor> {
     if on_host(input) {
         map(input, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
     } else {
-        composed_ln_one_plus_exp(input)
+        composed::ln_one_plus_exp(input)
     }
 }
 
@@ -43,17 +44,16 @@ pub fn entropy_of_binary(input: &Tensor) -> Result<Tensor> {
         };
         map(input, single, double)
     } else {
-        composed_ln_one_plus_exp(input)? - (input * candle_nn::ops::sigmoid(input)?)?
+        composed::entropy_of_binary(input)
     }
 }
 
 /// States in {0, 1}: 1 with probability σ(input), drawn from `stream`.
 pub fn sample_binary(input: &Tensor, stream: Stream) -> Result<Tensor> {
-    let (rows, columns) = input.dims2()?;
     if !on_host(input) {
-        let uniform = stream.uniform(rows, columns, input.dtype(), input.device())?;
-        return uniform.lt(&candle_nn::ops::sigmoid(input)?)?.to_dtype(input.dtype());
+        return composed::sample_binary(input, stream);
     }
+    let (rows, columns) = input.dims2()?;
     if served(input) {
         let (key, first_row) = stream.counter();
         let mut states = Panels::zeros(rows, columns);
@@ -76,10 +76,6 @@ pub fn sample_binary(input: &Tensor, stream: Stream) -> Result<Tensor> {
         }
         other => bail!("states are f32 or f64, not {other:?}"),
     }
-}
-
-fn composed_ln_one_plus_exp(input: &Tensor) -> Result<Tensor> {
-    input.relu()? + (input.abs()?.neg()?.exp()? + 1.0)?.log()?
 }
 
 fn on_host(tensor: &Tensor) -> bool {

@@ -3,6 +3,7 @@
 //! `[examples, units]` is the only array layout. Values are candle tensors in `f32` or `f64`; sums over many terms are taken
 //! in `f64`, because single-precision reductions lose digits.
 
+pub mod composed;
 mod elementwise;
 pub mod kernels;
 mod random;

@@ -4,7 +4,7 @@
 //! is worked out in `f64`, whatever the precision of the machine.
 
 use super::{Conditionals, Enumeration, Stack};
-use crate::math::{Layers, Nats, Result, Tensor, bail, log_sum_exp, sum_units};
+use crate::math::{Device, Layers, Nats, Result, Tensor, bail, log_sum_exp, sum_units};
 use crate::posterior::{FreeLayer, Table};
 use crate::units::Kind;
 
@@ -50,7 +50,7 @@ impl Stack {
         let from = chunk * CHUNK;
         let count = CHUNK.min(states.count()?.saturating_sub(from));
         let exact = self.doubled()?;
-        let tabulated = exact.split(&layers, &states.chunk(from, count as usize, exact.dtype(), self.device())?)?;
+        let tabulated = exact.split(&layers, &states.chunk(from, count as usize, exact.dtype(), &Device::Cpu)?)?;
         let log_weights = exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?)?.to_vec2::<f64>()?;
         Ok(log_weights.iter().map(|row| log_sum_exp(row)).collect())
     }
@@ -60,7 +60,7 @@ impl Stack {
     pub fn tabulate(&self, max_bits: f64) -> Result<(Table, Nats)> {
         let (layers, states) = self.smaller_half_within(max_bits)?;
         let exact = self.doubled()?;
-        let all = states.chunk(0, states.count()? as usize, exact.dtype(), self.device())?;
+        let all = states.chunk(0, states.count()? as usize, exact.dtype(), &Device::Cpu)?;
         let tabulated = exact.split(&layers, &all)?;
         let free = exact.free_layers(&tabulated)?;
         let log_weights = exact.log_weights(&tabulated, &free)?;
@@ -75,14 +75,15 @@ impl Stack {
         Ok((layers, states))
     }
 
-    /// Joint states `[states, units]` cut into layers.
+    /// Joint states `[states, units]` on the host cut into layers; there may be none, and then nothing is moved: other devices
+    /// have no tensors without values.
     fn split(&self, layers: &[usize], states: &Tensor) -> Result<Vec<(usize, Tensor)>> {
         let sizes = self.sizes();
         let mut from = 0;
         layers
             .iter()
             .map(|&layer| {
-                let part = states.narrow(1, from, sizes[layer])?.contiguous()?;
+                let part = states.narrow(1, from, sizes[layer])?.contiguous()?.to_device(self.device())?;
                 from += sizes[layer];
                 Ok((layer, part))
             })

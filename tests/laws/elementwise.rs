@@ -2,7 +2,7 @@
 
 use crate::support::{assert_all_close, assert_close};
 use dbm::math::{
-    DType, Device, Result, Stream, Tensor, entropy_of_binary, host, ln_one_plus_exp, sample_binary, sigmoid,
+    DType, Device, Result, Stream, Tensor, composed, entropy_of_binary, host, ln_one_plus_exp, sample_binary, sigmoid,
 };
 
 type Function = fn(&Tensor) -> Result<Tensor>;
@@ -60,6 +60,29 @@ fn huge_inputs_reach_the_limits() {
             assert_eq!(at(ln_one_plus_exp), [rounded, 0.0], "{what}");
             assert_eq!(at(entropy_of_binary), [0.0, 0.0], "{what}");
         }
+    }
+}
+
+#[test]
+fn what_other_devices_compose_is_what_the_processor_fuses() {
+    for (dtype, rounding) in [(DType::F32, f64::from(f32::EPSILON)), (DType::F64, f64::EPSILON)] {
+        let x = (inputs(400, 100) * 8.0).unwrap().to_dtype(dtype).unwrap();
+        let twins: [(&str, Function, Function); 3] = [
+            ("sigmoid", sigmoid, composed::sigmoid),
+            ("ln_one_plus_exp", ln_one_plus_exp, composed::ln_one_plus_exp),
+            ("entropy_of_binary", entropy_of_binary, composed::entropy_of_binary),
+        ];
+        for (name, fused, composed) in twins {
+            let (fused, composed) = (host(&fused(&x).unwrap()).unwrap(), host(&composed(&x).unwrap()).unwrap());
+            for (fused, composed) in fused.iter().zip(composed) {
+                assert_close(name, composed, *fused, 4.0 * rounding * (1.0 + fused.abs()));
+            }
+        }
+        // One draw in ten million falls between the roundings of the two.
+        let states =
+            |sample: fn(&Tensor, Stream) -> Result<Tensor>| host(&sample(&x, Stream::new(3)).unwrap()).unwrap();
+        let (fused, composed) = (states(sample_binary), states(composed::sample_binary));
+        assert!(fused.iter().zip(&composed).filter(|(fused, composed)| fused != composed).count() <= 1, "{dtype:?}");
     }
 }
 

@@ -8,6 +8,7 @@ mod by_hand;
 mod checkpoint;
 mod commands;
 mod compare;
+mod compute;
 mod config;
 mod config_messages;
 mod data;

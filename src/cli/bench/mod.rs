@@ -4,8 +4,11 @@ mod model;
 mod worker;
 mod workload;
 
+use super::compute::Compute;
 use super::{print, print_json, table};
+use crate::experiment::config::{self, Kernels};
 use crate::experiment::{Result, clock};
+use crate::math::{Device, kernels};
 use model::Sizes;
 use serde::Serialize;
 use workload::{Task, Work};
@@ -25,6 +28,8 @@ pub struct Bench {
     /// Examples of a training step.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch: u16,
+    #[command(flatten)]
+    compute: Compute,
     /// Seconds for each workload; the default is 6.
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
@@ -47,6 +52,9 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 #[derive(Debug, Serialize)]
 struct Rate {
     task: String,
+    device: config::Device,
+    /// Those that served; off on another device.
+    kernels: Kernels,
     unit: &'static str,
     /// Units per second: lower quartile, median, upper quartile.
     per_second: [f64; 3],
@@ -62,40 +70,69 @@ impl Bench {
     pub fn execute(self) -> Result<()> {
         let batch = usize::from(self.batch);
         self.sizes.affordable(batch)?;
+        let device = self.compute.chosen()?;
         if self.worker {
-            return worker::serve(self.tasks[0], &self.sizes, batch);
+            return worker::serve(self.tasks[0], &self.sizes, batch, &device);
         }
-        let tasks = if self.tasks.is_empty() { vec![Task::W, Task::R, Task::G, Task::A] } else { self.tasks };
-        let mut product = Work::new(Task::P, &self.sizes, batch)?;
-        let rates = tasks
-            .into_iter()
-            .map(|task| rate(task, &self.sizes, batch, self.seconds.unwrap_or(6.0), &mut product))
-            .collect::<Result<Vec<_>>>()?;
-        if self.json { print_json(&rates) } else { print(&text(&rates)) }
+        let all = vec![Task::W, Task::R, Task::G, Task::A];
+        let tasks = if self.tasks.is_empty() { all } else { self.tasks.clone() };
+        let mut product = self.work(Task::P, &device)?;
+        let rates = tasks.into_iter().map(|task| self.rate(task, &mut product, &device)).collect::<Result<Vec<_>>>()?;
+        if self.json { print_json(&rates) } else { print(&self.text(&rates)) }
     }
-}
 
-fn rate(task: Task, sizes: &Sizes, batch: usize, seconds: f64, product: &mut Work) -> Result<Rate> {
-    let mut work = Work::new(task, sizes, batch)?;
-    let units = calibrated(&mut work)?;
-    let (mut rates, mut shares) = (Vec::new(), Vec::new());
-    let watch = clock::Stopwatch::start();
-    while rates.len() < 3 || watch.seconds() < seconds {
-        let own = units as f64 / burst(&mut work, units)?;
-        let squares = 1.0 / burst(product, 1)?;
-        rates.push(own);
-        shares.push(own * task.operations(sizes, batch) / (squares * Task::P.operations(sizes, batch)));
+    fn work(&self, task: Task, device: &Device) -> Result<Work> {
+        Ok(Work::new(task, &self.sizes, usize::from(self.batch), device)?)
     }
-    rates.sort_by(f64::total_cmp);
-    shares.sort_by(f64::total_cmp);
-    let per_second = [rates[rates.len() / 4], rates[rates.len() / 2], rates[rates.len() * 3 / 4]];
-    Ok(Rate {
-        task: format!("{task:?}"),
-        unit: task.unit(),
-        per_second,
-        gflops: per_second[1] * task.operations(sizes, batch) / 1e9,
-        share_of_product: shares[shares.len() / 2],
-    })
+
+    /// The kernels that serve; none do on another device.
+    fn kernels(&self) -> Kernels {
+        Kernels::of(kernels::chosen().filter(|_| self.compute.device == config::Device::Cpu))
+    }
+
+    fn rate(&self, task: Task, product: &mut Work, device: &Device) -> Result<Rate> {
+        let (mut work, limit) = (self.work(task, device)?, self.seconds.unwrap_or(6.0));
+        let units = calibrated(&mut work)?;
+        let operations = |task: Task| task.operations(&self.sizes, usize::from(self.batch));
+        let (mut rates, mut shares) = (Vec::new(), Vec::new());
+        let watch = clock::Stopwatch::start();
+        while rates.len() < 3 || watch.seconds() < limit {
+            let own = units as f64 / burst(&mut work, units)?;
+            let squares = 1.0 / burst(product, 1)?;
+            rates.push(own);
+            shares.push(own * operations(task) / (squares * operations(Task::P)));
+        }
+        rates.sort_by(f64::total_cmp);
+        shares.sort_by(f64::total_cmp);
+        let per_second = [rates[rates.len() / 4], rates[rates.len() / 2], rates[rates.len() * 3 / 4]];
+        Ok(Rate {
+            task: format!("{task:?}"),
+            device: self.compute.device,
+            kernels: self.kernels(),
+            unit: task.unit(),
+            per_second,
+            gflops: per_second[1] * operations(task) / 1e9,
+            share_of_product: shares[shares.len() / 2],
+        })
+    }
+
+    fn text(&self, rates: &[Rate]) -> String {
+        let rows = rates.iter().map(|rate| {
+            let [low, median, high] = rate.per_second;
+            vec![
+                rate.task.clone(),
+                rate.unit.to_string(),
+                format!("{median:.2}"),
+                format!("{low:.2} to {high:.2}"),
+                format!("{:.1}", rate.gflops),
+                format!("{:.0} %", 100.0 * rate.share_of_product),
+            ]
+        });
+        let head = ["task", "unit", "per second", "quartiles", "GFLOP/s", "of a 2048³ product"];
+        let memory = peak_memory().map_or(String::new(), |mib| format!("\npeak memory: {mib:.0} MiB"));
+        let (device, kernels) = (self.compute.device.word(), self.kernels().word());
+        format!("{}\ndevice: {device}, kernels: {kernels}{memory}", table::table(&head, rows.collect()))
+    }
 }
 
 /// Units that fill a burst.
@@ -114,23 +151,6 @@ fn burst(work: &mut Work, units: usize) -> Result<f64> {
     let watch = clock::Stopwatch::start();
     work.run(units)?;
     Ok(watch.seconds())
-}
-
-fn text(rates: &[Rate]) -> String {
-    let rows = rates.iter().map(|rate| {
-        let [low, median, high] = rate.per_second;
-        vec![
-            rate.task.clone(),
-            rate.unit.to_string(),
-            format!("{median:.2}"),
-            format!("{low:.2} to {high:.2}"),
-            format!("{:.1}", rate.gflops),
-            format!("{:.0} %", 100.0 * rate.share_of_product),
-        ]
-    });
-    let head = ["task", "unit", "per second", "quartiles", "GFLOP/s", "of a 2048³ product"];
-    let memory = peak_memory().map_or(String::new(), |mib| format!("\npeak memory: {mib:.0} MiB"));
-    format!("{}{memory}", table::table(&head, rows.collect()))
 }
 
 /// Most memory held so far, MiB; only where the system tells.

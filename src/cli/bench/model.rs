@@ -37,11 +37,11 @@ impl FromStr for Sizes {
 }
 
 /// Small random weights, visible biases at the rates of the data.
-pub fn model(sizes: &Sizes) -> Result<Dbm> {
-    let dbm = Dbm::random(&sizes.0, 0.05, Stream::new(1).named("model"), DType::F32, &Device::Cpu)?;
+pub fn model(sizes: &Sizes, device: &Device) -> Result<Dbm> {
+    let dbm = Dbm::random(&sizes.0, 0.05, Stream::new(1).named("model"), DType::F32, device)?;
     let log_odds: Vec<f32> = rates(sizes.0[0]).iter().map(|rate| (rate / (1.0 - rate)).ln() as f32).collect();
     let mut biases = dbm.biases().to_vec();
-    biases[0] = Tensor::new(log_odds, &Device::Cpu)?;
+    biases[0] = Tensor::new(log_odds, device)?;
     dbm.with_parameters(dbm.weights().to_vec(), biases)
 }
 
@@ -65,12 +65,12 @@ fn rates(visible: usize) -> Vec<f64> {
 }
 
 /// The machine of the check.
-pub fn check_model(sizes: &Sizes) -> Result<Dbm> {
+pub fn check_model(sizes: &Sizes, device: &Device) -> Result<Dbm> {
     let tensor = |rows: usize, columns: usize, salt: u64, shape: fn(f64) -> f64| {
         Tensor::from_vec(
             grid(rows, columns, salt).into_iter().map(|u| shape(u) as f32).collect(),
             (rows, columns),
-            &Device::Cpu,
+            device,
         )
     };
     let weights = sizes.0.windows(2).zip(1..);
@@ -84,9 +84,9 @@ pub fn check_model(sizes: &Sizes) -> Result<Dbm> {
 }
 
 /// The examples of the check, `[examples, visible]`.
-pub fn check_data(examples: usize, visible: usize) -> Result<Tensor> {
+pub fn check_data(examples: usize, visible: usize, device: &Device) -> Result<Tensor> {
     let values = grid(examples, visible, 6).into_iter().map(|u| f32::from(u8::from(u < 0.2))).collect();
-    Tensor::from_vec(values, (examples, visible), &Device::Cpu)
+    Tensor::from_vec(values, (examples, visible), device)
 }
 
 /// Numbers in [0, 1) by an integer hash of row, column and salt.

@@ -8,7 +8,7 @@ use crate::evaluate::ais;
 use crate::experiment::{Error, Result, clock};
 use crate::inference::Inference;
 use crate::learning::{Chains, Statistics};
-use crate::math::{Stream, host, mean_of};
+use crate::math::{Device, Stream, host, mean_of};
 use crate::posterior::Posterior;
 use serde::Serialize;
 use std::io::BufRead;
@@ -19,8 +19,8 @@ fn warm_up(task: Task) -> usize {
 }
 
 /// Serves the protocol on standard input and output.
-pub fn serve(task: Task, sizes: &Sizes, batch: usize) -> Result<()> {
-    let mut work = Work::new(task, sizes, batch)?;
+pub fn serve(task: Task, sizes: &Sizes, batch: usize, device: &Device) -> Result<()> {
+    let mut work = Work::new(task, sizes, batch, device)?;
     work.run(warm_up(task))?;
     print(&format!(
         "READY {{\"name\": \"dbm\", \"task\": \"{task:?}\", \"version\": \"{}\"}}",
@@ -37,7 +37,7 @@ pub fn serve(task: Task, sizes: &Sizes, batch: usize) -> Result<()> {
                 print(&format!("TIME {:.9}", watch.seconds()))?;
             }
             ["CHECK"] => {
-                let check = serde_json::to_string(&check(sizes)?);
+                let check = serde_json::to_string(&check(sizes, device)?);
                 print(&format!("CHECK {}", check.map_err(|error| Error::Compute { problem: error.to_string() })?))?;
             }
             ["QUIT"] | [] => break,
@@ -73,9 +73,9 @@ pub struct Check {
 }
 
 /// The check; where there is no second hidden layer its mean is that of the first.
-pub fn check(sizes: &Sizes) -> Result<Check> {
-    let dbm = check_model(sizes)?;
-    let visible = check_data(100, sizes.0[0])?;
+pub fn check(sizes: &Sizes, device: &Device) -> Result<Check> {
+    let dbm = check_model(sizes, device)?;
+    let visible = check_data(100, sizes.0[0], device)?;
     let means = scheme(10).infer(&dbm, &visible, Stream::new(3))?.q.means()?;
     let mut layers = vec![visible];
     layers.extend(means.iter().cloned());

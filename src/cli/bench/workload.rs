@@ -56,38 +56,45 @@ pub enum Work {
 
 impl Work {
     /// Ready to run.
-    pub fn new(task: Task, sizes: &Sizes, batch: usize) -> Result<Self> {
+    pub fn new(task: Task, sizes: &Sizes, batch: usize, device: &Device) -> Result<Self> {
         let rbm = Sizes(sizes.0[..2].to_vec());
         let stream = Stream::new(1);
         Ok(match task {
-            Task::W => Self::training(sizes, MEAN_FIELD, GIBBS, batch)?,
-            Task::R => Self::training(&rbm, 1, 1, batch)?,
+            Task::W => Self::training(model(sizes, device)?, MEAN_FIELD, GIBBS, batch)?,
+            Task::R => Self::training(model(&rbm, device)?, 1, 1, batch)?,
             Task::G => {
-                let dbm = model(sizes)?;
+                let dbm = model(sizes, device)?;
                 Self::Gibbs { chains: Chains::from_biases(&dbm, CHAINS, stream)?, dbm, step: 0 }
             }
-            Task::A => Self::Annealing { dbm: model(sizes)?, step: 0 },
+            Task::A => Self::Annealing { dbm: model(sizes, device)?, step: 0 },
             Task::P => {
-                let square = |name| stream.named(name).uniform(SQUARE, SQUARE, DType::F32, &Device::Cpu);
+                let square = |name| stream.named(name).uniform(SQUARE, SQUARE, DType::F32, device);
                 Self::Product { left: square("left")?, right: square("right")? }
             }
         })
     }
 
-    fn training(sizes: &Sizes, mean_field: usize, gibbs: usize, batch: usize) -> Result<Self> {
+    fn training(dbm: Dbm, mean_field: usize, gibbs: usize, batch: usize) -> Result<Self> {
         let trainer = MaximumLikelihood {
             positive: SchemeAlone(scheme(mean_field)),
             negative: NegativePhase { chains: CHAINS, sweeps: gibbs },
             dbm: Sgd { momentum: 0.9, weight_decay: 2e-4 },
             network: Sgd { momentum: 0.0, weight_decay: 0.0 },
         };
-        let dbm = model(sizes)?;
         let state = trainer.init(dbm.clone(), Network::from_dbm(&dbm)?, Stream::new(1))?;
-        let examples = data(EXAMPLES.max(batch), sizes.0[0])?;
+        let examples = data(EXAMPLES.max(batch), dbm.sizes()[0])?.to_device(dbm.device())?;
         Ok(Self::Training { trainer: Box::new(trainer), state: Some(state), examples, batch, step: 0 })
     }
 
-    /// Does `units` units of work.
+    fn device(&self) -> &Device {
+        match self {
+            Self::Training { examples, .. } => examples.device(),
+            Self::Gibbs { dbm, .. } | Self::Annealing { dbm, .. } => dbm.device(),
+            Self::Product { left, .. } => left.device(),
+        }
+    }
+
+    /// Does `units` units of work, to the end.
     pub fn run(&mut self, units: usize) -> Result<()> {
         match self {
             Self::Training { trainer, state, examples, batch, step } => {
@@ -123,7 +130,7 @@ impl Work {
                 }
             }
         }
-        Ok(())
+        self.device().synchronize()
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Ais, Algorithm, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate, LogPartition,
     MeanField, Pretrain, Scheme, Train, memory,
 };
+use crate::math::kernels::Level;
 
 /// One thing wrong with an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,9 @@ fn here(experiment: &Experiment, problems: &mut Problems) {
         "is cuda, but this program was built without it",
         "set device = \"cpu\", or build with: cargo build --release --features cuda",
     );
+    if let Some(message) = experiment.kernels.lacking(Level::is_available) {
+        problems.add("kernels", message, "set kernels = \"auto\", the fastest that there is");
+    }
     // Sizes that are wrong in themselves have been named already.
     if let Some((path, message, remedy)) = memory::too_large(experiment, None).filter(|_| problems.0.is_empty()) {
         problems.add(path, message, remedy);

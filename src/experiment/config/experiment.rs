@@ -1,6 +1,6 @@
 //! What an experiment file holds, section by section.
 
-use super::{Binarize, Data, Pretrain, Scheme, Source, Split, Train, choice};
+use super::{Binarize, Data, Kernels, Pretrain, Scheme, Source, Split, Train, choice};
 use serde::{Deserialize, Serialize};
 
 /// One experiment: data, model, how to train it, how to judge it, what to write down.
@@ -18,6 +18,9 @@ pub struct Experiment {
     /// Where the arithmetic happens.
     #[serde(default)]
     pub device: Device,
+    /// Which kernels compute in `f32` on the processor.
+    #[serde(default)]
+    pub kernels: Kernels,
     /// What is learned from.
     pub data: Data,
     /// The deep Boltzmann machine.
@@ -47,6 +50,7 @@ impl Experiment {
             seed: 0,
             dtype: Dtype::default(),
             device: Device::default(),
+            kernels: Kernels::default(),
             data: Data { source, binarize: Binarize::default(), split: Split::default() },
             model: Model { hidden, weight_std: weight_std(), visible_bias: VisibleBias::default() },
             pretrain: None,
@@ -78,6 +82,16 @@ pub enum Device {
     Cpu,
     /// An NVIDIA GPU; needs a program built with the feature `cuda`.
     Cuda,
+}
+
+impl Device {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
 }
 
 /// The deep Boltzmann machine: binary units, every layer connected to the next.

@@ -5,6 +5,7 @@ mod check_data;
 mod choice;
 mod data;
 mod experiment;
+mod kernels;
 mod load;
 pub mod memory;
 mod overrides;
@@ -19,6 +20,7 @@ pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
 };
+pub use kernels::Kernels;
 pub use load::{Loaded, load, parse, stored};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};

@@ -25,6 +25,9 @@ const PARALLEL_FROM: usize = 1 << 17;
 /// What a function of one unit costs, in multiply-adds.
 const UNIT: usize = 32;
 
+/// What the kernels of this process run at: set once, by a choice or else by the first question.
+static CHOSEN: OnceLock<Option<Level>> = OnceLock::new();
+
 /// The instructions a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -53,11 +56,14 @@ impl Level {
         }
     }
 
-    /// The fastest level of this processor.
+    /// The fastest level of this processor; none where kernels would be slower than composed products.
+    pub fn fastest() -> Option<Self> {
+        Self::ALL.into_iter().rev().find(|level| level.is_available()).filter(|&level| level != Self::Portable)
+    }
+
+    /// The level of this process.
     pub fn best() -> Self {
-        static BEST: OnceLock<Level> = OnceLock::new();
-        let find = || Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Portable);
-        *BEST.get_or_init(find)
+        chosen().unwrap_or(Self::Portable)
     }
 
     /// Runs a kernel compiled for this level.
@@ -80,9 +86,21 @@ impl Level {
     }
 }
 
-/// Whether the kernels serve this processor; where they would be slower than composed products they do not.
+/// Chooses the level of this process, none = no kernels; to be called before any work. Fails with the level there is already, if
+/// that is another. A level that this processor lacks computes as the portable one.
+pub fn choose(level: Option<Level>) -> Result<(), Option<Level>> {
+    let there = *CHOSEN.get_or_init(|| level);
+    if there == level { Ok(()) } else { Err(there) }
+}
+
+/// What was chosen, or else the fastest; none where the kernels do not serve and tensor operations are composed instead.
+pub fn chosen() -> Option<Level> {
+    *CHOSEN.get_or_init(Level::fastest)
+}
+
+/// Whether the kernels serve this process.
 pub fn serve() -> bool {
-    Level::best() != Level::Portable
+    chosen().is_some()
 }
 
 /// Work on panels, which threads can share.
