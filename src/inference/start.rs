@@ -2,7 +2,7 @@
 
 use super::{Inference, Inferred, Network, Trace};
 use crate::math::{Result, Stream, Tensor};
-use crate::models::{Conditionals, Dbm, LatentModel};
+use crate::models::{Dbm, LatentModel};
 use crate::posterior::Factorial;
 
 /// Every input zero: means of one half for binary units.
@@ -43,10 +43,9 @@ fn start<M: LatentModel>(
     visible: &Tensor,
     inputs: impl Fn(usize, usize) -> Result<Tensor>,
 ) -> Result<Inferred<Factorial>> {
-    let conditionals = model.clamp(visible)?;
-    let sizes = conditionals.sizes().into_iter().enumerate();
-    let inputs = sizes.map(|(layer, units)| inputs(layer, units)).collect::<Result<_>>()?;
-    let q = Factorial::from_inputs(conditionals.units().to_vec(), inputs);
+    let (kinds, sizes): (Vec<_>, Vec<_>) = model.hidden().into_iter().unzip();
+    let inputs = sizes.into_iter().enumerate().map(|(layer, units)| inputs(layer, units)).collect::<Result<_>>()?;
+    let q = Factorial::from_inputs(kinds, inputs);
     Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0) })
 }
 

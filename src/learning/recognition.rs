@@ -6,7 +6,7 @@
 
 use super::Gradient;
 use crate::inference::Network;
-use crate::math::{Layers, Nats, Result, Tensor, Term, host};
+use crate::math::{Layers, Nats, Result, Tensor, Term, host, mean_over_examples};
 
 /// -E_target[ln q_network(h | v)] of each example, nats, from the network's inputs and the target's means `[examples, n_l]`
 /// of all hidden layers; less the target's entropy it is KL(target ‖ network).
@@ -29,7 +29,6 @@ pub fn recognition_gradient(
     targets: &[Tensor],
 ) -> Result<Gradient> {
     let share = 1.0 / visible.dim(0)? as f64;
-    let row = (Tensor::ones((1, visible.dim(0)?), visible.dtype(), visible.device())? * share)?;
     let means: Layers =
         network.units().iter().zip(inputs).map(|(kind, input)| kind.mean(input)).collect::<Result<_>>()?;
     let mut gradient = Gradient { weights: Vec::new(), biases: Vec::new() };
@@ -43,7 +42,7 @@ pub fn recognition_gradient(
         let below = if l == 0 { visible } else { &means[l - 1] };
         let share = network.gain(l) * share;
         gradient.weights.push(vec![Term::Outer { below: below.clone(), above: slope.clone(), share }]);
-        gradient.biases.push(row.matmul(&slope)?.squeeze(0)?);
+        gradient.biases.push(mean_over_examples(&slope)?);
         slope_above = Some(slope);
     }
     gradient.weights.reverse();

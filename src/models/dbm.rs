@@ -107,6 +107,10 @@ impl Dbm {
 impl LatentModel for Dbm {
     type Clamped = Stack;
 
+    fn hidden(&self) -> Vec<(Kind, usize)> {
+        self.units.iter().cloned().zip(self.sizes()).skip(1).collect()
+    }
+
     fn clamp(&self, visible: &Tensor) -> Result<Stack> {
         let (_, units) = visible.dims2()?;
         if units != self.biases[0].elem_count() {

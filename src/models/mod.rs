@@ -17,6 +17,8 @@ pub use stack::Stack;
 pub trait LatentModel {
     /// The hidden units with v clamped.
     type Clamped: Conditionals;
+    /// Kind and number of units of every hidden layer, bottom first.
+    fn hidden(&self) -> Vec<(Kind, usize)>;
     /// Fixes the visible units, `[examples, visible]`.
     fn clamp(&self, visible: &Tensor) -> Result<Self::Clamped>;
 }

@@ -1,9 +1,13 @@
 //! States in panels of 32 columns, the layout the kernels read and write.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
 /// Columns of a panel, and rows and columns of a block.
 pub const WIDTH: usize = 32;
+
+/// Lines below which a second thread costs more than it saves to copy them.
+const LINES: usize = 512;
 
 /// One row of a panel, or of a block: two cache lines.
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
@@ -44,15 +48,12 @@ impl Panels {
 
     /// From values row by row.
     pub fn from_rows(values: &[f32], rows: usize, columns: usize) -> Self {
-        let count = columns.div_ceil(WIDTH);
-        let mut lines = Vec::with_capacity(rows * count);
-        for panel in 0..count {
-            let columns_of = columns_of(panel, columns);
-            for row in values.chunks(columns) {
-                lines.push(Line::of(&row[columns_of.clone()]));
-            }
-        }
-        Self { rows, columns, lines }
+        let line = |at: usize| {
+            let (panel, row) = (at / rows, at % rows);
+            Line::of(&values[row * columns..(row + 1) * columns][columns_of(panel, columns)])
+        };
+        let count = rows * columns.div_ceil(WIDTH);
+        Self { rows, columns, lines: (0..count).into_par_iter().with_min_len(LINES).map(line).collect() }
     }
 
     /// Values row by row.
