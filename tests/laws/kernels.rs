@@ -396,3 +396,31 @@ fn one_row_of_conditionals_serves_any_number_of_examples() {
     let of = |stack: &Stack| host(&stack.log_joint(&[state(5), state(4)]).unwrap()).unwrap();
     assert_eq!(of(&one.select(&rows).unwrap()), of(&one));
 }
+
+#[test]
+fn leaving_out_units_that_are_off_changes_no_bit() {
+    // Long enough for units that are off to be looked for; two parts of rows, an odd number of panels, padding on both sides.
+    let (rows, from, to) = (131, 150, 70);
+    let (weights, above) = (values("weights", from, to), values("above", rows, to));
+    for share_on in [0.1_f32, 0.3, 0.6] {
+        let states: Vec<f32> =
+            values("states", rows, from).iter().map(|u| f32::from(u8::from((u + 1.0) / 2.0 < share_on))).collect();
+        let input = |row: usize, column: usize| {
+            (0..from).fold(0.0_f32, |sum, k| states[row * from + k].mul_add(weights[k * to + column], sum))
+        };
+        let sent: Vec<f32> = (0..rows * to).map(|at| input(at / to, at % to)).collect();
+        let statistic = |unit: usize, column: usize| {
+            (0..rows).fold(0.0_f32, |sum, row| states[row * from + unit].mul_add(above[row * to + column], sum))
+        };
+        let products: Vec<f32> = (0..from * to).map(|at| statistic(at / to, at % to)).collect();
+        let (below, blocks) = (Panels::from_rows(&states, rows, from), Blocks::pack(&weights, from, to));
+        for level in levels() {
+            let source = Source { states: &below, weights: &blocks, towards: Towards::Above };
+            let mut found = Panels::zeros(rows, to);
+            inputs(level, Own::Same(&Panels::zeros(1, to)), 1.0, &[source], &mut found);
+            assert_eq!(found.to_rows(), sent, "{level:?}, {share_on} on");
+            let above = Panels::from_rows(&above, rows, to);
+            assert_eq!(outer(level, &[Outer { below: &below, above: &above, share: 1.0 }]), products, "{level:?}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 mod blocks;
 mod heat;
 mod lanes;
+mod lit;
 mod outer;
 mod panels;
 mod read;

@@ -2,6 +2,7 @@
 //! leave the registers.
 
 use super::blocks::transpose;
+use super::lit::{Lit, WORD, add_lit};
 use super::panels::{columns_of, copy};
 use super::read::{Factors, multiply_add};
 use super::{Blocks, Level, Line, Panelled, Panels, WIDTH, spread};
@@ -49,7 +50,10 @@ fn run(level: Level, products: &[Outer], out: Out) {
     let Some(first) = products.first() else { return };
     let rows: usize = products.iter().map(|product| product.below.rows()).sum();
     let (units, width) = (first.below.columns(), first.above.columns());
-    spread(level, rows * units * width, Kernel { products, width, first: 0, units, out });
+    let work = rows * units * width;
+    let lit = |product: &Outer| Lit::of(level, product.below, work).map(|lit| lit.by_unit());
+    let lit: Vec<_> = products.iter().map(lit).collect();
+    spread(level, work, Kernel { products, lit: &lit, width, first: 0, units, out });
 }
 
 /// Where sums go.
@@ -82,6 +86,8 @@ impl Out<'_> {
 /// Some panels of the lower layer.
 struct Kernel<'a> {
     products: &'a [Outer<'a>],
+    /// For each product whether each lower unit is on, 64 rows to a word, where few are.
+    lit: &'a [Option<Vec<u64>>],
     /// Upper units.
     width: usize,
     first: usize,
@@ -138,10 +144,28 @@ impl Kernel<'_> {
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize, row: usize, to: usize) {
         let mut totals = [Line::ZERO; ROWS];
-        for product in self.products {
+        for (product, lit) in self.products.iter().zip(self.lit) {
             let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-            let units = Columnwise { lines: product.below.panel(self.first + panel), first: row };
-            multiply_add::<S, ROWS, VECTORS, _>(simd, units, product.above.panel(to), &mut sums);
+            let above = product.above.panel(to);
+            match lit {
+                Some(lit) => {
+                    let across = above.len().div_ceil(WORD);
+                    let first = ((self.first + panel) * WIDTH + row) * across;
+                    for (at, sums) in sums.iter_mut().enumerate() {
+                        let words = &lit[first + at * across..first + (at + 1) * across];
+                        // In registers, which a row of an array need not be.
+                        let mut own = [simd.splat_f32s(0.0); VECTORS];
+                        for (word, lines) in words.iter().zip(above.chunks(WORD)) {
+                            add_lit(simd, *word, [lines, lines.get(WIDTH..).unwrap_or_default()], &mut own);
+                        }
+                        *sums = own;
+                    }
+                }
+                None => {
+                    let units = Columnwise { lines: product.below.panel(self.first + panel), first: row };
+                    multiply_add::<S, ROWS, VECTORS, _>(simd, units, above, &mut sums);
+                }
+            }
             let share = simd.splat_f32s(product.share);
             for (total, sums) in totals.iter_mut().zip(&sums) {
                 let total = S::as_mut_simd_f32s(&mut total.0).0;

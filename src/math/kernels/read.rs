@@ -1,6 +1,7 @@
 //! One layer read: its inputs from its neighbours' states, and what is read off them, without leaving the cache.
 
 use super::blocks::Towards;
+use super::lit::{Lit, add_lit};
 use super::panels::columns_of;
 use super::{Blocks, Level, Line, PARALLEL_FROM, Panelled, Panels, UNIT, WIDTH, lanes, spread};
 use pulp::{Simd, WithSimd};
@@ -76,9 +77,12 @@ fn layer(
     let (rows, columns) = (inputs.rows(), inputs.columns());
     let reached = |source: &Source| source.weights.shape(source.towards) == (source.states.columns(), columns);
     debug_assert!(sources.iter().all(|source| reached(source) && source.states.rows() == rows));
-    let work = sources.iter().map(|source| source.states.columns() * columns * rows).sum();
+    let work = |source: &Source| source.states.columns() * columns * rows;
     sources.iter().for_each(|source| source.weights.ready(source.towards));
-    spread(level, work, Kernel { own, scale, sources, read, rows, first: 0, inputs: inputs.lines_mut(), states });
+    // Sums go from source to source in their order, so the first ones alone can be taken by themselves.
+    let lit: Vec<Lit> = sources.iter().map_while(|source| Lit::of(level, source.states, work(source))).collect();
+    let kernel = Kernel { own, scale, sources, lit: &lit, read, rows, first: 0, inputs: inputs.lines_mut(), states };
+    spread(level, sources.iter().map(work).sum(), kernel);
 }
 
 /// The states read off given inputs, both `[rows, units]`.
@@ -146,6 +150,8 @@ struct Kernel<'a> {
     own: Own<'a>,
     scale: f32,
     sources: &'a [Source<'a>],
+    /// Of the first sources, where few units are on.
+    lit: &'a [Lit],
     read: Option<Read>,
     rows: usize,
     first: usize,
@@ -179,11 +185,21 @@ impl WithSimd for Kernel<'_> {
             let end = (first + ROWS_AT_ONCE).min(self.rows);
             for (at, inputs) in self.inputs.chunks_mut(self.rows).enumerate() {
                 let panel = self.first + at;
+                inputs[first..end].fill(Line::ZERO);
+                for (source, lit) in self.sources.iter().zip(self.lit) {
+                    match S::F32_LANES {
+                        16 => source.send_lit::<S, 2>(simd, lit, panel, first, &mut inputs[first..end]),
+                        8 => source.send_lit::<S, 4>(simd, lit, panel, first, &mut inputs[first..end]),
+                        4 => source.send_lit::<S, 8>(simd, lit, panel, first, &mut inputs[first..end]),
+                        _ => source.send_lit::<S, 32>(simd, lit, panel, first, &mut inputs[first..end]),
+                    }
+                }
                 let tiles = (end - first).div_ceil(most);
                 let mut row = first;
                 for left in (1..=tiles).rev() {
                     let count = (end - row).div_ceil(left);
-                    let tile = Tile { own: self.own, scale: self.scale, sources: self.sources, panel, row };
+                    let sources = &self.sources[self.lit.len()..];
+                    let tile = Tile { own: self.own, scale: self.scale, sources, panel, row };
                     tile.sum(simd, &mut inputs[row..row + count]);
                     row += count;
                 }
@@ -191,6 +207,32 @@ impl WithSimd for Kernel<'_> {
                     let states = &mut self.states[at * self.rows..][first..end];
                     read.apply(simd, panel, first, &inputs[first..end], states);
                 }
+            }
+        }
+    }
+}
+
+impl Source<'_> {
+    /// Adds what the units that are on send to one panel, to the sums of the rows from `first` on.
+    #[inline(always)]
+    fn send_lit<S: Simd, const VECTORS: usize>(
+        &self,
+        simd: S,
+        lit: &Lit,
+        panel: usize,
+        first: usize,
+        sums: &mut [Line],
+    ) {
+        for word in 0..lit.count() {
+            let half = |from: usize| self.weights.block(self.towards, from.min(self.states.count() - 1), panel);
+            let halves = [half(2 * word), half(2 * word + 1)];
+            let words = &lit.words(word)[first..first + sums.len()];
+            for (word, sums) in words.iter().zip(sums.iter_mut()) {
+                let line = S::as_mut_simd_f32s(&mut sums.0).0;
+                let mut sums = [simd.splat_f32s(0.0); VECTORS];
+                sums.copy_from_slice(line);
+                add_lit(simd, *word, halves, &mut sums);
+                line.copy_from_slice(&sums);
             }
         }
     }
@@ -207,6 +249,7 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// Goes on from the sums that are there.
     #[inline(always)]
     fn sum<S: Simd>(self, simd: S, out: &mut [Line]) {
         macro_rules! of_rows {
@@ -224,7 +267,10 @@ impl Tile<'_> {
 
     #[inline(always)]
     fn sum_of<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S, out: &mut [Line]) {
-        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        let begun = S::as_simd_f32s(bytemuck::cast_slice::<Line, f32>(out)).0;
+        // Copied as a whole, so that the compiler keeps it in registers.
+        let Some(begun) = begun.as_chunks::<VECTORS>().0.first_chunk::<ROWS>() else { return };
+        let mut sums = *begun;
         for source in self.sources {
             for from in 0..source.states.count() {
                 let states = &source.states.panel(from)[self.row..self.row + ROWS];

@@ -1,0 +1,117 @@
+//! Few units on: of states 0 and 1 a product is the sum of some lines, taken in the order of the dense one. Leaving out what a 0 would
+//! add changes no bit, so nobody can tell which of the two was made.
+
+use super::{Level, Line, Panels, WIDTH};
+use pulp::{Simd, WithSimd};
+
+/// Columns to a word.
+pub(super) const WORD: usize = 2 * WIDTH;
+
+/// Multiply-adds below which it is not worth looking for states that are 0.
+const FROM: usize = 1 << 20;
+
+/// Share of the units that are on, above which the dense product is faster.
+const MOST_ON: f64 = 0.4;
+
+/// Which units of each row are on: word after word of 64 columns, each for all rows.
+pub(super) struct Lit {
+    rows: usize,
+    words: Vec<u64>,
+}
+
+impl Lit {
+    /// None unless all states are 0 or 1, few of them 1, and a product of so many multiply-adds is long enough to gain by it.
+    pub fn of(level: Level, states: &Panels, work: usize) -> Option<Self> {
+        if work < FROM {
+            return None;
+        }
+        let rows = states.rows();
+        let mut words = vec![0; rows * states.columns().div_ceil(WORD)];
+        let on = level.run(Look { states, words: &mut words })?;
+        let few = on as f64 <= MOST_ON * (rows * states.columns()) as f64;
+        few.then_some(Self { rows, words })
+    }
+
+    /// Words of a row each, of the columns from `word * 64` on.
+    #[inline(always)]
+    pub fn words(&self, word: usize) -> &[u64] {
+        &self.words[word * self.rows..(word + 1) * self.rows]
+    }
+
+    /// Words of 64 columns.
+    #[inline(always)]
+    pub fn count(&self) -> usize {
+        self.words.len() / self.rows.max(1)
+    }
+
+    /// Which rows of each unit are on: a unit after the other, 64 rows to a word.
+    pub fn by_unit(&self) -> Vec<u64> {
+        let across = self.rows.div_ceil(WORD);
+        let mut turned = vec![0; self.count() * WORD * across];
+        for (at, &word) in self.words.iter().enumerate() {
+            let (first, row) = (at / self.rows * WORD, at % self.rows);
+            let mut on = word;
+            while on != 0 {
+                let unit = first + on.trailing_zeros() as usize;
+                turned[unit * across + row / WORD] |= 1 << (row % WORD);
+                on &= on - 1;
+            }
+        }
+        turned
+    }
+}
+
+/// Notes which states are 1 and counts them; none if a state is neither 0 nor 1.
+struct Look<'a> {
+    states: &'a Panels,
+    words: &'a mut [u64],
+}
+
+impl WithSimd for Look<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Option<usize> {
+        let rows = self.states.rows();
+        let (mut count, mut strange) = (0, 0);
+        for panel in 0..self.states.count() {
+            // What pads a panel may be anything.
+            let width = super::panels::columns_of(panel, self.states.columns()).len();
+            let kept = u32::MAX >> (WIDTH - width);
+            for (row, line) in self.states.panel(panel).iter().enumerate() {
+                let (mut on, mut other) = (0_u32, 0_u32);
+                for (column, value) in line.0.iter().enumerate() {
+                    let bits = value.to_bits();
+                    on |= u32::from(bits == ONE) << column;
+                    other |= u32::from(bits != ONE && bits != 0) << column;
+                }
+                strange |= other & kept;
+                count += (on & kept).count_ones() as usize;
+                self.words[panel / 2 * rows + row] |= u64::from(on & kept) << (panel % 2 * WIDTH);
+            }
+        }
+        (strange == 0).then_some(count)
+    }
+}
+
+/// The bits of 1.
+const ONE: u32 = 1.0_f32.to_bits();
+
+/// sums += lines of the units that are on, in their order; the first 32 of a word are in the first half.
+#[inline(always)]
+pub(super) fn add_lit<S: Simd, const VECTORS: usize>(
+    simd: S,
+    word: u64,
+    halves: [&[Line]; 2],
+    sums: &mut [S::f32s; VECTORS],
+) {
+    let mut on = word;
+    while on != 0 {
+        let unit = on.trailing_zeros() as usize;
+        on &= on - 1;
+        let line = S::as_simd_f32s(&halves[unit / WIDTH][unit % WIDTH].0).0;
+        for v in 0..VECTORS {
+            sums[v] = simd.add_f32s(sums[v], line[v]);
+        }
+    }
+}
