@@ -1,8 +1,10 @@
 //! Few units on: of states 0 and 1 a product is the sum of some lines, taken in the order of the dense one. Leaving out what a 0 would
 //! add changes no bit, so nobody can tell which of the two was made.
 
+use super::panels::columns_of;
 use super::{Level, Line, Panels, WIDTH};
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 /// Columns to a word.
 pub(super) const WORD: usize = 2 * WIDTH;
@@ -25,11 +27,17 @@ impl Lit {
         if work < FROM {
             return None;
         }
-        let rows = states.rows();
-        let mut words = vec![0; rows * states.columns().div_ceil(WORD)];
-        let on = level.run(Look { states, words: &mut words })?;
-        let few = on as f64 <= MOST_ON * (rows * states.columns()) as f64;
-        few.then_some(Self { rows, words })
+        let (rows, columns) = (states.rows(), states.columns());
+        let mut words = vec![0; rows * columns.div_ceil(WORD)];
+        let look = |(word, words): (usize, &mut [u64])| level.run(Look { states, word, words });
+        // Of means, and of layers half on, the first columns tell enough.
+        let first = look((0, &mut words[..rows]))?;
+        if first as f64 > MOST_ON * (rows * columns.min(WORD)) as f64 {
+            return None;
+        }
+        let others = words[rows..].par_chunks_mut(rows).enumerate().map(|(at, words)| look((at + 1, words)));
+        let on = first + others.try_reduce(|| 0, |one, other| Some(one + other))?;
+        (on as f64 <= MOST_ON * (rows * columns) as f64).then_some(Self { rows, words })
     }
 
     /// Words of a row each, of the columns from `word * 64` on.
@@ -61,9 +69,10 @@ impl Lit {
     }
 }
 
-/// Notes which states are 1 and counts them; none if a state is neither 0 nor 1.
+/// Notes which states of 64 columns are 1 and counts them; none if a state is neither 0 nor 1.
 struct Look<'a> {
     states: &'a Panels,
+    word: usize,
     words: &'a mut [u64],
 }
 
@@ -72,13 +81,15 @@ impl WithSimd for Look<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Option<usize> {
-        let rows = self.states.rows();
         let (mut count, mut strange) = (0, 0);
-        for panel in 0..self.states.count() {
+        for half in 0..2 {
+            let panel = 2 * self.word + half;
+            if panel == self.states.count() {
+                break;
+            }
             // What pads a panel may be anything.
-            let width = super::panels::columns_of(panel, self.states.columns()).len();
-            let kept = u32::MAX >> (WIDTH - width);
-            for (row, line) in self.states.panel(panel).iter().enumerate() {
+            let kept = u32::MAX >> (WIDTH - columns_of(panel, self.states.columns()).len());
+            for (line, word) in self.states.panel(panel).iter().zip(self.words.iter_mut()) {
                 let (mut on, mut other) = (0_u32, 0_u32);
                 for (column, value) in line.0.iter().enumerate() {
                     let bits = value.to_bits();
@@ -87,7 +98,7 @@ impl WithSimd for Look<'_> {
                 }
                 strange |= other & kept;
                 count += (on & kept).count_ones() as usize;
-                self.words[panel / 2 * rows + row] |= u64::from(on & kept) << (panel % 2 * WIDTH);
+                *word |= u64::from(on & kept) << (half * WIDTH);
             }
         }
         (strange == 0).then_some(count)
