@@ -36,7 +36,8 @@ const AT_EVERY_LEVEL: [Kernel; 10] = [
     ("outer", Pair::operations, |level, pair| drop(black_box(outer(level, &[pair.product()])))),
     ("ascend", Pair::operations, |level, pair| {
         let by = Step { momentum: 0.9, rate: 1e-3, pull: 2e-7 };
-        black_box(ascend(level, &[pair.product()], by, &pair.weights, &pair.last));
+        let product = Outer { below: &pair.below, above: &pair.above, share: 0.01 };
+        ascend(level, &[product], by, &mut pair.blocks, &mut pair.last);
     }),
     ("heat", Pair::upper, |level, pair| {
         // Inputs of one half and the bias settle, however often it is called.
@@ -62,7 +63,7 @@ struct Pair {
     above: Panels,
     weights: Vec<f32>,
     blocks: Blocks,
-    last: Vec<f32>,
+    last: Blocks,
     bias: Panels,
     bias_below: Panels,
     inputs: Panels,
@@ -79,7 +80,7 @@ impl Pair {
             below: panels("below", rows, below),
             above: panels("above", rows, above),
             blocks: Blocks::pack(&weights, below, above),
-            last: values("last", below, above),
+            last: Blocks::pack(&values("last", below, above), below, above),
             bias: panels("bias", 1, above),
             bias_below: panels("bias below", 1, below),
             inputs: panels("inputs", rows, above),

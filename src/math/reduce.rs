@@ -51,20 +51,20 @@ fn squares<T: Copy + Into<f64> + Sync>(values: &[T]) -> f64 {
 /// Mean over examples, `[units]`, from `[examples, units]`; summed example by example, so that the bits are those of any machine.
 pub fn mean_over_examples(tensor: &Tensor) -> Result<Tensor> {
     let (examples, units) = tensor.dims2()?;
-    let share = 1.0 / examples as f64;
     if !served(tensor) {
+        let share = 1.0 / examples as f64;
         // Summing rows by a product is many times faster than a reduction over the first axis.
         let row = (Tensor::ones((1, examples), tensor.dtype(), tensor.device())? * share)?;
         return row.matmul(tensor)?.squeeze(0);
     }
-    let mut sums = vec![0.0_f32; units];
+    let mut sums = vec![0.0_f64; units];
     with_values(tensor, |values| {
         for example in values.chunks_exact(units.max(1)) {
-            sums.iter_mut().zip(example).for_each(|(sum, value)| *sum += value);
+            sums.iter_mut().zip(example).for_each(|(sum, value)| *sum += f64::from(*value));
         }
     })?;
-    sums.iter_mut().for_each(|sum| *sum *= share as f32);
-    Tensor::from_vec(sums, units, tensor.device())
+    let means = sums.iter().map(|sum| (sum / examples as f64) as f32).collect();
+    Tensor::from_vec(means, units, tensor.device())
 }
 
 /// Largest absolute difference of each example's rows, `[examples]`, on the host; not a number if a difference is none.

@@ -7,6 +7,7 @@ mod gradients;
 mod joints;
 mod kernels;
 mod learning;
+mod lit;
 mod mean_field;
 mod memory;
 mod partition;

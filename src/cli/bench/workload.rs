@@ -151,7 +151,7 @@ pub fn annealing() -> Annealing {
 }
 
 impl Task {
-    /// Floating-point operations of one unit of work, at the least; a multiply-add counts as two.
+    /// Floating-point operations of the dense products of one unit of work, none of them made twice; a multiply-add counts as two.
     pub fn operations(self, sizes: &Sizes, batch: usize) -> f64 {
         let pairs: Vec<f64> = sizes.0.windows(2).map(|pair| (pair[0] * pair[1]) as f64).collect();
         let (all, first, batch, chains) = (pairs.iter().sum::<f64>(), pairs[0], batch as f64, CHAINS as f64);

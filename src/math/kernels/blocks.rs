@@ -12,6 +12,8 @@ pub struct Blocks {
     above: usize,
     /// Blocks as they are: a line holds weights of one lower unit.
     up: Vec<Line>,
+    /// Whether all weights are finite: only then does a state of 0 send nothing.
+    finite: bool,
     /// Blocks transposed, a line holds weights of one upper unit; made when a product downwards first asks.
     down: OnceLock<Vec<Line>>,
 }
@@ -39,7 +41,8 @@ impl Blocks {
                 }
             }
         });
-        Self { below, above, up, down: OnceLock::new() }
+        let finite = values.par_chunks(1 << 14).all(|values| values.iter().all(|value| value.is_finite()));
+        Self { below, above, up, finite, down: OnceLock::new() }
     }
 
     /// Values row by row.
@@ -61,6 +64,11 @@ impl Blocks {
     /// Units of the lower and of the upper layer.
     pub fn dims(&self) -> (usize, usize) {
         (self.below, self.above)
+    }
+
+    /// Whether all weights are finite.
+    pub(super) fn is_finite(&self) -> bool {
+        self.finite
     }
 
     /// Units a product in this direction reads, and units it reaches.
@@ -92,9 +100,10 @@ impl Blocks {
         }
     }
 
-    /// The blocks and the transposed ones, none of these if nobody has asked for them, to be changed together.
-    pub(super) fn lines_mut(&mut self) -> (&mut [Line], &mut [Line]) {
-        (&mut self.up, self.down.get_mut().map_or(&mut [], Vec::as_mut_slice))
+    /// Lets `change` have the blocks and the transposed ones, none of these if nobody has asked for them, to be changed together; it
+    /// says whether all weights are finite.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut [Line], &mut [Line]) -> bool) {
+        self.finite = change(&mut self.up, self.down.get_mut().map_or(&mut [], Vec::as_mut_slice));
     }
 }
 

@@ -1,5 +1,5 @@
-//! Few units on: of states 0 and 1 a product is the sum of some lines, taken in the order of the dense one. Leaving out what a 0 would
-//! add changes no bit, so nobody can tell which of the two was made.
+//! Few units on: of states 0 and 1 a product is the sum of some lines, taken in the order of the dense one. Where the lines are finite,
+//! leaving out what a 0 would add changes no bit, so nobody can tell which of the two was made; where not, it is not made.
 
 use super::panels::columns_of;
 use super::{Level, Line, Panels, WIDTH};
@@ -102,6 +102,26 @@ impl WithSimd for Look<'_> {
             }
         }
         (strange == 0).then_some(count)
+    }
+}
+
+/// Whether all values are finite.
+pub(super) fn is_finite(level: Level, panels: &Panels) -> bool {
+    (0..panels.count()).into_par_iter().all(|panel| level.run(Finite(panels.panel(panel))))
+}
+
+struct Finite<'a>(&'a [Line]);
+
+impl WithSimd for Finite<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let mut nothing = simd.splat_f32s(0.0);
+        for value in S::as_simd_f32s(bytemuck::cast_slice::<Line, f32>(self.0)).0 {
+            nothing = simd.mul_add_f32s(*value, simd.splat_f32s(0.0), nothing);
+        }
+        !simd.reduce_sum_f32s(nothing).is_nan()
     }
 }
 

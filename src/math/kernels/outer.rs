@@ -2,11 +2,12 @@
 //! leave the registers.
 
 use super::blocks::transpose;
-use super::lit::{Lit, WORD, add_lit};
+use super::lit::{Lit, WORD, add_lit, is_finite};
 use super::panels::{columns_of, copy};
 use super::read::{Factors, multiply_add};
 use super::{Blocks, Level, Line, Panelled, Panels, WIDTH, spread};
 use pulp::{Simd, WithSimd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// share · belowᵀ above, from `[rows, units]` each.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +43,14 @@ pub fn outer(level: Level, products: &[Outer]) -> Vec<f32> {
 pub fn ascend(level: Level, products: &[Outer], by: Step, at: &mut Blocks, last: &mut Blocks) {
     debug_assert!(products.iter().all(|product| (product.below.columns(), product.above.columns()) == at.dims()));
     debug_assert_eq!(at.dims(), last.dims());
-    let (up, down) = at.lines_mut();
-    run(level, products, Out::Step { by, up, down, last: last.lines_mut().0 });
+    at.change(|up, down| {
+        let broken = AtomicBool::new(false);
+        last.change(|last, _| {
+            run(level, products, Out::Step { by, up, down, last, broken: &broken });
+            true
+        });
+        !broken.into_inner()
+    });
 }
 
 fn run(level: Level, products: &[Outer], out: Out) {
@@ -51,7 +58,10 @@ fn run(level: Level, products: &[Outer], out: Out) {
     let rows: usize = products.iter().map(|product| product.below.rows()).sum();
     let (units, width) = (first.below.columns(), first.above.columns());
     let work = rows * units * width;
-    let lit = |product: &Outer| Lit::of(level, product.below, work).map(|lit| lit.by_unit());
+    let lit = |product: &Outer| {
+        let lit = Lit::of(level, product.below, work).filter(|_| is_finite(level, product.above))?;
+        Some(lit.by_unit())
+    };
     let lit: Vec<_> = products.iter().map(lit).collect();
     spread(level, work, Kernel { products, lit: &lit, width, first: 0, units, out });
 }
@@ -60,8 +70,8 @@ fn run(level: Level, products: &[Outer], out: Out) {
 enum Out<'a> {
     /// Row by row.
     Sum(&'a mut [f32]),
-    /// Block by block; `down` is empty where there are no transposed blocks.
-    Step { by: Step, up: &'a mut [Line], down: &'a mut [Line], last: &'a mut [Line] },
+    /// Block by block; `down` is empty where there are no transposed blocks, `broken` tells of a value that is not finite.
+    Step { by: Step, up: &'a mut [Line], down: &'a mut [Line], last: &'a mut [Line], broken: &'a AtomicBool },
 }
 
 impl Out<'_> {
@@ -72,12 +82,12 @@ impl Out<'_> {
                 let (sum, more) = sum.split_at_mut(panels * WIDTH * width);
                 (Self::Sum(sum), Self::Sum(more))
             }
-            Self::Step { by, up, down, last } => {
+            Self::Step { by, up, down, last, broken } => {
                 let place = panels * width.div_ceil(WIDTH) * WIDTH;
                 let ((up, more_up), (last, more_last)) = (up.split_at_mut(place), last.split_at_mut(place));
                 let (down, more_down) = down.split_at_mut(place.min(down.len()));
-                let more = Self::Step { by, up: more_up, down: more_down, last: more_last };
-                (Self::Step { by, up, down, last }, more)
+                let more = Self::Step { by, up: more_up, down: more_down, last: more_last, broken };
+                (Self::Step { by, up, down, last, broken }, more)
             }
         }
     }
@@ -148,19 +158,7 @@ impl Kernel<'_> {
             let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
             let above = product.above.panel(to);
             match lit {
-                Some(lit) => {
-                    let across = above.len().div_ceil(WORD);
-                    let first = ((self.first + panel) * WIDTH + row) * across;
-                    for (at, sums) in sums.iter_mut().enumerate() {
-                        let words = &lit[first + at * across..first + (at + 1) * across];
-                        // In registers, which a row of an array need not be.
-                        let mut own = [simd.splat_f32s(0.0); VECTORS];
-                        for (word, lines) in words.iter().zip(above.chunks(WORD)) {
-                            add_lit(simd, *word, [lines, lines.get(WIDTH..).unwrap_or_default()], &mut own);
-                        }
-                        *sums = own;
-                    }
-                }
+                Some(lit) => add_lit_rows(simd, lit, (self.first + panel) * WIDTH + row, above, &mut sums),
                 None => {
                     let units = Columnwise { lines: product.below.panel(self.first + panel), first: row };
                     multiply_add::<S, ROWS, VECTORS, _>(simd, units, above, &mut sums);
@@ -184,8 +182,11 @@ impl Kernel<'_> {
                     copy(&total.0[..columns.len()], &mut sum[place..place + columns.len()]);
                 }
             }
-            Out::Step { by, up, last, .. } => {
-                by.take(simd, &totals[..rows], &mut up[first..first + rows], &mut last[first..first + rows]);
+            Out::Step { by, up, last, broken, .. } => {
+                let (up, last) = (&mut up[first..first + rows], &mut last[first..first + rows]);
+                if !by.take(simd, &totals[..rows], up, last) {
+                    broken.store(true, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -208,11 +209,12 @@ impl Kernel<'_> {
 }
 
 impl Step {
-    /// Moves lines of values and of last steps.
+    /// Moves lines of values and of last steps; false if a value is not finite any more.
     #[inline(always)]
-    fn take<S: Simd>(self, simd: S, uphill: &[Line], values: &mut [Line], last: &mut [Line]) {
+    fn take<S: Simd>(self, simd: S, uphill: &[Line], values: &mut [Line], last: &mut [Line]) -> bool {
         let (momentum, rate) = (simd.splat_f32s(self.momentum), simd.splat_f32s(self.rate));
         let pull = simd.splat_f32s(-self.pull);
+        let mut nothing = simd.splat_f32s(0.0);
         for (uphill, (values, last)) in uphill.iter().zip(values.iter_mut().zip(last)) {
             let uphill = S::as_simd_f32s(&uphill.0).0;
             let (values, deltas) = (S::as_mut_simd_f32s(&mut values.0).0, S::as_mut_simd_f32s(&mut last.0).0);
@@ -220,8 +222,32 @@ impl Step {
                 let delta = simd.mul_add_f32s(rate, uphill[v], simd.mul_f32s(momentum, deltas[v]));
                 deltas[v] = simd.mul_add_f32s(pull, values[v], delta);
                 values[v] = simd.add_f32s(values[v], deltas[v]);
+                // Zero, and no number from the first value on that is not finite.
+                nothing = simd.mul_add_f32s(values[v], simd.splat_f32s(0.0), nothing);
             }
         }
+        !simd.reduce_sum_f32s(nothing).is_nan()
+    }
+}
+
+/// sums[unit] += lines of the rows in which a lower unit is on, for the units from `first` on.
+#[inline(always)]
+fn add_lit_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    lit: &[u64],
+    first: usize,
+    lines: &[Line],
+    sums: &mut [[S::f32s; VECTORS]; ROWS],
+) {
+    let across = lines.len().div_ceil(WORD);
+    for (at, sums) in sums.iter_mut().enumerate() {
+        let words = &lit[(first + at) * across..(first + at + 1) * across];
+        // In registers, which a row of an array need not be.
+        let mut own = [simd.splat_f32s(0.0); VECTORS];
+        for (word, lines) in words.iter().zip(lines.chunks(WORD)) {
+            add_lit(simd, *word, [lines, lines.get(WIDTH..).unwrap_or_default()], &mut own);
+        }
+        *sums = own;
     }
 }
 

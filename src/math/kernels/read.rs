@@ -80,7 +80,8 @@ fn layer(
     let work = |source: &Source| source.states.columns() * columns * rows;
     sources.iter().for_each(|source| source.weights.ready(source.towards));
     // Sums go from source to source in their order, so the first ones alone can be taken by themselves.
-    let lit: Vec<Lit> = sources.iter().map_while(|source| Lit::of(level, source.states, work(source))).collect();
+    let lit = |source: &Source| source.weights.is_finite().then(|| Lit::of(level, source.states, work(source)))?;
+    let lit: Vec<Lit> = sources.iter().map_while(lit).collect();
     let kernel = Kernel { own, scale, sources, lit: &lit, read, rows, first: 0, inputs: inputs.lines_mut(), states };
     spread(level, sources.iter().map(work).sum(), kernel);
 }
