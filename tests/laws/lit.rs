@@ -1,7 +1,7 @@
 //! Products that leave out units that are off, against the dense ones in the same order, bit for bit.
 
 use crate::kernels::{levels, values};
-use dbm::math::kernels::{Blocks, Level, Outer, Own, Panels, Source, Towards, inputs, outer};
+use dbm::math::kernels::{Blocks, Level, Outer, Own, Panels, Source, Step, Towards, ascend, inputs, outer};
 
 /// Rows in two parts, an odd number of panels below, padding on every side; long enough for units that are off to be looked for.
 const ROWS: usize = 131;
@@ -82,5 +82,22 @@ fn what_is_no_number_is_seen_through_units_that_are_off() {
             let found = outer(level, &[Outer { below: &off, above: &above, share: 1.0 }]);
             assert!(found[3].is_nan() && found[4] == 0.0, "{level:?}: {}", found[3]);
         }
+    }
+}
+
+#[test]
+fn a_step_to_infinity_is_seen_through_units_that_are_off() {
+    let off = Panels::zeros(ROWS, BELOW);
+    let lower = Panels::from_rows(&states("lower", BELOW, 0.5), ROWS, BELOW);
+    let mut means = values("above", ROWS, UNITS);
+    (0..ROWS).for_each(|row| means[row * UNITS + 3] = f32::MAX);
+    let above = Panels::from_rows(&means, ROWS, UNITS);
+    for level in levels() {
+        let mut weights = Blocks::pack(&values("up", BELOW, UNITS), BELOW, UNITS);
+        let mut last = Blocks::pack(&vec![0.0; BELOW * UNITS], BELOW, UNITS);
+        let by = Step { momentum: 0.0, rate: 1.0, pull: 0.0 };
+        ascend(level, &[Outer { below: &lower, above: &above, share: 1.0 }], by, &mut weights, &mut last);
+        let found = sent(level, &[(&off, &weights, Towards::Above)]);
+        assert!(found[3].is_nan() && found[4] == 0.0, "{level:?}: {}", found[3]);
     }
 }
