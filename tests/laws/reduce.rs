@@ -2,8 +2,8 @@
 
 use crate::support::{assert_close, tensor};
 use dbm::math::{
-    DType, Device, Tensor, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, norm,
-    sum_units,
+    DType, Device, Tensor, differing, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of,
+    mean_square_differences, norm, sum_units,
 };
 
 #[test]
@@ -48,7 +48,8 @@ fn sums_and_inner_products_run_over_the_units_of_each_example() {
     assert_eq!(host(&inner(&left, &right).unwrap()).unwrap(), [12.0, 20.0]);
     let one_row = tensor(&[vec![10.0, 1.0]]);
     assert_eq!(host(&inner(&left, &one_row).unwrap()).unwrap(), [12.0, 34.0], "one row for all examples");
-    assert_eq!(mean_squares(&left).unwrap(), [2.5, 12.5]);
+    assert_eq!(mean_square_differences(&left, &right).unwrap(), [41.0, 5.0]);
+    assert_eq!(differing(&left, &right, 3.0).unwrap(), 2.0);
 }
 
 #[test]
@@ -65,7 +66,8 @@ fn sums_over_units_lose_no_digit_of_terms_in_single_precision() {
     }
     let terms = tensor(&[[vec![1e3], vec![0.01; 10_000]].concat()]).to_dtype(DType::F32).unwrap();
     let squares = 1e6 + 10_000.0 * f64::from(0.01_f32).powi(2);
-    assert_close("mean square", mean_squares(&terms).unwrap()[0], squares / 10_001.0, 1e-9);
+    let zeros = terms.zeros_like().unwrap();
+    assert_close("mean square", mean_square_differences(&terms, &zeros).unwrap()[0], squares / 10_001.0, 1e-9);
 }
 
 #[test]
