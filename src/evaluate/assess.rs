@@ -3,7 +3,7 @@
 use super::bound::elbo_unnormalized;
 use super::quantity::{Bounded, Guarantee};
 use crate::inference::Inference;
-use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of, mean_squares, sum_units};
+use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of, mean_square_differences, sum_units};
 use crate::models::{ExpectedLogJoint, LatentModel, Reconstruct, Stack};
 use crate::posterior::Posterior;
 use serde::Serialize;
@@ -58,7 +58,7 @@ where
             elbos_unnormalized,
             sweeps: inferred.trace.sweeps,
             converged: inferred.trace.converged,
-            reconstruction_errors: mean_squares(&(model.reconstruct(&means)? - visible)?)?,
+            reconstruction_errors: mean_square_differences(&model.reconstruct(&means)?, visible)?,
             seconds,
             marginal_errors,
         })

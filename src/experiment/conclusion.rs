@@ -7,7 +7,7 @@ use super::observe::Occasion;
 use super::phase::{Phase, Snapshot};
 use super::profile::Share;
 use super::results::Results;
-use super::{Chosen, Result, setup};
+use super::{Chosen, Known, Result, setup};
 use crate::inference::{Inference, Trace};
 use crate::math::Tensor;
 
@@ -23,8 +23,9 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     driver.journal.progress.note("comparing inference schemes on the test examples");
     let (experiment, step) = (driver.experiment, driver.position.step);
     let visible = setup::first(&driver.dataset.test, usize::MAX, driver.root)?;
-    let results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition)?;
-    let last_on_the_way = last_on_the_way(driver, phase, &results)?;
+    let mut known = Known::default();
+    let results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition, &mut known)?;
+    let last_on_the_way = last_on_the_way(driver, phase, &results, &mut known)?;
     let log = &experiment.log;
     let pictures = driver.pictures(phase, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;
     let traces = traces(driver, phase, &visible)?;
@@ -44,7 +45,12 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
 
 /// What an evaluation on the way says of the last model: the end of their curve, and what the best before is compared with; none
 /// where there are no such evaluations.
-fn last_on_the_way(driver: &mut Driver, phase: &dyn Phase, concluded: &Results) -> Result<Option<Results>> {
+fn last_on_the_way(
+    driver: &mut Driver,
+    phase: &dyn Phase,
+    concluded: &Results,
+    known: &mut Known,
+) -> Result<Option<Results>> {
     let (evaluate, dataset) = (&driver.experiment.evaluate, driver.dataset);
     if evaluate.every_epochs == 0 {
         return Ok(None);
@@ -53,7 +59,7 @@ fn last_on_the_way(driver: &mut Driver, phase: &dyn Phase, concluded: &Results) 
     if same_examples && evaluate.log_partition == evaluate.final_log_partition {
         return Ok(Some(concluded.clone()));
     }
-    driver.judge_held_out(phase).map(Some)
+    driver.judge_held_out(phase, known).map(Some)
 }
 
 /// How the sweeping schemes come to their answers, sweep by sweep.

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
-use super::judge::{Portion, Request, judge};
+use super::judge::{Portion, Request, judge_knowing};
 use super::model_file::public_tensors;
 use super::observe::{Occasion, Record};
 use super::phase::{Phase, Snapshot};
@@ -12,7 +12,7 @@ use super::pictures::View;
 use super::profile::{Profiler, Share};
 use super::results::Results;
 use super::stages::Stage;
-use super::{Error, Journal, Result, RunFolder, setup};
+use super::{Error, Journal, Known, Result, RunFolder, setup};
 use crate::learning::{Measurements, Update};
 use crate::math::{Layers, Stream, Tensor, host};
 use rand::seq::SliceRandom;
@@ -25,6 +25,8 @@ pub const TRAINER_PREFIX: &str = "trainer.";
 pub struct Driver<'a> {
     pub experiment: &'a Experiment,
     pub dataset: &'a Dataset,
+    /// Mean of each visible unit over the training examples.
+    pub visible_means: Vec<f64>,
     pub folder: &'a RunFolder,
     pub journal: Journal,
     pub account: Account<'a>,
@@ -221,7 +223,7 @@ impl<'a> Driver<'a> {
 
     /// Judges the schemes on held-out examples and keeps the best model.
     fn evaluate(&mut self, phase: &dyn Phase) -> Result<()> {
-        let results = self.profiler.during(Share::Evaluation, || self.judge_held_out(phase))?;
+        let results = self.profiler.during(Share::Evaluation, || self.judge_held_out(phase, &mut Known::default()))?;
         self.take_note(&results, phase)
     }
 
@@ -235,26 +237,34 @@ impl<'a> Driver<'a> {
     }
 
     /// Judges on the held-out examples of the evaluations on the way.
-    pub fn judge_held_out(&mut self, phase: &dyn Phase) -> Result<Results> {
+    pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
-        self.judge(phase, &visible, &self.experiment.evaluate.log_partition)
+        self.judge(phase, &visible, &self.experiment.evaluate.log_partition, known)
     }
 
     /// Judges the schemes on `visible` `[examples, visible]`; stops at once after Ctrl-C.
-    pub fn judge(&mut self, phase: &dyn Phase, visible: &Tensor, log_partition: &LogPartition) -> Result<Results> {
+    ///
+    /// ln Z is taken from what is `known` of this very state of the run, and is known afterwards.
+    pub fn judge(
+        &mut self,
+        phase: &dyn Phase,
+        visible: &Tensor,
+        log_partition: &LogPartition,
+        known: &mut Known,
+    ) -> Result<Results> {
         let snapshot = phase.snapshot()?;
         let request = Request {
             data: &self.dataset.judged,
             schemes: self.experiment.evaluate.schemes.iter().map(|s| (s.to_string(), s.clone())).collect(),
             log_partition: log_partition.clone(),
-            visible_means: Some(self.dataset.train.mean()),
+            visible_means: Some(self.visible_means.clone()),
             per_example: false,
         };
         // The same draws for every evaluation of a run, the last one included: differences between steps are then those of the
         // models, less of the luck of an estimate.
         let stream = self.root.named("final evaluation");
         let watch = &mut |portion: Portion| self.watch("judging:", portion);
-        let results = judge(&snapshot.dbm, Some(&snapshot.network), visible, &request, stream, watch);
+        let results = judge_knowing(&snapshot.dbm, Some(&snapshot.network), visible, &request, known, stream, watch);
         self.journal.progress.aside_over();
         results
     }

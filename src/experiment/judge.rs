@@ -1,29 +1,21 @@
 //! Judges inference schemes on one model: log Z once, exact answers where feasible, then each scheme on the same examples.
 
 use super::blocks::{exact_block, in_blocks, scheme_block};
-use super::config::{Ais, ExactPartition, LogPartition as Wanted, Scheme, memory, raised};
+use super::config::{LogPartition as Wanted, Scheme, memory};
 use super::presented::Presented;
 use super::results::{LogPartitionResult, PerExample, Results, SchemeResult};
-use super::{Chosen, Error, Result, clock, setup};
-use crate::evaluate::{
-    self, Annealing, Assess, Assessment, Bounded, ExactSum, Guarantee, LogPartition, Method, Path, Reference, Spacing,
-    Yardstick,
-};
+use super::{Chosen, Error, Known, Result, clock, setup};
+use crate::evaluate::{self, Assess, Assessment, Bounded, Guarantee, LogPartition, Method, Reference, Yardstick};
 use crate::inference::{Inference, Network};
-use crate::math::{DType, Device, Stream, Tensor, mean_of};
+use crate::math::{DType, Stream, Tensor, mean_of};
 use crate::models::Dbm;
 
-/// Exact sums this small are taken without being asked for.
-const AUTO_BITS: f64 = 20.0;
 /// Most work of exact answers that nobody asked for, in states times hidden units times examples: about a second on two cores. It
 /// is counted and never timed, so that equal requests are judged alike everywhere.
 const REFERENCE_WORK: f64 = (1_u64 << 25) as f64;
 
 /// Most examples inferred once before the clock starts.
 const WARM_UP: usize = 100;
-
-/// Temperatures between two looks at whether to stop.
-const STRETCH: usize = 10;
 
 /// Said of examples that are no states of binary units.
 const GREY: &str = "Some values are neither 0 nor 1: they enter the formulas as they are, so the numbers are no log-probabilities \
@@ -71,13 +63,26 @@ pub fn judge(
     stream: Stream,
     watch: &mut Watch,
 ) -> Result<Results> {
+    judge_knowing(dbm, network, visible, request, &mut Known::default(), stream, watch)
+}
+
+/// The same, where ln Z may be known from judging the same machine by the same `stream`; if not, it is afterwards.
+pub fn judge_knowing(
+    dbm: &Dbm,
+    network: Option<&Network>,
+    visible: &Tensor,
+    request: &Request,
+    known: &mut Known,
+    stream: Stream,
+    watch: &mut Watch,
+) -> Result<Results> {
     let presented = Presented::of(visible)?;
     let (dtype, wanted) = (setup::dtype_word(dbm.dtype()), &request.log_partition);
     memory::judging(&dbm.sizes(), dtype, request.schemes.iter().map(|(_, scheme)| scheme), wanted, visible.dim(0)?)?;
     let schemes = request.schemes.iter();
     let chosen: Vec<Chosen> =
         schemes.map(|(_, scheme)| Chosen::for_machine(scheme, network, dbm)).collect::<Result<_>>()?;
-    let log_partition = log_partition(dbm, &request.log_partition, request.visible_means.as_deref(), stream, watch)?;
+    let log_partition = known.log_partition(dbm, request, stream, watch)?;
     let reference = reference(dbm, visible, request, watch)?;
     let stream = stream.named("infer");
     let assessments = request.schemes.iter().zip(&chosen).map(|((name, scheme), chosen)| {
@@ -86,66 +91,6 @@ pub fn judge(
     });
     let assessments = assessments.collect::<Result<Vec<_>>>()?;
     Ok(Verdict { dbm, request, presented, log_partition, reference, assessments }.results())
-}
-
-/// ln Z of a machine in the way asked for.
-pub fn log_partition(
-    dbm: &Dbm,
-    wanted: &Wanted,
-    visible_means: Option<&[f64]>,
-    stream: Stream,
-    watch: &mut Watch,
-) -> Result<LogPartition> {
-    let bits = evaluate::bits(dbm)?;
-    match wanted {
-        Wanted::Auto {} if bits <= AUTO_BITS => summed(dbm, AUTO_BITS, watch),
-        Wanted::Auto {} => annealed(dbm, Ais::default(), visible_means, stream, watch),
-        Wanted::Ais(settings) => annealed(dbm, *settings, visible_means, stream, watch),
-        Wanted::Exact(limit) if bits <= limit.bits() as f64 => summed(dbm, limit.bits() as f64, watch),
-        Wanted::Exact(limit) => Err(Error::Refused {
-            problem: format!(
-                "an exact log Z of this machine runs through 2^{bits:.0} states; the limit is 2^{}",
-                limit.bits()
-            ),
-            remedy: raised(
-                bits as usize,
-                ExactPartition::MOST_BITS,
-                "use ais",
-                &format!("--max-bits {bits:.0}, in an experiment file max_bits = {bits:.0}"),
-            ),
-        }),
-    }
-}
-
-fn summed(dbm: &Dbm, max_bits: f64, watch: &mut Watch) -> Result<LogPartition> {
-    let mut sum = ExactSum::new(dbm, max_bits)?;
-    let of = sum.chunks() as usize;
-    for done in 0..of {
-        watch(Portion { what: "log Z", done, of })?;
-        sum.advance()?;
-    }
-    watch(Portion { what: "log Z", done: of, of })?;
-    Ok(sum.finish())
-}
-
-fn annealed(
-    dbm: &Dbm,
-    Ais { temperatures, chains }: Ais,
-    visible_means: Option<&[f64]>,
-    stream: Stream,
-    watch: &mut Watch,
-) -> Result<LogPartition> {
-    let visible_means = visible_means.map(|means| Tensor::new(means, &Device::Cpu)?.to_device(dbm.device()));
-    let visible_means = visible_means.transpose()?;
-    let settings = Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, visible_means };
-    let path = Path::new(dbm, &settings)?;
-    let mut chains = path.start(chains, stream.named("ais"))?;
-    while chains.steps < temperatures {
-        watch(Portion { what: "log Z", done: chains.steps, of: temperatures })?;
-        chains = path.advance(chains, STRETCH)?;
-    }
-    watch(Portion { what: "log Z", done: temperatures, of: temperatures })?;
-    Ok(LogPartition::from_log_weights(&path, chains.log_weights)?)
 }
 
 /// Exact answers where they are little work, and as far as an exact scheme was asked for.

@@ -11,6 +11,7 @@ mod driver;
 mod error;
 mod journal;
 pub mod judge;
+mod log_partition;
 pub mod model_file;
 pub mod observe;
 mod phase;
@@ -28,6 +29,7 @@ mod start;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;
+pub use log_partition::Known;
 pub use provenance::{Origin, ProgramCommit, Provenance, Resumed, Status};
 pub use run_folder::{RunFolder, list};
 pub use schemes::Chosen;

@@ -145,6 +145,7 @@ impl Work<'_> {
         let mut driver = Driver {
             experiment: self.experiment,
             dataset: self.dataset,
+            visible_means: self.profiler.during(Share::Data, || self.dataset.train.mean()),
             folder: self.folder,
             journal,
             account,

@@ -2,7 +2,7 @@
 
 use super::SavedTensors;
 use super::parameters::saved;
-use crate::math::{Layers, Result, Stream, Tensor, host, mean_of};
+use crate::math::{Layers, Result, Stream, Tensor, differing};
 use crate::models::{Conditionals, Dbm, Reading, Schedule, Swept};
 use crate::units::Kind;
 
@@ -52,11 +52,9 @@ impl Chains {
 
     /// Share of all units, over all layers and chains, whose states differ by at least one half.
     pub fn flip_rate(&self, later: &Self) -> Result<f64> {
-        let mut flips = Vec::new();
-        for (before, after) in self.states.iter().zip(&later.states) {
-            flips.extend(host(&(before - after)?.abs()?)?.iter().map(|change| f64::from(u8::from(*change >= 0.5))));
-        }
-        Ok(mean_of(&flips))
+        let flips = self.states.iter().zip(&later.states).map(|(before, after)| differing(before, after, 0.5));
+        let units: usize = self.states.iter().map(Tensor::elem_count).sum();
+        Ok(flips.sum::<Result<f64>>()? / units as f64)
     }
 
     /// Every layer under a stable name, `chains.{l}`.

@@ -1,7 +1,7 @@
 //! What an update tells people; the same names for every trainer where they make sense.
 
 use super::{Gradient, Parameters, Statistics};
-use crate::math::{Result, Tensor, host, mean_of, mean_squares, norm};
+use crate::math::{Result, Tensor, host, mean_of, mean_square_differences, norm};
 
 /// Named values in the order they were taken; names are `quantity_unit_statistic`, `/{l}` for a layer. Empty unless asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,7 +19,7 @@ impl Measurements {
 
     /// `reconstruction_error_mean`: mean squared difference between the states and means of the visible units.
     pub(super) fn add_reconstruction(&mut self, visible: &Tensor, means: &Tensor) -> Result<()> {
-        self.add("reconstruction_error_mean", mean_of(&mean_squares(&(visible - means)?)?));
+        self.add("reconstruction_error_mean", mean_of(&mean_square_differences(visible, means)?));
         Ok(())
     }
 

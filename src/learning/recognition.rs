@@ -6,14 +6,14 @@
 
 use super::Gradient;
 use crate::inference::Network;
-use crate::math::{Layers, Nats, Result, Tensor, Term, host, mean_over_examples};
+use crate::math::{Layers, Nats, Result, Tensor, Term, host, inner, mean_over_examples};
 
 /// -E_target[ln q_network(h | v)] of each example, nats, from the network's inputs and the target's means `[examples, n_l]`
 /// of all hidden layers; less the target's entropy it is KL(target ‖ network).
 pub fn cross_entropy(network: &Network, inputs: &[Tensor], targets: &[Tensor]) -> Result<Nats> {
     let mut total = vec![0.0; targets.first().map_or(Ok(0), |target| target.dim(0))?];
     for (kind, (input, target)) in network.units().iter().zip(inputs.iter().zip(targets)) {
-        let nats = (kind.log_normalizer(input)? - (input * target)?)?.sum(1)?;
+        let nats = (kind.total_log_normalizer(input)? - inner(input, target)?)?;
         total.iter_mut().zip(host(&nats)?).for_each(|(total, nats)| *total += nats);
     }
     Ok(total)

@@ -3,8 +3,9 @@
 use super::composed;
 use super::kernels::{Level, Panels, Read, means, read_off};
 use super::random::{PARALLEL_FROM, unit_interval};
+use super::rows::{Value, column, each};
 use super::weight::{panels, served, tensor, with_values};
-use super::{DType, Device, Result, Stream, Tensor, bail};
+use super::{DType, Device, Nats, Result, Stream, Tensor, bail, sum_units};
 use candle_core::{CpuStorage, Storage};
 use rayon::prelude::*;
 
@@ -46,6 +47,41 @@ pub fn entropy_of_binary(input: &Tensor) -> Result<Tensor> {
     } else {
         composed::entropy_of_binary(input)
     }
+}
+
+/// Σ ln(1 + e^x) over the units of each example, `[examples, units]` to `[examples]`, `f64`.
+pub fn total_ln_one_plus_exp(input: &Tensor) -> Result<Tensor> {
+    match with_logarithms(input, |x, _| x.max(0.0))? {
+        Some(totals) => column(totals),
+        None => sum_units(&ln_one_plus_exp(input)?),
+    }
+}
+
+/// Entropy in nats of all binary units of each example, `[examples, units]` to `[examples]`, `f64`.
+pub fn total_entropy_of_binary(input: &Tensor) -> Result<Tensor> {
+    match with_logarithms(input, |x, e| if e == 0.0 { 0.0 } else { x.abs() * e / (1.0 + e) })? {
+        Some(totals) => column(totals),
+        None => sum_units(&entropy_of_binary(input)?),
+    }
+}
+
+/// Σ ln(1 + e^-|x|) + `other`(x, e^-|x|) over the units of each example, where the values are in the processor's memory.
+fn with_logarithms(input: &Tensor, other: impl Fn(f64, f64) -> f64 + Sync) -> Result<Option<Nats>> {
+    // One logarithm of the product of so many factors, which are 1 to 2 each.
+    const FACTORS: usize = 512;
+    fn row<T: Value>(row: &[T], exp_of_minus: impl Fn(T) -> f64, other: impl Fn(f64, f64) -> f64) -> f64 {
+        let part = |values: &[T]| {
+            let (product, sum) = values.iter().fold((1.0, 0.0), |(product, sum), &x| {
+                let e = exp_of_minus(x);
+                (product * (1.0 + e), sum + other(x.into(), e))
+            });
+            product.ln() + sum
+        };
+        row.chunks(FACTORS).map(part).sum()
+    }
+    let single = |values: &[f32], _: &[f32]| row(values, |x| f64::from((-x.abs()).exp()), &other);
+    let double = |values: &[f64], _: &[f64]| row(values, |x| (-x.abs()).exp(), &other);
+    each(input, input, single, double)
 }
 
 /// States in {0, 1}: 1 with probability σ(input), drawn from `stream`.

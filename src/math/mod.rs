@@ -8,15 +8,18 @@ mod elementwise;
 pub mod kernels;
 mod random;
 mod reduce;
+mod rows;
 mod step;
 mod weight;
 
 pub use candle_core::{DType, Device, Result, Tensor, bail};
-pub use elementwise::{entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid};
+pub use elementwise::{
+    entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid, total_entropy_of_binary, total_ln_one_plus_exp,
+};
 pub use random::{Generator, Stream};
 pub use reduce::{
-    Nats, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples, mean_squares,
-    norm, sum_units,
+    Nats, differing, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples,
+    mean_square_differences, norm, sum_units,
 };
 pub use step::{Momentum, Term};
 pub use weight::{Weight, panels, served, tensor};

@@ -1,5 +1,6 @@
 //! Reductions: per example on the device, over examples on the host; every sum in `f64`, whatever the precision of its terms.
 
+use super::rows::{Value, column, each, sum, sums};
 use super::weight::{served, with_values};
 use super::{DType, Result, Tensor};
 use rayon::prelude::*;
@@ -22,17 +23,37 @@ pub fn double(values: &Tensor) -> Result<Tensor> {
 
 /// Sum over the units of each example: `[examples, units]` to `[examples]`, `f64`.
 pub fn sum_units(values: &Tensor) -> Result<Tensor> {
-    double(values)?.sum(1)
+    match sums(values, values, |value, _| value)? {
+        Some(sums) => column(sums),
+        None => double(values)?.sum(1),
+    }
 }
 
 /// Inner product of each example's rows, `[examples, units]` twice (or one row for all) to `[examples]`, `f64`.
 pub fn inner(left: &Tensor, right: &Tensor) -> Result<Tensor> {
-    double(left)?.broadcast_mul(&double(right)?)?.sum(1)
+    match sums(left, right, |left, right| left * right)? {
+        Some(sums) => column(sums),
+        None => double(left)?.broadcast_mul(&double(right)?)?.sum(1),
+    }
 }
 
-/// Mean square over the units of each example, `[examples, units]` to `[examples]`, on the host.
-pub fn mean_squares(values: &Tensor) -> Result<Vec<f64>> {
-    host(&(inner(values, values)? / values.dim(1)? as f64)?)
+/// Mean over the units of each example of (left - right)², from `[examples, units]` twice to `[examples]`, on the host.
+pub fn mean_square_differences(left: &Tensor, right: &Tensor) -> Result<Vec<f64>> {
+    let units = left.dim(1)? as f64;
+    let found = match sums(left, right, |left, right| (left - right).powi(2))? {
+        Some(found) => found,
+        None => host(&(double(left)? - double(right)?)?.sqr()?.sum(1)?)?,
+    };
+    Ok(found.iter().map(|sum| sum / units).collect())
+}
+
+/// How many values of `[examples, units]` twice differ by at least `least`.
+pub fn differing(left: &Tensor, right: &Tensor, least: f64) -> Result<f64> {
+    let counts = |left: f64, right: f64| f64::from(u8::from((left - right).abs() >= least));
+    match sums(left, right, counts)? {
+        Some(counts) => Ok(counts.iter().sum()),
+        None => Ok(host(left)?.iter().zip(host(right)?).map(|(&left, right)| counts(left, right)).sum()),
+    }
 }
 
 /// Root of the sum of the squares of all values: the Frobenius norm of a matrix.
@@ -42,10 +63,9 @@ pub fn norm(tensor: &Tensor) -> Result<f64> {
     Ok(sum.sqrt())
 }
 
-fn squares<T: Copy + Into<f64> + Sync>(values: &[T]) -> f64 {
-    let square = |&value: &T| Into::<f64>::into(value).powi(2);
-    let parts: Vec<f64> = values.par_chunks(STRETCH).map(|part| part.iter().map(square).sum()).collect();
-    parts.iter().sum()
+fn squares<T: Value>(values: &[T]) -> f64 {
+    let of = |part: &[T]| sum(part, part, |value, same| value * same);
+    values.par_chunks(STRETCH).map(of).collect::<Vec<f64>>().iter().sum()
 }
 
 /// Mean over examples, `[units]`, from `[examples, units]`; summed example by example, so that the bits are those of any machine.
@@ -69,12 +89,25 @@ pub fn mean_over_examples(tensor: &Tensor) -> Result<Tensor> {
 
 /// Largest absolute difference of each example's rows, `[examples]`, on the host; not a number if a difference is none.
 pub fn largest_change(before: &Tensor, after: &Tensor) -> Result<Vec<f64>> {
+    let single =
+        |before: &[f32], after: &[f32]| largest(before.iter().zip(after).map(|(b, a)| f64::from((a - b).abs())));
+    let double = |before: &[f64], after: &[f64]| largest(before.iter().zip(after).map(|(b, a)| (a - b).abs()));
+    if let Some(changes) = each(before, after, single, double)? {
+        return Ok(changes);
+    }
     if before.elem_count() == 0 {
         return Ok(vec![0.0; before.dim(0)?]);
     }
     let changes = (after - before)?.abs()?;
-    // The maximum alone may pass over a value that is not a number; the sum never does.
     host(&(changes.max(1)? + (changes.sum(1)? * 0.0)?)?)
+}
+
+fn largest(changes: impl Iterator<Item = f64>) -> f64 {
+    // The maximum alone may pass over a value that is not a number; the sum never does.
+    let (largest, none) = changes.fold((0.0_f64, 0.0), |(largest, none), change| {
+        (if change > largest { change } else { largest }, none + change * 0.0)
+    });
+    largest + none
 }
 
 /// ln Σ exp(x), without overflow; minus infinity for no terms, not a number if a term is none.

@@ -1,7 +1,7 @@
 //! Weights between two layers: a tensor, or the blocks that the kernels read and move; either is made of the other when asked for.
 
 use super::kernels::{Blocks, Level, Own, Panels, Source, Towards, inputs, serve};
-use super::{DType, Device, Result, Tensor, bail};
+use super::{DType, Device, Result, Tensor, bail, double};
 use candle_core::{CpuStorage, Storage};
 use std::sync::{Arc, OnceLock};
 
@@ -15,11 +15,14 @@ struct Forms {
     tensor: OnceLock<Tensor>,
     /// None where the kernels do not serve.
     blocks: OnceLock<Option<Blocks>>,
+    /// Widened to `f64`, once someone asks.
+    doubled: OnceLock<Tensor>,
 }
 
 impl From<Tensor> for Weight {
     fn from(tensor: Tensor) -> Self {
-        Self(Arc::new(Forms { dims: tensor.dims().to_vec(), tensor: tensor.into(), blocks: OnceLock::new() }))
+        let dims = tensor.dims().to_vec();
+        Self(Arc::new(Forms { dims, tensor: tensor.into(), blocks: OnceLock::new(), doubled: OnceLock::new() }))
     }
 }
 
@@ -32,7 +35,8 @@ impl From<&Self> for Weight {
 impl From<Blocks> for Weight {
     fn from(blocks: Blocks) -> Self {
         let (below, above) = blocks.dims();
-        Self(Arc::new(Forms { dims: vec![below, above], tensor: OnceLock::new(), blocks: Some(blocks).into() }))
+        let (dims, blocks) = (vec![below, above], Some(blocks).into());
+        Self(Arc::new(Forms { dims, tensor: OnceLock::new(), blocks, doubled: OnceLock::new() }))
     }
 }
 
@@ -45,6 +49,15 @@ impl Weight {
         }
         let Some(tensor) = self.0.tensor.get() else { bail!("a weight matrix has neither of its forms") };
         Ok(tensor.clone())
+    }
+
+    /// The matrix widened to `f64`, for products that judge; kept as long as the weights stay what they are.
+    pub fn doubled(&self) -> Result<Self> {
+        if let Some(doubled) = self.0.doubled.get() {
+            return Ok(doubled.clone().into());
+        }
+        let doubled = double(&self.tensor()?)?;
+        Ok(self.0.doubled.get_or_init(|| doubled).clone().into())
     }
 
     /// `[below, above]`.

@@ -125,7 +125,7 @@ impl Stack {
             let rows = (0..layer.own.dim(0)?)
                 .map(|row| {
                     let input = layer.from_state.broadcast_add(&layer.own.narrow(0, row, 1)?)?;
-                    sum_units(&kind.log_normalizer(&input)?)
+                    kind.total_log_normalizer(&input)
                 })
                 .collect::<Result<Vec<_>>>()?;
             total = total.broadcast_add(&Tensor::stack(&rows, 0)?)?;

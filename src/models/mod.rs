@@ -86,10 +86,11 @@ pub trait Multilinear: Conditionals {}
 
 impl<C: Multilinear> ExpectedLogJoint<Factorial> for C {
     fn expected_log_joint(&self, q: &Factorial) -> Result<Nats> {
-        let mut total = self.log_joint(&q.means()?)?;
-        for (kind, (input, mean)) in self.units().iter().zip(q.inputs().iter().zip(q.means()?)) {
-            let base = (kind.expected_log_base(input)? - kind.log_base(&mean)?)?;
-            total = (total + sum_units(&base)?)?;
+        let means = q.means()?;
+        let mut total = self.log_joint(&means)?;
+        for (kind, (input, mean)) in self.units().iter().zip(q.inputs().iter().zip(&means)) {
+            let base = (sum_units(&kind.expected_log_base(input)?)? - sum_units(&kind.log_base(mean)?)?)?;
+            total = (total + base)?;
         }
         host(&total)
     }

@@ -66,7 +66,7 @@ impl Stack {
 
     /// The same stack with all parameters widened to `f64`.
     pub(super) fn doubled(&self) -> Result<Self> {
-        let weights = self.weights.iter().map(|weight| Ok(double(&weight.tensor()?)?.into())).collect::<Result<_>>()?;
+        let weights = self.weights.iter().map(Weight::doubled).collect::<Result<_>>()?;
         Ok(Self { biases: self.biases.iter().map(double).collect::<Result<_>>()?, weights, ..self.clone() })
     }
 
@@ -124,7 +124,7 @@ impl Conditionals for Stack {
             total = (total + sum_units(&units[layer].log_base(state)?)?)?;
             if layer > 0 {
                 let sent = weights[layer - 1].up(&states[layer - 1])?;
-                total = (total + inner(state, &sent.broadcast_add(&biases[layer])?)?)?;
+                total = (total + inner(state, &sent)?)?.broadcast_add(&inner(state, &biases[layer])?)?;
             }
         }
         Ok(total)

@@ -1,7 +1,7 @@
 //! The factorial family: q(h | v) = Π q(h_i | v), stored as the input each unit receives.
 
 use super::Posterior;
-use crate::math::{Layers, Result, Tensor, sum_units};
+use crate::math::{Layers, Result, Tensor};
 use crate::units::Kind;
 
 /// Independent units. Inputs (log-odds for binary units) never meet ln 0; means are read off on demand.
@@ -47,7 +47,7 @@ impl Posterior for Factorial {
     }
 
     fn entropy(&self) -> Result<Tensor> {
-        let mut layers = self.units.iter().zip(&self.inputs).map(|(kind, input)| sum_units(&kind.entropy(input)?));
+        let mut layers = self.units.iter().zip(&self.inputs).map(|(kind, input)| kind.total_entropy(input));
         let first = layers.next().unwrap_or_else(|| candle_core::bail!("a posterior has at least one layer"))?;
         layers.try_fold(first, |total, layer| total + layer?)
     }

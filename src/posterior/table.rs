@@ -1,7 +1,7 @@
 //! A table over the states of some layers; the units of the others are independent once a state is given.
 
 use super::Posterior;
-use crate::math::{DType, Layers, Nats, Result, Tensor, double, host, log_sum_exp, sum_units};
+use crate::math::{DType, Layers, Nats, Result, Tensor, double, host, log_sum_exp};
 use crate::units::Kind;
 
 /// q(h | v) = q(tabulated layers | v) Π q(h_i | tabulated layers, v).
@@ -104,7 +104,7 @@ impl Posterior for Table {
             let mut entropy =
                 -log_probs.iter().map(|&l| if l == f64::NEG_INFINITY { 0.0 } else { l * l.exp() }).sum::<f64>();
             for free in &self.free {
-                let given = sum_units(&self.units[free.layer].entropy(&self.free_inputs(free, example)?)?)?;
+                let given = self.units[free.layer].total_entropy(&self.free_inputs(free, example)?)?;
                 entropy += host(&self.average(example, &given.unsqueeze(1)?)?)?[0];
             }
             Ok(entropy)

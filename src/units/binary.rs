@@ -1,7 +1,10 @@
 //! Binary units with states 0 and 1.
 
 use super::Units;
-use crate::math::{Result, Stream, Tensor, entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid};
+use crate::math::{
+    Result, Stream, Tensor, entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid, total_entropy_of_binary,
+    total_ln_one_plus_exp,
+};
 
 /// p(1 | x) = σ(x); log-normaliser ln(1 + e^x); base measure 1.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,14 @@ impl Units for Binary {
 
     fn entropy(&self, input: &Tensor) -> Result<Tensor> {
         entropy_of_binary(input)
+    }
+
+    fn total_log_normalizer(&self, input: &Tensor) -> Result<Tensor> {
+        total_ln_one_plus_exp(input)
+    }
+
+    fn total_entropy(&self, input: &Tensor) -> Result<Tensor> {
+        total_entropy_of_binary(input)
     }
 
     fn mix(&self, old: &Tensor, new: &Tensor, share: f64) -> Result<Tensor> {

@@ -6,12 +6,12 @@
 
 mod binary;
 
-use crate::math::{Result, Stream, Tensor};
+use crate::math::{Result, Stream, Tensor, sum_units};
 pub use binary::Binary;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// What the units of one layer are; every argument and result is `[examples, units]`.
+/// What the units of one layer are; arguments and results are `[examples, units]`, unless a result says otherwise.
 pub trait Units: Debug + Send + Sync {
     /// The word for this kind in files and tables.
     fn name(&self) -> &'static str;
@@ -31,6 +31,14 @@ pub trait Units: Debug + Send + Sync {
     fn expected_log_base(&self, input: &Tensor) -> Result<Tensor>;
     /// Entropy of each unit, nats.
     fn entropy(&self, input: &Tensor) -> Result<Tensor>;
+    /// Sum of `log_normalizer` over the units of each example, `[examples]`, nats, `f64`.
+    fn total_log_normalizer(&self, input: &Tensor) -> Result<Tensor> {
+        sum_units(&self.log_normalizer(input)?)
+    }
+    /// Entropy of all units of each example, `[examples]`, nats, `f64`.
+    fn total_entropy(&self, input: &Tensor) -> Result<Tensor> {
+        sum_units(&self.entropy(input)?)
+    }
     /// The input at which the mean is `share` of the mean at `old` and the rest that at `new` (damping).
     fn mix(&self, old: &Tensor, new: &Tensor, share: f64) -> Result<Tensor>;
     /// The input at which a unit has this mean; finite for means at the edge of the range.

@@ -3,6 +3,7 @@
 use crate::support::{assert_all_close, assert_close};
 use dbm::math::{
     DType, Device, Result, Stream, Tensor, composed, entropy_of_binary, host, ln_one_plus_exp, sample_binary, sigmoid,
+    total_entropy_of_binary, total_ln_one_plus_exp,
 };
 
 type Function = fn(&Tensor) -> Result<Tensor>;
@@ -44,6 +45,35 @@ fn single_precision_is_double_precision_rounded() {
         let wide = host(&fused(&x.to_dtype(DType::F64).unwrap()).unwrap()).unwrap();
         for (narrow, wide) in host(&narrow).unwrap().iter().zip(wide) {
             assert_close(name, *narrow, wide, 5e-7 * wide);
+        }
+    }
+}
+
+#[test]
+fn totals_of_an_example_are_sums_over_its_units() {
+    let totals: [(&str, Function, Function); 2] = [
+        ("ln_one_plus_exp", total_ln_one_plus_exp, ln_one_plus_exp),
+        ("entropy_of_binary", total_entropy_of_binary, entropy_of_binary),
+    ];
+    for (name, total, each) in totals {
+        // Fewer and more units than one logarithm serves, few and many rows.
+        for (rows, columns) in [(1, 1), (3, 5), (60, 1100)] {
+            let x = inputs(rows, columns);
+            let sums = host(&each(&x).unwrap().sum(1).unwrap()).unwrap();
+            let found = total(&x).unwrap();
+            assert_eq!((found.dims(), found.dtype()), (&[rows][..], DType::F64), "{name}");
+            assert_all_close(name, &host(&found).unwrap(), &sums, 1e-10);
+            let narrow = host(&total(&x.to_dtype(DType::F32).unwrap()).unwrap()).unwrap();
+            narrow.iter().zip(&sums).for_each(|(narrow, sum)| assert_close(name, *narrow, *sum, 5e-7 * sum));
+        }
+        for dtype in [DType::F32, DType::F64] {
+            let at = |row: [f64; 2]| {
+                host(&total(&Tensor::new(&[row], &Device::Cpu).unwrap().to_dtype(dtype).unwrap()).unwrap()).unwrap()[0]
+            };
+            let limit = if name == "ln_one_plus_exp" { 1e30 } else { 0.0 };
+            assert_close(name, at([1e30, -1e30]), limit, 1e-7 * limit);
+            assert_close(name, at([f64::NEG_INFINITY, -800.0]), 0.0, 0.0);
+            assert!(at([f64::NAN, 0.0]).is_nan() && at([0.0, f64::NAN]).is_nan(), "{name}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::{assert_all_close, assert_close, converted, random_dbm, random_q};
 use dbm::evaluate::{Annealing, Half, LogPartition, Path, Spacing, elbo_unnormalized, exact};
 use dbm::inference::{Exact, Inference};
-use dbm::math::{DType, Device, Stream, Tensor, host};
+use dbm::math::{DType, Device, Momentum, Stream, Tensor, Term, Weight, double, host};
 use dbm::models::{Conditionals, Dbm, LatentModel};
 use dbm::posterior::Posterior;
 
@@ -44,10 +44,32 @@ fn entropies_are_sums_in_double_precision() {
     let q = random_q(&dbm, &visible, 1.0, Stream::new(1));
     let units = |example: usize| -> f64 {
         let layers = q.units().iter().zip(q.inputs());
-        layers.flat_map(|(kind, x)| host(&kind.entropy(&x.narrow(0, example, 1).unwrap()).unwrap()).unwrap()).sum()
+        let wide = |x: &Tensor| double(&x.narrow(0, example, 1).unwrap()).unwrap();
+        layers.flat_map(|(kind, x)| host(&kind.entropy(&wide(x)).unwrap()).unwrap()).sum()
     };
     let found = host(&q.entropy().unwrap()).unwrap();
-    assert_all_close("entropy", &found, &[units(0), units(1)], 1e-9);
+    // Exponentials are rounded unit by unit, this way and that; a sum in single precision would be off a thousand times as much.
+    let rounding = f64::from(f32::EPSILON) * 5000_f64.sqrt();
+    assert_all_close("entropy", &found, &[units(0), units(1)], rounding);
+}
+
+#[test]
+fn weights_are_widened_once_and_anew_when_they_have_moved() {
+    let matrix = |seed, rows, columns| Stream::new(seed).normal(rows, columns, DType::F32, &Device::Cpu).unwrap();
+    let wide = |weight: &Weight| weight.doubled().unwrap().tensor().unwrap();
+    let values = |tensor: &Tensor| host(tensor).unwrap();
+    let mut at = Weight::from(matrix(1, 40, 33));
+    let mut last = Weight::from(matrix(2, 40, 33));
+    for step in 0..2 {
+        assert_eq!(wide(&at).dtype(), DType::F64);
+        assert_eq!(wide(&at).id(), wide(&at).id(), "one tensor for all who ask");
+        assert_eq!(values(&wide(&at)), values(&at.tensor().unwrap()));
+        let uphill = Term::Outer { below: matrix(3 + step, 5, 40), above: matrix(5 + step, 5, 33), share: 1.0 };
+        let (before, by) = (wide(&at), Momentum { momentum: 0.5, rate: 0.1, decay: 0.01 });
+        (at, last) = by.step_along(at, last, &[uphill]).unwrap();
+        assert_ne!(values(&wide(&at)), values(&before));
+    }
+    assert_eq!(values(&wide(&at)), values(&at.tensor().unwrap()));
 }
 
 #[test]

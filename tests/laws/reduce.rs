@@ -1,9 +1,9 @@
 //! Reductions over terms and over units.
 
-use crate::support::{assert_close, tensor};
+use crate::support::{assert_all_close, assert_close, tensor};
 use dbm::math::{
-    DType, Device, Tensor, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_squares, norm,
-    sum_units,
+    DType, Device, Stream, Tensor, differing, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of,
+    mean_square_differences, norm, sum_units, total_entropy_of_binary,
 };
 
 #[test]
@@ -48,7 +48,53 @@ fn sums_and_inner_products_run_over_the_units_of_each_example() {
     assert_eq!(host(&inner(&left, &right).unwrap()).unwrap(), [12.0, 20.0]);
     let one_row = tensor(&[vec![10.0, 1.0]]);
     assert_eq!(host(&inner(&left, &one_row).unwrap()).unwrap(), [12.0, 34.0], "one row for all examples");
-    assert_eq!(mean_squares(&left).unwrap(), [2.5, 12.5]);
+    assert_eq!(mean_square_differences(&left, &right).unwrap(), [41.0, 5.0]);
+    assert_eq!(differing(&left, &right, 3.0).unwrap(), 2.0);
+}
+
+#[test]
+fn sums_in_one_pass_are_those_of_tensor_operations() {
+    let draw = |seed, rows, units| Stream::new(seed).uniform(rows, units, DType::F64, &Device::Cpu).unwrap();
+    // Units that do and do not fill a register, few and many rows, one row for all, and parts that do not lie in one piece.
+    for (rows, others, units) in [(3, 3, 5), (1, 4, 8), (4, 1, 17), (200, 200, 203)] {
+        let (left, right) =
+            (draw(1, rows, units + 2).narrow(1, 1, units), draw(2, others, units + 1).narrow(1, 1, units));
+        for dtype in [DType::F32, DType::F64] {
+            let [left, right] = [&left, &right].map(|half| half.as_ref().unwrap().to_dtype(dtype).unwrap());
+            let [wide_left, wide_right] = [&left, &right].map(|half| half.to_dtype(DType::F64).unwrap());
+            let by_operations = |tensor: Tensor| host(&tensor.sum(1).unwrap()).unwrap();
+            let products = by_operations(wide_left.broadcast_mul(&wide_right).unwrap());
+            assert_all_close("inner", &host(&inner(&left, &right).unwrap()).unwrap(), &products, 1e-12);
+            let sums = by_operations(wide_left.clone());
+            assert_all_close("sum", &host(&sum_units(&left).unwrap()).unwrap(), &sums, 1e-12);
+            if rows == others {
+                let difference = (wide_left - wide_right).unwrap();
+                let squares: Vec<f64> =
+                    by_operations(difference.sqr().unwrap()).iter().map(|s| s / units as f64).collect();
+                let found = mean_square_differences(&left, &right).unwrap();
+                assert_all_close("mean square difference", &found, &squares, 1e-13);
+                let far = by_operations(difference.abs().unwrap().ge(0.5).unwrap().to_dtype(DType::F64).unwrap());
+                assert_eq!(differing(&left, &right, 0.5).unwrap(), far.iter().sum::<f64>());
+                let changes = (&right - &left).unwrap().abs().unwrap().max(1).unwrap();
+                assert_eq!(largest_change(&left, &right).unwrap(), host(&changes).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_over_units_are_the_same_bits_for_any_number_of_threads() {
+    let [left, right] = [3, 4].map(|seed| Stream::new(seed).uniform(300, 301, DType::F32, &Device::Cpu).unwrap());
+    let of = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let sums = [inner(&left, &right), total_entropy_of_binary(&left)].map(|sums| host(&sums.unwrap()).unwrap());
+            let all = [norm(&left).unwrap(), differing(&left, &right, 0.5).unwrap()];
+            [sums.concat(), mean_square_differences(&left, &right).unwrap(), all.to_vec()].concat()
+        })
+    };
+    let alone = of(1);
+    assert!([2, 3, 7].iter().all(|&threads| of(threads) == alone));
 }
 
 #[test]
@@ -65,7 +111,8 @@ fn sums_over_units_lose_no_digit_of_terms_in_single_precision() {
     }
     let terms = tensor(&[[vec![1e3], vec![0.01; 10_000]].concat()]).to_dtype(DType::F32).unwrap();
     let squares = 1e6 + 10_000.0 * f64::from(0.01_f32).powi(2);
-    assert_close("mean square", mean_squares(&terms).unwrap()[0], squares / 10_001.0, 1e-9);
+    let zeros = terms.zeros_like().unwrap();
+    assert_close("mean square", mean_square_differences(&terms, &zeros).unwrap()[0], squares / 10_001.0, 1e-9);
 }
 
 #[test]

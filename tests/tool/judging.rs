@@ -3,9 +3,9 @@
 use candle_core::{DType, Device, Tensor};
 use dbm::evaluate::{self, Annealing, Assess, Reference, Spacing, Yardstick};
 use dbm::experiment::config::{Ais, ExactPartition, LogPartition};
-use dbm::experiment::judge::{Portion, Request, judge};
+use dbm::experiment::judge::{Portion, Request, judge, judge_knowing};
 use dbm::experiment::results::Results;
-use dbm::experiment::{Chosen, Error, Result};
+use dbm::experiment::{Chosen, Error, Known, Result};
 use dbm::inference::Network;
 use dbm::math::Stream;
 use dbm::models::Dbm;
@@ -74,6 +74,33 @@ fn every_part_is_watched_from_its_beginning_to_its_end() {
     let exact = LogPartition::Exact(ExactPartition { max_bits: 20 });
     let (_, seen) = watched(&machine(&[13, 13]), &images(3, 13), &request(&["network"], exact), |_| false);
     assert_eq!(seen.iter().filter(|(what, ..)| what == "log Z").count(), 3);
+}
+
+#[test]
+fn log_z_that_is_known_is_not_found_again() {
+    let (dbm, network, visible) =
+        (machine(&[7, 9, 6]), Network::from_dbm(&machine(&[7, 9, 6])).unwrap(), images(20, 7));
+    let mut known = Known::default();
+    let judged = |count: usize, how: LogPartition, known: &mut Known| {
+        let mut work = 0;
+        let watch = &mut |portion: Portion<'_>| {
+            work += usize::from(portion.what == "log Z");
+            Ok(())
+        };
+        let (rows, request) = (visible.narrow(0, 0, count).unwrap(), request(&["network+1"], how));
+        let results = judge_knowing(&dbm, Some(&network), &rows, &request, known, Stream::new(1), watch);
+        let mut results = results.unwrap();
+        results.schemes.iter_mut().for_each(|scheme| scheme.time_us_per_example = 0.0);
+        (work, results)
+    };
+    let exact = || LogPartition::Exact(ExactPartition { max_bits: 20 });
+    // Other examples, the same question; then other questions.
+    for (count, how, work) in [(20, annealing(30), 4), (7, annealing(30), 0), (7, annealing(20), 3), (7, exact(), 2)] {
+        let (found, anew) = (judged(count, how.clone(), &mut known), judged(count, how, &mut Known::default()));
+        assert_eq!(found.0, work);
+        assert!(anew.0 > 0);
+        assert_eq!(found.1, anew.1);
+    }
 }
 
 #[test]

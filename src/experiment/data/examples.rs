@@ -110,21 +110,9 @@ impl Examples {
 
     /// Mean of every pixel over the examples, `[units]`; of drawn pixels, their mean probability.
     pub fn mean(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.units];
-        let mut add = |index: usize, value: f64| {
-            if let Some(sum) = sums.get_mut(index % self.units) {
-                *sum += value;
-            }
-        };
-        let full = match &self.pixels {
-            Pixels::Bytes { values, full } => {
-                values.iter().enumerate().for_each(|(index, &value)| add(index, f64::from(value)));
-                *full
-            }
-            Pixels::Floats(values) => {
-                values.iter().enumerate().for_each(|(index, &value)| add(index, f64::from(value)));
-                1.0
-            }
+        let (sums, full) = match &self.pixels {
+            Pixels::Bytes { values, full } => (sums(values, self.units), *full),
+            Pixels::Floats(values) => (sums(values, self.units), 1.0),
         };
         let scale = full * self.len() as f64;
         sums.iter().map(|sum| sum / scale).collect()
@@ -181,4 +169,13 @@ fn draw<T: WithDType>(values: &mut [T], row: usize, stream: Stream) -> Result<()
         *value = T::from_f64(f64::from(u8::from(uniform < value.to_f64() as f32)));
     }
     Ok(())
+}
+
+/// The sum of every column of rows of so many values.
+fn sums<T: Copy + Into<f64>>(values: &[T], columns: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; columns];
+    for row in values.chunks_exact(columns.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value.into());
+    }
+    sums
 }
