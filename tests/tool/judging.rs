@@ -81,7 +81,7 @@ fn log_z_that_is_known_is_not_found_again() {
     let (dbm, network, visible) =
         (machine(&[7, 9, 6]), Network::from_dbm(&machine(&[7, 9, 6])).unwrap(), images(20, 7));
     let mut known = Known::default();
-    let mut judged = |count: usize, how: LogPartition, known: &mut Known| {
+    let judged = |count: usize, how: LogPartition, known: &mut Known| {
         let mut work = 0;
         let watch = &mut |portion: Portion<'_>| {
             work += usize::from(portion.what == "log Z");
