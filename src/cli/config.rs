@@ -1,6 +1,6 @@
 //! `dbm config`.
 
-use super::{print, print_json};
+use super::{aside, print, print_json};
 use crate::experiment::Result;
 use crate::experiment::config::{load, marked};
 use std::path::PathBuf;
@@ -31,6 +31,7 @@ impl Config {
     pub fn execute(self) -> Result<()> {
         let (Self::Show(file) | Self::Check(file)) = &self;
         let experiment = load(&file.experiment, &file.overrides)?.experiment;
+        experiment.idle_kernels().iter().for_each(|note| aside(note));
         match (&self, file.json) {
             (_, true) => print_json(&experiment),
             (Self::Show(_), false) => print(&marked(&experiment)),

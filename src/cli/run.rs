@@ -1,12 +1,12 @@
 //! `dbm run` and `dbm resume`.
 
 use super::compute::Elsewhere;
-use super::{RunsFolder, print, print_json, table, tensorboard};
+use super::{RunsFolder, aside, print, print_json, table, tensorboard};
 use crate::experiment::config::{load, marked};
 use crate::experiment::observe::Verbosity;
 use crate::experiment::profile::Profile;
 use crate::experiment::results::Results;
-use crate::experiment::run::{Finished, Options, resume, run};
+use crate::experiment::run::{Options, Outcome, Stopped, resume, run};
 use crate::experiment::{Error, Result};
 use std::io::Write;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ struct Show {
     /// Print the results as JSON.
     #[arg(long)]
     json: bool,
-    /// Print at the end what the wall time was spent on, phase by phase; run.json has it too.
+    /// Print at the end, however the run ends, what the wall time was spent on, phase by phase; run.json has it too.
     #[arg(long)]
     profile: bool,
 }
@@ -72,15 +72,15 @@ impl Run {
         if self.print_config {
             return print(&marked(&loaded.experiment));
         }
-        let finished = run(&loaded, &self.show.options(self.folder.runs)?)?;
-        self.show.finish(&finished)
+        let options = self.show.options(self.folder.runs.clone())?;
+        self.show.finish(run(&loaded, &options))
     }
 }
 
 impl Resume {
     pub fn execute(self) -> Result<()> {
-        let finished = resume(&self.run, &self.elsewhere.changes(), &self.show.options(PathBuf::new())?)?;
-        self.show.finish(&finished)
+        let options = self.show.options(PathBuf::new())?;
+        self.show.finish(resume(&self.run, &self.elsewhere.changes(), &options))
     }
 }
 
@@ -91,8 +91,12 @@ impl Show {
         Ok(Options { runs, verbosity, interrupted: &INTERRUPTED, profile: self.profile })
     }
 
-    fn finish(&self, finished: &Finished) -> Result<()> {
+    fn finish(&self, outcome: Outcome) -> Result<()> {
+        let finished = outcome.map_err(stopped)?;
         let profile = finished.profile.as_ref().filter(|_| self.profile);
+        if self.profile && profile.is_none() {
+            aside("no profile was recorded: a run is profiled while it is at work, and this one was finished already");
+        }
         if self.json {
             return print_json(&Told { results: &finished.results, profile });
         }
@@ -104,6 +108,12 @@ impl Show {
         }
         profile.map_or(Ok(()), |profile| print(&format!("\n{}", table::profile(profile))))
     }
+}
+
+/// Shows where the time of a run went that did not go through; its results are missing, so this is no output of its own.
+fn stopped(Stopped { error, profile }: Stopped) -> Error {
+    profile.iter().for_each(|profile| aside(&table::profile(profile)));
+    error
 }
 
 /// The first Ctrl-C asks the run to finish its update or to break off an evaluation, save and stop; the second ends the program at once.

@@ -16,7 +16,7 @@ pub struct Account<'a> {
 impl<'a> Account<'a> {
     /// Says that the run is at work.
     pub fn open(folder: &'a RunFolder, provenance: Provenance) -> Result<Self> {
-        let provenance = Provenance { status: Status::Running, ended: None, error: None, profile: None, ..provenance };
+        let provenance = Provenance { status: Status::Running, ended: None, error: None, ..provenance };
         folder.write_provenance(&provenance)?;
         Ok(Self { folder, before: provenance.seconds, provenance, watch: Stopwatch::start() })
     }
@@ -28,9 +28,10 @@ impl<'a> Account<'a> {
         self.folder.write_provenance(&self.provenance)
     }
 
-    /// Says how the run ended, after `step` updates, and what its time was spent on.
+    /// Says how the run ended, after `step` updates, and what its time was spent on, where that was asked for.
     pub fn close<T>(mut self, step: u64, outcome: &Result<T>, profile: Option<Profile>) -> Result<()> {
-        self.provenance.profile = profile;
+        // Where nobody asked, an earlier profile stays.
+        self.provenance.profile = profile.or(self.provenance.profile);
         self.provenance.status = match outcome {
             Ok(_) => Status::Finished,
             Err(Error::Interrupted { .. }) => Status::Interrupted,

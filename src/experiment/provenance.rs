@@ -34,7 +34,7 @@ pub struct Provenance {
     pub seconds: f64,
     /// The error it ended with.
     pub error: Option<String>,
-    /// What the time was spent on since the start or the last resumption; none where nobody asked.
+    /// What the time was spent on from the start or the resumption that asked for it last; none where nobody asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
 }

@@ -43,8 +43,25 @@ pub struct Finished {
     pub profile: Option<Profile>,
 }
 
+/// A run that did not go through.
+pub struct Stopped {
+    /// What stopped it.
+    pub error: Error,
+    /// What its time was spent on up to there, where that was asked for and the run had begun.
+    pub profile: Option<Profile>,
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self { error, profile: None }
+    }
+}
+
+/// How a run ended.
+pub type Outcome = std::result::Result<Finished, Stopped>;
+
 /// Runs an experiment in a folder of its own. Nothing is written before the file and the data have been checked.
-pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
+pub fn run(loaded: &Loaded, options: &Options) -> Outcome {
     let experiment = &loaded.experiment;
     setup::kernels(experiment.kernels)?;
     let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
@@ -63,13 +80,17 @@ pub fn run(loaded: &Loaded, options: &Options) -> Result<Finished> {
 
 /// Continues a run from its newest whole checkpoint; the result is that of an uninterrupted run, bit for bit. `changes` are
 /// settings of the machine, as in `device=cpu`, that replace those of the run's file.
-pub fn resume(path: &Path, changes: &[String], options: &Options) -> Result<Finished> {
+pub fn resume(path: &Path, changes: &[String], options: &Options) -> Outcome {
     let folder = RunFolder::open(path)?;
     let _claim = folder.claim()?;
     let mut provenance = folder.provenance()?;
     let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
     if provenance.status == Status::Finished {
         progress.note("this run is finished already; these are its results");
+        if !changes.is_empty() {
+            let ignored = changes.join(" and ");
+            progress.note(&format!("nothing is left to compute, so {ignored} changes nothing"));
+        }
         let results = folder.read_json(&folder.results())?;
         return Ok(Finished { folder, results, profile: provenance.profile });
     }
@@ -79,7 +100,8 @@ pub fn resume(path: &Path, changes: &[String], options: &Options) -> Result<Fini
             path: path.to_path_buf(),
             problem: format!("cannot go on: {problem}"),
             remedy: Error::AFTER_DIVERGENCE.into(),
-        });
+        }
+        .into());
     }
     let experiment = load(&folder.config(), changes)?.experiment;
     setup::kernels(experiment.kernels)?;
@@ -110,6 +132,7 @@ fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset>
     if chooses && dataset.validation.is_none() {
         dataset.notes.push(OPTIMISTIC.into());
     }
+    experiment.idle_kernels().iter().for_each(|note| progress.note(note));
     progress.note(&format!("data: {}", dataset.name));
     dataset.notes.iter().for_each(|note| progress.note(&format!("  {note}")));
     Ok(dataset)
@@ -141,7 +164,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Does the work and writes down how it ended.
-    fn accounted(&self, account: Account, journal: Journal, start: Start) -> Result<Finished> {
+    fn accounted(&self, account: Account, journal: Journal, start: Start) -> Outcome {
         let mut driver = Driver {
             experiment: self.experiment,
             dataset: self.dataset,
@@ -169,9 +192,11 @@ impl Work<'_> {
         let outcome = outcome.and_then(|results| last_words.map(|()| results));
         let profile = self.profiler.profile();
         let written = driver.account.close(driver.position.step, &outcome, profile.clone());
-        let finished = |results| Finished { folder: self.folder.clone(), results, profile };
-        let outcome = outcome.and_then(|results| written.map(|()| finished(results)));
-        outcome.map_err(|error| if self.folder.can_go_on() { error.of_run(self.folder.path()) } else { error })
+        match outcome.and_then(|results| written.map(|()| results)) {
+            Ok(results) => Ok(Finished { folder: self.folder.clone(), results, profile }),
+            Err(error) if self.folder.can_go_on() => Err(Stopped { error: error.of_run(self.folder.path()), profile }),
+            Err(error) => Err(Stopped { error, profile }),
+        }
     }
 }
 

@@ -187,4 +187,38 @@ fn what_is_timed_says_where_and_by_which_kernels() {
         assert_eq!((&rates[0]["device"], &rates[0]["kernels"]), (&"cpu".into(), &kernels.into()));
         assert!(bench.ok(&words).contains(&format!("device: cpu, kernels: {kernels}\n")), "{kernels}");
     }
+    // The product is the tensor library's own, whatever the kernels.
+    let words = "bench --task P --sizes 20,12,9 --batch 7 --seconds 0";
+    assert_eq!(bench.json(&format!("{words} --json"))[0]["kernels"], "off");
+    assert!(bench.ok(words).contains("device: cpu, kernels: off\n"));
+}
+
+#[test]
+fn kernels_that_serve_nothing_are_not_asked_for_in_silence() {
+    let bench = Bench::with(TINY);
+    let said = |words: &str| String::from_utf8(bench.code(words, 0).get_output().stderr.clone()).unwrap();
+    let note = "changes nothing: kernels compute in f32 on the processor, and dtype is f64";
+    for level in levels() {
+        for command in ["run", "config check", "config show"] {
+            let words = format!("{command} tiny.toml kernels={level}");
+            assert!(said(&format!("{words} dtype=f64")).contains(note), "{words}");
+            assert!(!said(&words).contains("changes nothing"), "{words}");
+        }
+    }
+    for kernels in ["auto", "off"] {
+        assert!(!said(&format!("config check tiny.toml dtype=f64 kernels={kernels}")).contains("changes nothing"));
+    }
+}
+
+#[test]
+fn a_finished_run_is_not_moved_in_silence() {
+    let bench = Bench::with(TINY);
+    let run = bench.run("").show();
+    let said = |words: &str| {
+        let words = format!("resume {run} {words}");
+        String::from_utf8(bench.code(&words, 0).get_output().stderr.clone()).unwrap()
+    };
+    let note = "nothing is left to compute, so device=cuda and kernels=off changes nothing";
+    assert!(said("--kernels off --device cuda").contains(note));
+    assert!(!said("").contains("changes nothing"));
 }

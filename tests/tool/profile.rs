@@ -1,6 +1,8 @@
 //! Laws of `--profile`: nothing is left out, nothing is changed.
 
-use crate::bench::{Bench, TINY, assert_same_bits};
+use crate::bench::{Bench, TINY, assert_same_bits, calm};
+use crate::resume::{LONG, started};
+use crate::stopping::press_ctrl_c;
 use serde_json::Value;
 
 const PHASES: [&str; 7] = ["positive phase", "negative phase", "gradient", "evaluation", "logging", "data", "other"];
@@ -79,4 +81,43 @@ fn a_continuation_is_profiled_by_itself() {
     // Of a run that is over the profile is what it was.
     assert_eq!(bench.json(&format!("{resume} --profile"))["profile"], told["profile"]);
     assert!(bench.json(&resume).get("profile").is_none());
+}
+
+#[test]
+fn a_run_that_is_stopped_or_fails_shows_its_profile_before_the_error() {
+    let bench = Bench::with(TINY);
+    let (child, run) = started(&bench, &format!("{LONG} --profile --quiet --json"), 50);
+    press_ctrl_c(&child);
+    let output = calm(child.wait_with_output().unwrap());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0), "{message}");
+    let (table, error) = message.split_once("interrupted at step").unwrap();
+    assert!(table.contains("% of wall time") && error.contains("dbm resume"), "{message}");
+    seconds(&run.json("run.json")["profile"]);
+    let message = bench.refusal("run tiny.toml train.learning_rate=1e30 train.epochs=40 --quiet --profile");
+    assert!(message.starts_with("exit 5\n"), "{message}");
+    assert!(message.split_once("error: training diverged").unwrap().0.contains("% of wall time"), "{message}");
+    let message = bench.refusal("run tiny.toml train.learning_rate=1e30 train.epochs=40 --quiet");
+    assert!(!message.contains("% of wall time"), "{message}");
+}
+
+#[test]
+fn a_continuation_that_is_not_profiled_keeps_the_profile_there_is() {
+    let bench = Bench::with(TINY);
+    let run = bench.run("--profile");
+    let mut record = run.json("run.json");
+    record["status"] = "interrupted".into();
+    std::fs::write(run.path("run.json"), record.to_string()).unwrap();
+    bench.ok(&format!("resume {} --quiet", run.show()));
+    let after = run.json("run.json");
+    assert_eq!((&after["status"], &after["profile"]), (&"finished".into(), &record["profile"]));
+}
+
+#[test]
+fn a_finished_run_without_a_profile_says_so() {
+    let bench = Bench::with(TINY);
+    let run = bench.run("").show();
+    let said = |words: &str| String::from_utf8(bench.code(words, 0).get_output().stderr.clone()).unwrap();
+    assert!(said(&format!("resume {run} --quiet --profile")).contains("no profile was recorded"));
+    assert!(!said(&format!("resume {run} --quiet")).contains("profile"));
 }

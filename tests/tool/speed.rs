@@ -7,7 +7,7 @@ use std::fs::File;
 const SIZES: [usize; 3] = [20, 12, 9];
 
 /// Exit code, and what a worker of toy size says to these lines on its two outputs.
-fn worker(task: &str, lines: &str) -> (Option<i32>, Vec<String>, String) {
+fn worker(task: &str, lines: impl AsRef<[u8]>) -> (Option<i32>, Vec<String>, String) {
     let bench = Bench::new();
     let input = bench.write("lines", lines);
     let mut command = bench.command(&format!("bench --worker --task {task} --sizes 20,12,9 --batch 7"));
@@ -82,6 +82,22 @@ fn a_driver_that_asks_for_something_else_is_told_what_there_is() {
     assert_eq!(code, Some(2));
     assert!(message.contains("\"WALK 3\"") && message.contains("send RUN n, CHECK or QUIT"), "{message}");
     assert_eq!(worker("G", "RUN many\n").0, Some(2));
+    let (code, _, message) = worker("G", b"RUN \xff\n");
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("not UTF-8 text") && message.contains("send RUN n, CHECK or QUIT"), "{message}");
+}
+
+#[test]
+fn a_worker_passes_over_empty_lines() {
+    let (code, said, message) = worker("G", "\nRUN 1\n  \nRUN 1\nQUIT\n");
+    assert_eq!((code, said.len()), (Some(0), 3), "{said:?} {message}");
+}
+
+#[test]
+fn a_worker_serves_one_task_and_refuses_more() {
+    let (code, said, message) = worker("G,W", "QUIT\n");
+    assert_eq!((code, said.len()), (Some(2), 0), "{said:?}");
+    assert!(message.contains("a worker serves one task, and --task names 2"), "{message}");
 }
 
 #[test]
@@ -91,8 +107,12 @@ fn sizes_that_cannot_be_timed_are_refused() {
         assert!(bench.refusal(&format!("bench --task G --sizes {sizes}")).starts_with("exit 2\n"), "{sizes}");
     }
     let message = bench.refusal("bench --task G --sizes 100000,100000,100000");
-    assert!(message.starts_with("exit 2\nerror: model.hidden asks for about "), "{message}");
-    assert!(bench.refusal("bench --seconds NaN").starts_with("exit 2\n"));
+    assert!(message.starts_with("exit 2\nerror: --sizes asks for about "), "{message}");
+    // Many units, few weights: terabytes of rows.
+    let message = bench.refusal(&format!("bench --task G --batch 10000 --sizes {}", ["100000,1"; 100].join(",")));
+    assert!(message.starts_with("exit 2\nerror: --batch asks for about "), "{message}");
+    let message = bench.refusal("bench --seconds NaN");
+    assert!(message.starts_with("exit 2\n") && message.contains("a number from 0 to 86400"), "{message}");
     assert!(bench.refusal("bench --worker").starts_with("exit 2\n"));
 }
 

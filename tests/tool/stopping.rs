@@ -6,7 +6,7 @@ use dbm::experiment::observe::read_metrics;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 
-fn press_ctrl_c(child: &Child) {
+pub(crate) fn press_ctrl_c(child: &Child) {
     let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }

@@ -7,7 +7,7 @@ mod workload;
 use super::compute::Compute;
 use super::{print, print_json, table};
 use crate::experiment::config::{self, Kernels};
-use crate::experiment::{Result, clock};
+use crate::experiment::{Error, Result, clock};
 use crate::math::{Device, kernels};
 use model::Sizes;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub struct Bench {
     /// Seconds for each workload; the default is 6.
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
-    /// Serve one workload to a driver: answer READY, RUN n, CHECK and QUIT line by line.
+    /// Serve one workload to a driver: say READY, then answer RUN n and CHECK line by line until QUIT or the end of the input.
     #[arg(long, requires = "tasks", conflicts_with_all = ["seconds", "json"])]
     worker: bool,
     /// Print as JSON.
@@ -45,7 +45,7 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
     text.parse()
         .ok()
         .filter(|&seconds| (0.0..=86_400.0).contains(&seconds))
-        .ok_or_else(|| "expected seconds".to_string())
+        .ok_or_else(|| "expected seconds, a number from 0 to 86400".to_string())
 }
 
 /// How fast a workload was.
@@ -53,7 +53,7 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 struct Rate {
     task: String,
     device: config::Device,
-    /// Those that served; off on another device.
+    /// Those that served; off on another device, and for P.
     kernels: Kernels,
     unit: &'static str,
     /// Units per second: lower quartile, median, upper quartile.
@@ -72,7 +72,7 @@ impl Bench {
         self.sizes.affordable(batch)?;
         let device = self.compute.chosen()?;
         if self.worker {
-            return worker::serve(self.tasks[0], &self.sizes, batch, &device);
+            return worker::serve(self.only()?, &self.sizes, batch, &device);
         }
         let all = vec![Task::W, Task::R, Task::G, Task::A];
         let tasks = if self.tasks.is_empty() { all } else { self.tasks.clone() };
@@ -81,13 +81,24 @@ impl Bench {
         if self.json { print_json(&rates) } else { print(&self.text(&rates)) }
     }
 
+    /// The task of a worker.
+    fn only(&self) -> Result<Task> {
+        match self.tasks[..] {
+            [task] => Ok(task),
+            _ => Err(Error::Refused {
+                problem: format!("a worker serves one task, and --task names {}", self.tasks.len()),
+                remedy: "start a worker for each task".into(),
+            }),
+        }
+    }
+
     fn work(&self, task: Task, device: &Device) -> Result<Work> {
         Ok(Work::new(task, &self.sizes, usize::from(self.batch), device)?)
     }
 
-    /// The kernels that serve; none do on another device.
-    fn kernels(&self) -> Kernels {
-        Kernels::of(kernels::chosen().filter(|_| self.compute.device == config::Device::Cpu))
+    /// The kernels that serve a task; none do on another device, and P is a product of the tensor library.
+    fn kernels(&self, task: Task) -> Kernels {
+        Kernels::of(kernels::chosen().filter(|_| self.compute.device == config::Device::Cpu && task != Task::P))
     }
 
     fn rate(&self, task: Task, product: &mut Work, device: &Device) -> Result<Rate> {
@@ -108,7 +119,7 @@ impl Bench {
         Ok(Rate {
             task: format!("{task:?}"),
             device: self.compute.device,
-            kernels: self.kernels(),
+            kernels: self.kernels(task),
             unit: task.unit(),
             per_second,
             gflops: per_second[1] * operations(task) / 1e9,
@@ -130,7 +141,8 @@ impl Bench {
         });
         let head = ["task", "unit", "per second", "quartiles", "GFLOP/s", "of a 2048³ product"];
         let memory = peak_memory().map_or(String::new(), |mib| format!("\npeak memory: {mib:.0} MiB"));
-        let (device, kernels) = (self.compute.device.word(), self.kernels().word());
+        let kernels = rates.iter().map(|rate| rate.kernels).find(|kernels| *kernels != Kernels::Off);
+        let (device, kernels) = (self.compute.device.word(), kernels.unwrap_or(Kernels::Off).word());
         format!("{}\ndevice: {device}, kernels: {kernels}{memory}", table::table(&head, rows.collect()))
     }
 }

@@ -20,7 +20,11 @@ impl Sizes {
         // Draws in `f64` on the way to states in `f32`.
         let bytes = EXAMPLES.saturating_mul(self.0[0]).saturating_mul(12);
         let extent = memory::Extent { visible: self.0[0], train: EXAMPLES, held_out: 1, bytes };
-        memory::refuse(memory::too_large(&experiment, Some(extent)))
+        let found = memory::too_large(&experiment, Some(extent)).map(|(setting, message, _)| match setting.as_str() {
+            "train.batch_size" => ("--batch".into(), message, "use smaller batches, or fewer units in --sizes"),
+            _ => ("--sizes".into(), message, "use fewer units"),
+        });
+        memory::refuse(found)
     }
 }
 

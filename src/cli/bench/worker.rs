@@ -1,5 +1,5 @@
 //! The worker protocol: `READY`, then an answer to every `RUN n` and `CHECK` until `QUIT`, so that one driver can interleave
-//! programs in any language.
+//! programs in any language. Empty lines are passed over.
 
 use super::model::{Sizes, check_data, check_model};
 use super::workload::{CHAINS, Task, Work, annealing, scheme};
@@ -27,7 +27,7 @@ pub fn serve(task: Task, sizes: &Sizes, batch: usize, device: &Device) -> Result
         env!("CARGO_PKG_VERSION")
     ))?;
     for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(Error::io("read", std::path::Path::new("standard input")))?;
+        let line = line.map_err(unread)?;
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["RUN", units] => {
@@ -40,7 +40,8 @@ pub fn serve(task: Task, sizes: &Sizes, batch: usize, device: &Device) -> Result
                 let check = serde_json::to_string(&check(sizes, device)?);
                 print(&format!("CHECK {}", check.map_err(|error| Error::Compute { problem: error.to_string() })?))?;
             }
-            ["QUIT"] | [] => break,
+            [] => {}
+            ["QUIT"] => break,
             _ => return Err(refused(&line)),
         }
     }
@@ -48,10 +49,18 @@ pub fn serve(task: Task, sizes: &Sizes, batch: usize, device: &Device) -> Result
 }
 
 fn refused(line: &str) -> Error {
-    Error::Refused {
-        problem: format!("a worker does not know the request {line:?}"),
-        remedy: "send RUN n, CHECK or QUIT".into(),
+    unknown(format!("a worker does not know the request {line:?}"))
+}
+
+fn unread(error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => unknown("a worker was sent a line that is not UTF-8 text".into()),
+        _ => Error::io("read", std::path::Path::new("standard input"))(error),
     }
+}
+
+fn unknown(problem: String) -> Error {
+    Error::Refused { problem, remedy: "send RUN n, CHECK or QUIT".into() }
 }
 
 /// Results on the closed-form machine and examples, by the same calls that are timed.

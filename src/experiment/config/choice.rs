@@ -20,6 +20,25 @@ pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
     deserializer.deserialize_any(Choice(PhantomData))
 }
 
+/// Reads a choice that has no settings: a word.
+pub fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(Word(PhantomData))
+}
+
+struct Word<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Word<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "one of {}", words::<T>())
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+        T::deserialize(word.into_deserializer())
+    }
+}
+
 struct Choice<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Choice<T> {

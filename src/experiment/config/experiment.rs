@@ -13,13 +13,13 @@ pub struct Experiment {
     #[serde(default)]
     pub seed: u64,
     /// Precision of all arithmetic.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "choice::word")]
     pub dtype: Dtype,
     /// Where the arithmetic happens.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "choice::word")]
     pub device: Device,
     /// Which kernels compute in `f32` on the processor.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "choice::word")]
     pub kernels: Kernels,
     /// What is learned from.
     pub data: Data,
@@ -59,6 +59,19 @@ impl Experiment {
             log: Log::default(),
             checkpoint: Checkpoint::default(),
         }
+    }
+
+    /// A note where kernels are asked for by name and none of them serves.
+    pub fn idle_kernels(&self) -> Option<String> {
+        let reason = match (self.kernels, self.device, self.dtype) {
+            (Kernels::Auto | Kernels::Off, ..) | (_, Device::Cpu, Dtype::F32) => return None,
+            (_, Device::Cuda, _) => "the device is cuda",
+            (_, Device::Cpu, Dtype::F64) => "dtype is f64",
+        };
+        let word = self.kernels.word();
+        Some(format!(
+            "note: kernels = \"{word}\" changes nothing: kernels compute in f32 on the processor, and {reason}"
+        ))
     }
 }
 
@@ -104,7 +117,7 @@ pub struct Model {
     #[serde(default = "weight_std")]
     pub weight_std: f64,
     /// Initial biases of the visible units.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "choice::word")]
     pub visible_bias: VisibleBias,
 }
 

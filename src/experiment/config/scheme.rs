@@ -45,8 +45,10 @@ impl Default for Exact {
 #[serde(default, deny_unknown_fields)]
 pub struct MeanField {
     /// Which layers move together.
+    #[serde(deserialize_with = "choice::word")]
     pub schedule: Schedule,
     /// The first q.
+    #[serde(deserialize_with = "choice::word")]
     pub start: Start,
     /// Exactly so many sweeps; left out = until the largest change of a mean is below `tolerance`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +111,7 @@ pub struct Gibbs {
     /// Sweeps before those, thrown away.
     pub burn_in: usize,
     /// The first state is drawn from this q.
+    #[serde(deserialize_with = "choice::word")]
     pub start: Start,
 }
 

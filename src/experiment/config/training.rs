@@ -23,6 +23,7 @@ pub struct Pretrain {
     /// Gibbs sweeps per update: the k of CD-k.
     pub gibbs_sweeps: usize,
     /// Where the negative phase starts.
+    #[serde(deserialize_with = "choice::word")]
     pub chains: Chains,
 }
 
@@ -198,7 +199,7 @@ impl LearningRate {
 struct Course {
     start: f64,
     end: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "choice::word")]
     decay: Decay,
 }
 
