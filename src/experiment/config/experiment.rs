@@ -157,7 +157,7 @@ pub struct Evaluate {
 impl Default for Evaluate {
     fn default() -> Self {
         Self {
-            every_epochs: 5,
+            every_epochs: 10,
             examples: 1000,
             schemes: vec![Scheme::network(0), Scheme::network(1), Scheme::mean_field()],
             log_partition: LogPartition::default(),
@@ -240,7 +240,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { every_steps: 10, histograms_every_epochs: 5, images_every_epochs: 5, tensorboard: true }
+        Self { every_steps: 50, histograms_every_epochs: 5, images_every_epochs: 5, tensorboard: true }
     }
 }
 
