@@ -17,8 +17,8 @@ impl Sizes {
     pub fn affordable(&self, batch: usize) -> crate::experiment::Result<()> {
         let mut experiment = Experiment::new("bench", Source::Digits {}, self.0[1..].to_vec());
         experiment.train = Some(Train { batch_size: batch, ..Train::default() });
-        // Draws in `f64` on the way to states in `f32`.
-        let bytes = EXAMPLES.saturating_mul(self.0[0]).saturating_mul(12);
+        // Draws and what they decide, on the way to states.
+        let bytes = EXAMPLES.saturating_mul(self.0[0]).saturating_mul(9);
         let extent = memory::Extent { visible: self.0[0], train: EXAMPLES, held_out: 1, bytes };
         let found = memory::too_large(&experiment, Some(extent)).map(|(setting, message, _)| match setting.as_str() {
             "train.batch_size" => ("--batch".into(), message, "use smaller batches, or fewer units in --sizes"),
@@ -51,8 +51,8 @@ pub fn model(sizes: &Sizes, device: &Device) -> Result<Dbm> {
 
 /// Binary images of which about 18 % of the pixels are on, most in the middle, `[examples, visible]`.
 pub fn data(examples: usize, visible: usize) -> Result<Tensor> {
-    let uniform = Stream::new(1).named("data").uniform(examples, visible, DType::F64, &Device::Cpu)?;
-    let rates = Tensor::new(rates(visible), &Device::Cpu)?.unsqueeze(0)?;
+    let uniform = Stream::new(1).named("data").uniform(examples, visible, DType::F32, &Device::Cpu)?;
+    let rates = Tensor::new(rates(visible), &Device::Cpu)?.to_dtype(DType::F32)?.unsqueeze(0)?;
     uniform.broadcast_lt(&rates)?.to_dtype(DType::F32)
 }
 
