@@ -19,7 +19,7 @@ const SAMPLE: Read = Read::Sample { key: [1, 2], first_row: 0 };
 /// What is counted, and one call.
 type Kernel = (&'static str, fn(&Pair) -> usize, fn(Level, &mut Pair));
 
-const AT_EVERY_LEVEL: [Kernel; 10] = [
+const AT_EVERY_LEVEL: [Kernel; 12] = [
     ("read mean", Pair::operations, |level, pair| pair.read(level, Read::Mean)),
     ("read sample", Pair::operations, |level, pair| pair.read(level, SAMPLE)),
     ("read mode", Pair::operations, |level, pair| pair.read(level, Read::Mode)),
@@ -33,6 +33,14 @@ const AT_EVERY_LEVEL: [Kernel; 10] = [
     }),
     ("read off sample", Pair::upper, |level, pair| read_off(level, SAMPLE, &pair.inputs, &mut pair.states)),
     ("means", Pair::upper, |level, pair| means(level, &mut pair.values)),
+    ("inputs, a fifth on", Pair::operations, |level, pair| {
+        let source = Source { states: &pair.lit, weights: &pair.blocks, towards: Towards::Above };
+        inputs(level, Own::Same(&pair.bias), 1.0, &[source], &mut pair.inputs);
+    }),
+    ("outer, a fifth on", Pair::operations, |level, pair| {
+        let product = Outer { below: &pair.lit, above: &pair.above, share: 1.0 };
+        black_box(outer(level, &[product]));
+    }),
     ("outer", Pair::operations, |level, pair| drop(black_box(outer(level, &[pair.product()])))),
     ("ascend", Pair::operations, |level, pair| {
         let by = Step { momentum: 0.9, rate: 1e-3, pull: 2e-7 };
@@ -60,6 +68,8 @@ const AT_ONE_LEVEL: [Kernel; 4] = [
 /// Two layers and what lies between them.
 struct Pair {
     below: Panels,
+    /// States of the lower layer, a fifth of them 1.
+    lit: Panels,
     above: Panels,
     weights: Vec<f32>,
     blocks: Blocks,
@@ -78,6 +88,11 @@ impl Pair {
         let panels = |name, rows, columns| Panels::from_rows(&values(name, rows, columns), rows, columns);
         Self {
             below: panels("below", rows, below),
+            lit: {
+                let draws = values("lit", rows, below);
+                let states: Vec<f32> = draws.iter().map(|&draw| f32::from(u8::from(draw < 0.2))).collect();
+                Panels::from_rows(&states, rows, below)
+            },
             above: panels("above", rows, above),
             blocks: Blocks::pack(&weights, below, above),
             last: Blocks::pack(&values("last", below, above), below, above),

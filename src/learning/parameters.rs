@@ -23,7 +23,14 @@ impl Parameters {
 
     /// Zero everywhere.
     pub fn zeros_like(&self) -> Result<Self> {
-        self.map(Tensor::zeros_like)
+        Ok(Self {
+            weights: self
+                .weights
+                .iter()
+                .map(|weight| Ok(weight.tensor()?.zeros_like()?.into()))
+                .collect::<Result<_>>()?,
+            biases: self.biases.iter().map(Tensor::zeros_like).collect::<Result<_>>()?,
+        })
     }
 
     /// `self - other`.
@@ -65,13 +72,6 @@ impl Parameters {
     /// Weights, then biases.
     fn tensors(&self) -> Result<Vec<Tensor>> {
         self.weights.iter().map(Weight::tensor).chain(self.biases.iter().cloned().map(Ok)).collect()
-    }
-
-    fn map(&self, each: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
-        Ok(Self {
-            weights: self.weights.iter().map(|weight| Ok(each(&weight.tensor()?)?.into())).collect::<Result<_>>()?,
-            biases: self.biases.iter().map(&each).collect::<Result<_>>()?,
-        })
     }
 }
 

@@ -26,12 +26,6 @@ impl From<Tensor> for Weight {
     }
 }
 
-impl From<&Self> for Weight {
-    fn from(weight: &Self) -> Self {
-        weight.clone()
-    }
-}
-
 impl From<Blocks> for Weight {
     fn from(blocks: Blocks) -> Self {
         let (below, above) = blocks.dims();

@@ -1,6 +1,6 @@
 //! Laws of `--profile`: nothing is left out, nothing is changed.
 
-use crate::bench::{Bench, TINY, assert_same_bits, calm};
+use crate::bench::{Bench, RunDir, TINY, assert_same_bits, calm};
 use crate::resume::{LONG, started};
 use crate::stopping::press_ctrl_c;
 use serde_json::Value;
@@ -66,13 +66,19 @@ fn the_profile_is_printed_last_and_only_where_it_is_asked_for() {
     assert!(bench.json("run tiny.toml --quiet --json").get("profile").is_none());
 }
 
-#[test]
-fn a_continuation_is_profiled_by_itself() {
-    let bench = Bench::with(TINY);
+/// A profiled run with everything trained and its end still to be made, and its record.
+fn interrupted(bench: &Bench) -> (RunDir, Value) {
     let run = bench.run("--profile");
     let mut record = run.json("run.json");
     record["status"] = "interrupted".into();
     std::fs::write(run.path("run.json"), record.to_string()).unwrap();
+    (run, record)
+}
+
+#[test]
+fn a_continuation_is_profiled_by_itself() {
+    let bench = Bench::with(TINY);
+    let (run, _) = interrupted(&bench);
     // Nothing is left to train, all is left to judge.
     let resume = format!("resume {} --quiet --json", run.show());
     let told = bench.json(&format!("{resume} --profile"));
@@ -104,10 +110,7 @@ fn a_run_that_is_stopped_or_fails_shows_its_profile_before_the_error() {
 #[test]
 fn a_continuation_that_is_not_profiled_keeps_the_profile_there_is() {
     let bench = Bench::with(TINY);
-    let run = bench.run("--profile");
-    let mut record = run.json("run.json");
-    record["status"] = "interrupted".into();
-    std::fs::write(run.path("run.json"), record.to_string()).unwrap();
+    let (run, record) = interrupted(&bench);
     bench.ok(&format!("resume {} --quiet", run.show()));
     let after = run.json("run.json");
     assert_eq!((&after["status"], &after["profile"]), (&"finished".into(), &record["profile"]));

@@ -12,7 +12,7 @@ pub(super) const WORD: usize = 2 * WIDTH;
 /// Multiply-adds below which it is not worth looking for states that are 0.
 const FROM: usize = 1 << 20;
 
-/// Share of the units that are on, above which the dense product is faster.
+/// Share of the units that are on, up to which sums of lines are faster, in products and in statistics.
 const MOST_ON: f64 = 0.4;
 
 /// Which units of each row are on: word after word of 64 columns, each for all rows.
