@@ -13,6 +13,8 @@ pub mod inference;
 pub mod evaluate;
 pub mod learning;
 
+pub mod studies;
+
 pub mod experiment;
 
 pub mod cli;

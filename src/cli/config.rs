@@ -2,7 +2,9 @@
 
 use super::{aside, print, print_json};
 use crate::experiment::Result;
-use crate::experiment::config::{load, marked};
+use crate::experiment::config::{AnyLoaded, load_any, marked};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 
 /// Show or check an experiment file.
@@ -30,11 +32,19 @@ pub struct File {
 impl Config {
     pub fn execute(self) -> Result<()> {
         let (Self::Show(file) | Self::Check(file)) = &self;
-        let experiment = load(&file.experiment, &file.overrides)?.experiment;
-        experiment.idle_kernels().iter().for_each(|note| aside(note));
-        match (&self, file.json) {
-            (_, true) => print_json(&experiment),
-            (Self::Show(_), false) => print(&marked(&experiment)),
+        match load_any(&file.experiment, &file.overrides)? {
+            AnyLoaded::Training(loaded) => {
+                loaded.experiment.idle_kernels().iter().for_each(|note| aside(note));
+                self.tell(file, &loaded.experiment)
+            }
+            AnyLoaded::Study(loaded) => self.tell(file, &loaded.experiment),
+        }
+    }
+
+    fn tell<E: Serialize + DeserializeOwned>(&self, file: &File, experiment: &E) -> Result<()> {
+        match (self, file.json) {
+            (_, true) => print_json(experiment),
+            (Self::Show(_), false) => print(&marked(experiment)),
             (Self::Check(_), false) => print(&format!("{}: a valid experiment", file.experiment.display())),
         }
     }

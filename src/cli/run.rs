@@ -2,11 +2,13 @@
 
 use super::compute::Elsewhere;
 use super::{RunsFolder, aside, print, print_json, table, tensorboard};
-use crate::experiment::config::{load, marked};
+use crate::experiment::RunFolder;
+use crate::experiment::config::{AnyLoaded, load_any, marked};
 use crate::experiment::observe::Verbosity;
 use crate::experiment::profile::Profile;
 use crate::experiment::results::Results;
 use crate::experiment::run::{Options, Outcome, Stopped, resume, run};
+use crate::experiment::study::{FinishedStudy, run_study};
 use crate::experiment::{Error, Result};
 use std::io::Write;
 use std::path::PathBuf;
@@ -68,12 +70,18 @@ struct Told<'a> {
 
 impl Run {
     pub fn execute(self) -> Result<()> {
-        let loaded = load(&self.experiment, &self.overrides)?;
+        let loaded = load_any(&self.experiment, &self.overrides)?;
         if self.print_config {
-            return print(&marked(&loaded.experiment));
+            return print(&match &loaded {
+                AnyLoaded::Training(loaded) => marked(&loaded.experiment),
+                AnyLoaded::Study(loaded) => marked(&loaded.experiment),
+            });
         }
         let options = self.show.options(self.folder.runs.clone())?;
-        self.show.finish(run(&loaded, &options))
+        match loaded {
+            AnyLoaded::Training(loaded) => self.show.finish(run(&loaded, &options)),
+            AnyLoaded::Study(loaded) => self.show.finish_study(&run_study(&loaded, &options)?),
+        }
     }
 }
 
@@ -91,6 +99,23 @@ impl Show {
         Ok(Options { runs, verbosity, interrupted: &INTERRUPTED, profile: self.profile })
     }
 
+    fn finish_study(&self, finished: &FinishedStudy) -> Result<()> {
+        if self.json {
+            return print_json(&finished.results);
+        }
+        print(&table::study(&finished.results))?;
+        self.show_folder(&finished.folder)
+    }
+
+    /// Where the run is and how to look at it.
+    fn show_folder(&self, folder: &RunFolder) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let command = tensorboard::command(folder.path()).join(" ");
+        print(&format!("\nrun folder: {}\nlook at it:  {command}", folder.path().display()))
+    }
+
     fn finish(&self, outcome: Outcome) -> Result<()> {
         let finished = outcome.map_err(stopped)?;
         let profile = finished.profile.as_ref().filter(|_| self.profile);
@@ -101,11 +126,7 @@ impl Show {
             return print_json(&Told { results: &finished.results, profile });
         }
         print(&table::results(&finished.results))?;
-        if !self.quiet {
-            let path = finished.folder.path();
-            let command = tensorboard::command(path).join(" ");
-            print(&format!("\nrun folder: {}\nlook at it:  {command}", path.display()))?;
-        }
+        self.show_folder(&finished.folder)?;
         profile.map_or(Ok(()), |profile| print(&format!("\n{}", table::profile(profile))))
     }
 }

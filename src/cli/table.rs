@@ -3,6 +3,7 @@
 use crate::evaluate::{Bounded, Guarantee};
 use crate::experiment::profile::Profile;
 use crate::experiment::results::{JudgedFile, LogPartitionResult, Results, SchemeResult};
+use crate::experiment::study::StudyResults;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// A table with a head; every column but the first is aligned to the right.
@@ -79,6 +80,26 @@ pub fn results(results: &Results) -> String {
     text += &table(&head, rows.collect());
     text += &format!("\n{}\n", promise(results));
     text + &warnings(&results.warnings)
+}
+
+/// The statement of a study, what was expected and obtained, and the verdict.
+pub fn study(results: &StudyResults) -> String {
+    let rows = results.judgements.iter().map(|judgement| {
+        let obtained = judgement.obtained.as_ref();
+        let digits =
+            |value: f64| if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { number(value, 5) };
+        let error = obtained.and_then(|quantity| quantity.error).map_or(String::new(), |e| format!(" ± {}", digits(e)));
+        vec![
+            judgement.criterion.quantity.clone(),
+            judgement.criterion.to_string(),
+            obtained.map_or("not found".into(), |quantity| digits(quantity.value)) + &error,
+            judgement.verdict.to_string(),
+        ]
+    });
+    let table = table(&["quantity", "expected", "obtained", "verdict"], rows.collect());
+    let reason = results.refuted_because.as_ref().map_or(String::new(), |reason| format!("because: {reason}\n"));
+    let (statement, verdict, seconds) = (&results.statement, results.verdict, number(results.seconds, 1));
+    format!("{statement}\n{table}\nverdict: {verdict} ({seconds} s)\n{reason}")
 }
 
 /// What the wall time of a run was spent on, and the whole of it.

@@ -26,6 +26,7 @@ mod schemes;
 pub mod setup;
 mod stages;
 mod start;
+pub mod study;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;

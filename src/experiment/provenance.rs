@@ -96,12 +96,21 @@ pub struct ProgramCommit {
 impl Provenance {
     /// Of a run that starts now.
     pub fn begin(experiment: &Experiment, data: Vec<FileSum>, preparation: Vec<String>) -> Self {
+        Self { data, preparation, ..Self::of(Origin::here(experiment), experiment.seed) }
+    }
+
+    /// Of a study that starts now; it computes in `f64` on the processor.
+    pub fn of_study(seed: u64) -> Self {
+        Self::of(Origin::on(Some(Device::Cpu), Some(Kernels::Off)), seed)
+    }
+
+    fn of(origin: Origin, seed: u64) -> Self {
         Self {
-            origin: Origin::here(experiment),
+            origin,
             command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-            seed: experiment.seed,
-            data,
-            preparation,
+            seed,
+            data: Vec::new(),
+            preparation: Vec::new(),
             started: clock::now().to_string(),
             resumed: Vec::new(),
             ended: None,
@@ -124,11 +133,15 @@ impl Resumed {
 impl Origin {
     /// This program on this machine.
     fn here(experiment: &Experiment) -> Self {
+        Self::on(Some(experiment.device), Some(setup::kernels_in_use(experiment)))
+    }
+
+    fn on(device: Option<Device>, kernels: Option<Kernels>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             program_commit: program_commit(),
-            device: Some(experiment.device),
-            kernels: Some(setup::kernels_in_use(experiment)),
+            device,
+            kernels,
             threads: rayon::current_num_threads(),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cpu_features: cpu_features(),

@@ -67,7 +67,7 @@ pub fn run(loaded: &Loaded, options: &Options) -> Outcome {
     let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
     let dataset = profiler.during(Share::Data, || prepared(experiment, &mut progress))?;
     let start = Start::fresh(experiment, &dataset)?;
-    let folder = RunFolder::create(&options.runs, &label(loaded))?;
+    let folder = RunFolder::create(&options.runs, &label(&experiment.name, experiment.seed, &loaded.overrides))?;
     // First: a folder with a config.toml is one that `dbm runs` can tell about.
     let account = Account::open(&folder, Provenance::begin(experiment, dataset.files.clone(), dataset.notes.clone()))?;
     folder.write_text(&folder.config(), &resolved(experiment))?;
@@ -139,18 +139,18 @@ fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset>
 }
 
 /// The experiment's name, what was changed on the command line, and the seed.
-fn label(loaded: &Loaded) -> String {
+pub fn label(name: &str, seed: u64, overrides: &[String]) -> String {
     const MOST_BYTES: usize = 100;
     // The words of a change as they were typed, without the marks that a folder's name cannot have.
     let word = |change: &String| {
         let marks: String = change.chars().map(|c| if ",/:".contains(c) { '-' } else { c }).collect();
         marks.chars().filter(|c| c.is_alphanumeric() || "-_.=+".contains(*c)).collect::<String>()
     };
-    let words = loaded.overrides.iter().map(word);
+    let words = overrides.iter().map(word);
     let words = words.filter(|word| !word.starts_with("seed=") && !word.starts_with("name="));
     let changes: String = words.map(|word| format!("-{word}")).collect();
     let end = changes.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_BYTES).last();
-    format!("{}{}-s{}", loaded.experiment.name, &changes[..end.unwrap_or(0)], loaded.experiment.seed)
+    format!("{name}{}-s{seed}", &changes[..end.unwrap_or(0)])
 }
 
 /// What a run works on.

@@ -29,7 +29,7 @@ pub fn check(experiment: &Experiment) -> Vec<Problem> {
 
 /// Every problem of an experiment that it has on any machine.
 pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
-    let mut problems = Problems(Vec::new());
+    let mut problems = Problems::default();
     whole(experiment, &mut problems);
     super::check_data::data(&experiment.data, &mut problems);
     model(experiment, &mut problems);
@@ -67,9 +67,15 @@ fn here(experiment: &Experiment, problems: &mut Problems) {
 }
 
 /// The problems found so far.
+#[derive(Default)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
+    /// All of them.
+    pub fn found(self) -> Vec<Problem> {
+        self.0
+    }
+
     /// Notes a problem.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) {
         self.0.push(Problem { path: path.into(), message: message.into(), remedy: remedy.into() });
@@ -124,8 +130,8 @@ impl Problems {
     }
 }
 
-fn whole(experiment: &Experiment, problems: &mut Problems) {
-    let name = &experiment.name;
+/// A name that can be part of a folder's name.
+pub fn name(name: &str, problems: &mut Problems) {
     let fits = name.chars().all(|c| c.is_alphanumeric() || "-_.+=".contains(c)) && !name.starts_with(['.', '-']);
     let remedy = "use letters, digits, - and _, at most 100, not beginning with . or -";
     problems.require(
@@ -134,6 +140,10 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
         format!("is {name:?}, which cannot be part of a folder's name"),
         remedy,
     );
+}
+
+fn whole(experiment: &Experiment, problems: &mut Problems) {
+    name(&experiment.name, problems);
     let largest = i64::MAX as u64;
     problems.require(
         experiment.seed <= largest,

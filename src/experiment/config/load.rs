@@ -3,17 +3,19 @@
 use super::check::check_anywhere;
 use super::overrides::{Override, merge};
 use super::report::{NOTE, plain, point};
+use super::study::{StudyExperiment, check_study};
 use super::{Experiment, Problem, check};
 use crate::experiment::{Error, Result};
+use serde::de::DeserializeOwned;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// An experiment file that was read, changed by overrides, and checked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Loaded {
+pub struct Loaded<E = Experiment> {
     /// What to run.
-    pub experiment: Experiment,
+    pub experiment: E,
     /// The file as it was written.
     pub text: String,
     /// The overrides as they were typed.
@@ -22,10 +24,36 @@ pub struct Loaded {
     pub path: PathBuf,
 }
 
-/// Reads an experiment file; relative paths inside it are taken from the current directory.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
+/// What an experiment file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnyLoaded {
+    /// A model to train and judge.
+    Training(Box<Loaded>),
+    /// A statement to test.
+    Study(Box<Loaded<StudyExperiment>>),
+}
+
+/// Reads an experiment file of either kind; one with a section `study` is a study.
+pub fn load_any(path: &Path, overrides: &[String]) -> Result<AnyLoaded> {
     let text = text_of(path)?;
-    let experiment = parse(&path.display().to_string(), &text, overrides)?;
+    if DeTable::parse_recoverable(&text).0.get_ref().contains_key("study") {
+        return Ok(AnyLoaded::Study(Box::new(loaded(path, text, overrides, check_study)?)));
+    }
+    Ok(AnyLoaded::Training(Box::new(loaded(path, text, overrides, check)?)))
+}
+
+/// Reads an experiment file that trains a model; relative paths inside it are taken from the current directory.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
+    loaded(path, text_of(path)?, overrides, check)
+}
+
+fn loaded<E: DeserializeOwned>(
+    path: &Path,
+    text: String,
+    overrides: &[String],
+    check: fn(&E) -> Vec<Problem>,
+) -> Result<Loaded<E>> {
+    let experiment = checked(&path.display().to_string(), &text, overrides, check)?;
     Ok(Loaded { experiment, text, overrides: overrides.to_vec(), path: path.to_path_buf() })
 }
 
@@ -48,10 +76,15 @@ pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Experiment>
     checked(file, text, overrides, check)
 }
 
-fn checked(file: &str, text: &str, overrides: &[String], check: fn(&Experiment) -> Vec<Problem>) -> Result<Experiment> {
+fn checked<E: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    overrides: &[String],
+    check: fn(&E) -> Vec<Problem>,
+) -> Result<E> {
     let refuse = |report: String| Error::Experiment { report };
     let located = |error: toml::de::Error| refuse(point(file, text, place(text, &error), &plain(error.message())));
-    let alone: Experiment = toml::from_str(text).map_err(located)?;
+    let alone: E = toml::from_str(text).map_err(located)?;
     let (changes, faults): (Vec<_>, Vec<_>) =
         overrides.iter().map(|typed| Override::parse(typed)).partition(|o| o.is_ok());
     let mut faults: Vec<Vec<String>> = faults.into_iter().filter_map(|fault| fault.err()).collect();

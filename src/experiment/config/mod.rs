@@ -12,6 +12,7 @@ mod overrides;
 mod report;
 mod resolved;
 mod scheme;
+mod study;
 mod training;
 mod word;
 
@@ -21,9 +22,10 @@ pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
 };
 pub use kernels::Kernels;
-pub use load::{Loaded, load, parse, stored};
+pub use load::{AnyLoaded, Loaded, load, load_any, parse, stored};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use scheme::{Exact, Gibbs, MeanField, NetworkScheme, Schedule, Scheme, Start};
+pub use study::{StudyExperiment, check_study};
 pub use training::{Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Train, WakeSleep};
 pub use word::WORDS;

@@ -1,14 +1,15 @@
 //! Overrides from the command line: `train.learning_rate=0.01` changes one setting of the file.
 
+use super::Scheme;
 use super::choice;
 use super::report::plain;
 use super::word;
-use super::{Experiment, Scheme};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 /// Settings where a table has one key, the name of a choice; setting another choice replaces it.
-const CHOICES: [&str; 6] = [
+const CHOICES: [&str; 7] = [
+    "study",
     "data.source",
     "data.binarize",
     "train.algorithm",
@@ -108,7 +109,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// The file with every override applied, or one message (headline and notes) per problem.
-pub fn merge(file: &Table, overrides: &[Override]) -> Result<Experiment, Vec<Vec<String>>> {
+pub fn merge<E: DeserializeOwned>(file: &Table, overrides: &[Override]) -> Result<E, Vec<Vec<String>>> {
     let mut left: Vec<&Override> = overrides.iter().collect();
     let mut problems = Vec::new();
     loop {
@@ -138,7 +139,7 @@ struct Fault {
     missing: bool,
 }
 
-fn together(file: &Table, overrides: &[&Override]) -> Result<Experiment, Fault> {
+fn together<E: DeserializeOwned>(file: &Table, overrides: &[&Override]) -> Result<E, Fault> {
     let mut table = file.clone();
     for change in overrides {
         change.apply(&mut table).map_err(|problem| Fault {
@@ -149,7 +150,7 @@ fn together(file: &Table, overrides: &[&Override]) -> Result<Experiment, Fault> 
     }
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(Value::Table(table), &mut track);
-    Experiment::deserialize(deserializer).map_err(|error| blame(error.message(), &track.path().to_string(), overrides))
+    E::deserialize(deserializer).map_err(|error| blame(error.message(), &track.path().to_string(), overrides))
 }
 
 /// Names the overrides that can have caused the error at a path.

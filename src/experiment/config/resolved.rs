@@ -1,12 +1,12 @@
 //! An experiment written back: as a complete file, as a flat list of settings.
 
-use super::Experiment;
-use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// The experiment as a file with every default filled in; reading it gives an equal experiment.
-pub fn resolved(experiment: &Experiment) -> String {
+pub fn resolved<E: Serialize>(experiment: &E) -> String {
     // Cannot fail for an experiment that passed `check`, which bounds every number to what TOML can hold.
     let text = toml::to_string_pretty(experiment);
     let text = text.unwrap_or_else(|error| format!("# cannot be written as TOML: {error}\n"));
@@ -27,7 +27,7 @@ pub fn resolved(experiment: &Experiment) -> String {
 }
 
 /// The resolved file, with a comment at every setting that is not at its default.
-pub fn marked(experiment: &Experiment) -> String {
+pub fn marked<E: Serialize + DeserializeOwned>(experiment: &E) -> String {
     let mut defaults = differing_from_defaults(experiment);
     let mut section = String::new();
     let mut text = String::new();
@@ -57,12 +57,12 @@ fn short(value: &Value) -> String {
 }
 
 /// Path and default of every setting that has a default and is not at it.
-fn differing_from_defaults(experiment: &Experiment) -> BTreeMap<String, Value> {
+fn differing_from_defaults<E: Serialize + DeserializeOwned>(experiment: &E) -> BTreeMap<String, Value> {
     let root = table(experiment);
     let mut differing = BTreeMap::new();
     let mut pending: Vec<(String, Value, Option<Value>)> = children("", &root, None);
     while let Some((path, value, default)) = pending.pop() {
-        match (value, default.or_else(|| without(&root, &path))) {
+        match (value, default.or_else(|| without::<E>(&root, &path))) {
             (value, Some(default)) if value == default => {}
             (Value::Table(settings), Some(Value::Table(defaults)))
                 if settings.keys().any(|k| defaults.contains_key(k)) =>
@@ -86,21 +86,21 @@ fn children(path: &str, settings: &Table, defaults: Option<&Table>) -> Vec<(Stri
 }
 
 /// The value a setting takes when the file does not name it; none if it must.
-fn without(root: &Table, path: &str) -> Option<Value> {
+fn without<E: Serialize + DeserializeOwned>(root: &Table, path: &str) -> Option<Value> {
     let mut reduced = root.clone();
     let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
     let keys = || section.split('.').filter(|key| !key.is_empty());
     keys().try_fold(&mut reduced, |table, key| table.get_mut(key)?.as_table_mut())?.remove(key)?;
-    let default = table(&Experiment::deserialize(Value::Table(reduced)).ok()?);
+    let default = table(&E::deserialize(Value::Table(reduced)).ok()?);
     keys().try_fold(&default, |table, key| table.get(key)?.as_table())?.get(key).cloned()
 }
 
-fn table(experiment: &Experiment) -> Table {
+fn table<E: Serialize>(experiment: &E) -> Table {
     Table::try_from(experiment).unwrap_or_default()
 }
 
 /// Every setting by its dotted path, defaults filled in; lists are one value.
-pub fn summary(experiment: &Experiment) -> Vec<(String, Value)> {
+pub fn summary<E: Serialize>(experiment: &E) -> Vec<(String, Value)> {
     let mut settings = Vec::new();
     flatten("", Value::Table(table(experiment)), &mut settings);
     settings

@@ -1,6 +1,7 @@
 //! Data sets: bundled, generated, and read from the user's files, prepared as an experiment asks for them.
 
 mod array;
+mod bundled;
 mod catalogue;
 mod digits;
 mod elements;
@@ -13,6 +14,7 @@ mod prepare;
 mod samples;
 mod text;
 
+pub use bundled::bundled;
 pub use catalogue::{Entry, catalogue};
 pub use examples::Examples;
 pub use files::{FileOptions, LoadedFile, load_examples};

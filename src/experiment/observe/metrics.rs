@@ -3,7 +3,8 @@
 use super::{Ended, Observe, Record, Value};
 use crate::experiment::checkpoint::write_whole;
 use crate::experiment::{Error, Result};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::studies::number;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub struct Measured {
     /// What was measured and in which unit, such as `train/elbo_nats_mean`.
     pub tag: String,
     /// Written as a number, or as "NaN", "inf" or "-inf", which JSON has no numbers for.
-    #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
+    #[serde(with = "number")]
     pub value: f64,
 }
 
@@ -142,28 +143,4 @@ fn lines<'a>(path: &Path, text: &'a str) -> Result<Vec<Line<'a>>> {
         }
     }
     Ok(lines)
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Number {
-    Finite(f64),
-    Named(String),
-}
-
-fn write_number<S: Serializer>(value: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    // Rust's own words for them: NaN, inf, -inf.
-    if value.is_finite() { Number::Finite(*value) } else { Number::Named(value.to_string()) }.serialize(serializer)
-}
-
-fn read_number<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
-    match Number::deserialize(deserializer)? {
-        Number::Finite(value) => Ok(value),
-        Number::Named(word) => match word.as_str() {
-            "NaN" => Ok(f64::NAN),
-            "inf" => Ok(f64::INFINITY),
-            "-inf" => Ok(f64::NEG_INFINITY),
-            _ => Err(serde::de::Error::custom(format!("expected a number, NaN, inf or -inf, found {word:?}"))),
-        },
-    }
 }
