@@ -8,10 +8,11 @@ use crate::experiment::config::{
     Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, stored,
 };
 use crate::experiment::data::{FileOptions, load_examples};
-use crate::experiment::judge::{Portion, Request, judge};
+use crate::experiment::judge::{Portion, Request};
+use crate::experiment::kinds::Trained;
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::results::JudgedFile;
-use crate::experiment::{Error, Result, RunFolder, setup};
+use crate::experiment::{Error, Known, Result, RunFolder, setup};
 use crate::math::{DType, Stream, Tensor};
 use std::path::{Path, PathBuf};
 
@@ -100,7 +101,8 @@ impl Eval {
         let device = self.compute.chosen()?;
         let (file, mut warnings) = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &device)?;
-        sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
+        let kind = model.model.kind();
+        sensible(schemes.as_deref().unwrap_or_default(), kind.dtype())?;
         let examples = self.examples(&model, &file)?;
         warnings.extend(examples.fewer);
         let request = Request {
@@ -116,7 +118,7 @@ impl Eval {
             line.show(portion);
             Ok(())
         };
-        let mut results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, watch)?;
+        let mut results = kind.judge(&examples.visible, &request, &mut Known::default(), stream, watch)?;
         drop(line);
         results.warnings.splice(0..0, warnings);
         results.model = Some(JudgedFile { step: checkpoint::step(&model), file });
@@ -178,7 +180,7 @@ impl Eval {
             None => self.read_run(model, file)?,
         };
         let (count, units) = all.dims2()?;
-        let expected = model.dbm.sizes()[0];
+        let expected = model.model.kind().sizes()[0];
         if units != expected {
             return Err(Error::Data {
                 file: self.data.clone().unwrap_or_else(|| file.to_path_buf()),
@@ -200,14 +202,14 @@ impl Eval {
                 "stochastic" => Binarize::StochasticOnce,
                 _ => Binarize::None,
             },
-            dtype: model.dbm.dtype(),
+            dtype: model.model.kind().dtype(),
             ..FileOptions::default()
         };
         let stream = Stream::new(self.seed).named("data");
         let loaded = load_examples(path, &options, stream)?;
         Ok((
             path.display().to_string(),
-            loaded.examples.all(stream)?.to_device(model.dbm.device())?,
+            loaded.examples.all(stream)?.to_device(model.model.kind().device())?,
             loaded.examples.mean(),
         ))
     }
@@ -226,7 +228,7 @@ impl Eval {
         };
         let mut experiment = stored(&run.config())?;
         experiment.device = self.compute.device;
-        experiment.dtype = setup::dtype_word(model.dbm.dtype());
+        experiment.dtype = setup::dtype_word(model.model.kind().dtype());
         let dataset = setup::dataset(&experiment)?;
         dataset.expect_files(&run.provenance()?.data, run.path())?;
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
@@ -254,7 +256,8 @@ fn sensible(schemes: &[(String, Scheme)], dtype: DType) -> Result<()> {
 /// Without a word from the user: mean field, and the network where there is one.
 fn defaults(model: &ModelFile) -> Vec<(String, Scheme)> {
     let mut schemes = vec![Scheme::mean_field()];
-    if model.network.is_some() {
+    let Trained::Machine(machine) = &model.model;
+    if machine.network.is_some() {
         schemes.splice(0..0, [Scheme::network(0), Scheme::network(1)]);
     }
     schemes.into_iter().map(|scheme| (scheme.to_string(), scheme)).collect()
