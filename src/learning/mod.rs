@@ -3,6 +3,7 @@
 //! An update is a function of (state, batch, stream) and of nothing else, so stopping, restoring and going on gives the bits
 //! of the uninterrupted run.
 
+mod adam;
 mod chains;
 mod gradient;
 mod joint;
@@ -13,10 +14,12 @@ mod parameters;
 mod pretraining;
 mod recognition;
 mod statistics;
+mod trainers;
 mod wake_sleep;
 mod with_network;
 
 use crate::math::{Result, Stream, Tensor};
+pub use adam::{Adam, AdamState};
 pub use chains::Chains;
 pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};
@@ -27,6 +30,7 @@ pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
+pub use trainers::HelmholtzMachine;
 pub use wake_sleep::WakeSleep;
 pub use with_network::DbmWithNetwork;
 
