@@ -9,7 +9,7 @@ use crate::experiment::config::{
 };
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Portion, Request};
-use crate::experiment::kinds::Trained;
+use crate::experiment::kinds::Kind;
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::results::JudgedFile;
 use crate::experiment::{Error, Known, Result, RunFolder, setup};
@@ -102,12 +102,12 @@ impl Eval {
         let (file, mut warnings) = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &device)?;
         let kind = model.model.kind();
-        sensible(schemes.as_deref().unwrap_or_default(), kind.dtype())?;
+        sensible(schemes.as_deref().unwrap_or_default(), kind)?;
         let examples = self.examples(&model, &file)?;
         warnings.extend(examples.fewer);
         let request = Request {
             data: &examples.name,
-            schemes: schemes.unwrap_or_else(|| defaults(&model)),
+            schemes: schemes.unwrap_or_else(|| words(kind.usual_schemes())),
             log_partition,
             visible_means: Some(examples.means),
             per_example: self.per_example,
@@ -237,28 +237,29 @@ impl Eval {
 }
 
 /// Options of schemes must make sense here as they must in an experiment file.
-fn sensible(schemes: &[(String, Scheme)], dtype: DType) -> Result<()> {
+fn sensible(schemes: &[(String, Scheme)], kind: &dyn Kind) -> Result<()> {
     // How large a model exact inference may have is asked where the model is at hand.
     let mut experiment = Experiment::new("eval", Source::Digits {}, vec![1]);
-    experiment.dtype = setup::dtype_word(dtype);
+    if kind.name().is_some() {
+        experiment.model = kind.section();
+    }
+    experiment.dtype = setup::dtype_word(kind.dtype());
     experiment.train = Some(Train::default());
     for (word, scheme) in schemes {
         experiment.evaluate.schemes = vec![scheme.clone()];
         if let Some(problem) = check(&experiment).first() {
-            let option = problem.path.rsplit('.').next().unwrap_or_default().replace('_', "-");
-            let report = format!("--scheme `{word}`: {option} {}\n  = {}", problem.message, problem.remedy);
+            // A problem of the scheme as a whole says so itself.
+            let option = Some(problem.path.as_str()).filter(|path| *path != "evaluate.schemes.0");
+            let option = option.and_then(|path| path.rsplit('.').next()).unwrap_or_default().replace('_', "-");
+            let problem_of = format!("{option} {}", problem.message);
+            let report = format!("--scheme `{word}`: {}\n  = {}", problem_of.trim_start(), problem.remedy);
             return Err(Error::Experiment { report });
         }
     }
     Ok(())
 }
 
-/// Without a word from the user: mean field, and the network where there is one.
-fn defaults(model: &ModelFile) -> Vec<(String, Scheme)> {
-    let mut schemes = vec![Scheme::mean_field()];
-    let Trained::Machine(machine) = &model.model;
-    if machine.network.is_some() {
-        schemes.splice(0..0, [Scheme::network(0), Scheme::network(1)]);
-    }
+/// Schemes under their shortest words.
+fn words(schemes: Vec<Scheme>) -> Vec<(String, Scheme)> {
     schemes.into_iter().map(|scheme| (scheme.to_string(), scheme)).collect()
 }

@@ -13,7 +13,7 @@ use crate::models::Dbm;
 
 /// Most work of exact answers that nobody asked for, in states times hidden units times examples: about a second on two cores. It
 /// is counted and never timed, so that equal requests are judged alike everywhere.
-const REFERENCE_WORK: f64 = (1_u64 << 25) as f64;
+pub const REFERENCE_WORK: f64 = (1_u64 << 25) as f64;
 
 /// Most examples inferred once before the clock starts.
 const WARM_UP: usize = 100;

@@ -28,6 +28,11 @@ impl ModelFile {
     pub fn machine(self, path: &Path) -> Result<Machine> {
         match self.model {
             Trained::Machine(machine) => Ok(machine),
+            other => Err(Error::Model {
+                path: path.to_path_buf(),
+                problem: format!("holds a {}, and this needs a deep Boltzmann machine", other.name()),
+                remedy: "give a file with layers.{l}.weight and bias.{l}".into(),
+            }),
         }
     }
 }

@@ -85,10 +85,7 @@ pub fn sweeps(scheme: &Scheme) -> Option<usize> {
 
 /// The refusal of a scheme that does not infer in a model of this kind.
 pub fn foreign(scheme: &Scheme, kind: &str, instead: &str) -> Error {
-    Error::Refused {
-        problem: format!("`{scheme}` does not infer in {kind}"),
-        remedy: format!("ask for {instead}"),
-    }
+    Error::Refused { problem: format!("`{scheme}` does not infer in {kind}"), remedy: format!("ask for {instead}") }
 }
 
 /// Until converged unless a number of sweeps is given; the tolerance follows the precision.

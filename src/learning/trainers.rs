@@ -1,6 +1,8 @@
 //! The trainers of directed models, by the one face that all trainers have.
 
-use super::{Helmholtz, Measurements, ReweightedWakeSleep, SavedTensors, State, Trainer, Update};
+use super::{
+    AscentState, Helmholtz, Measurements, Parameters, ReweightedWakeSleep, SavedTensors, State, Trainer, Update,
+};
 use crate::inference::Recognition;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::BeliefNet;
@@ -34,10 +36,18 @@ impl State for Helmholtz {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        self.ascents()
+        let generative = self.generative_ascent.named("ascent.generative")?;
+        Ok([generative, self.recognition_ascent.named("ascent.recognition")?].concat())
     }
 
     fn restore(HelmholtzMachine { generative, recognition }: HelmholtzMachine, tensors: &SavedTensors) -> Result<Self> {
-        Self::resume(generative, recognition, tensors)
+        let of_generative = Parameters::of_belief_net(&generative);
+        let of_recognition = Parameters::of_recognition(&recognition);
+        Ok(Self {
+            generative_ascent: AscentState::restore(&of_generative, "ascent.generative", tensors)?,
+            recognition_ascent: AscentState::restore(&of_recognition, "ascent.recognition", tensors)?,
+            generative,
+            recognition,
+        })
     }
 }

@@ -20,9 +20,7 @@ mod word;
 
 pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, Source, Split};
-pub use experiment::{
-    Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition,
-};
+pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, load, load_any, parse, stored};
 pub use model::{BeliefNet, Fitting, Machine, Model, VisibleBias};
@@ -31,7 +29,7 @@ pub use resolved::{marked, resolved, summary};
 pub use scheme::{Exact, Gibbs, Importance, MeanField, NetworkScheme, Schedule, Scheme, Start};
 pub use study::{StudyExperiment, check_study};
 pub use training::{
-    Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Recognized, ReweightedWakeSleep, Train,
-    WakeSleep,
+    Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Recognized, ReweightedWakeSleep,
+    Train, WakeSleep,
 };
 pub use word::WORDS;

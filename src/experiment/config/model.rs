@@ -48,6 +48,12 @@ pub struct BeliefNet {
     pub visible_bias: VisibleBias,
 }
 
+impl Default for BeliefNet {
+    fn default() -> Self {
+        Self { hidden: Vec::new(), weight_std: belief_net_weight_std(), visible_bias: VisibleBias::default() }
+    }
+}
+
 fn belief_net_weight_std() -> f64 {
     0.1
 }

@@ -4,11 +4,11 @@
 //! (l = 0 … L, 0 is the visible layer), and for the recognition net `recognition.{l}.weight` `[n_l, n_{l+1}]` and
 //! `recognition.{l}.bias` `[n_{l+1}]`.
 
-use super::super::config::{Importance, Scheme};
+use super::super::config::{BeliefNet as BeliefNetSection, Exact, Importance, Model, Scheme};
 use super::super::judge::{Request, Watch};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
-use super::super::pictures::{grid, rectangle, reconstructions};
+use super::super::pictures::{grid, reconstructions, rectangle};
 use super::super::results::Results;
 use super::super::schemes::foreign;
 use super::super::{Error, Known, Result};
@@ -132,7 +132,7 @@ impl Directed for Net {
             Scheme::Network(_) if !scheme.refines() => self.bound(visible, [1, SAMPLES], first, stream),
             Scheme::Importance(Importance { particles }) => self.bound(visible, [*particles, 1], first, stream),
             Scheme::Exact(exact) => {
-                let bounds = self.generative.log_evidence(visible, exact.max_bits.min(20) as f64)?;
+                let bounds = self.generative.log_evidence(visible, exact.max_bits.min(Exact::MOST_BITS) as f64)?;
                 let tabulated = self.generative.posterior_bits() <= TABLE_BITS;
                 let means = || Ok::<_, Error>(self.generative.posterior(visible, TABLE_BITS)?.0.means()?.remove(0));
                 Ok(Answer::at_once(Guarantee::Exact, bounds, tabulated.then(means).transpose()?))
@@ -166,6 +166,18 @@ impl Directed for Net {
 impl Kind for Net {
     fn name(&self) -> Option<&'static str> {
         Some("sigmoid belief net")
+    }
+
+    fn section(&self) -> Model {
+        let hidden = self.generative.sizes().split_off(1);
+        Model::BeliefNet(BeliefNetSection { hidden, ..BeliefNetSection::default() })
+    }
+
+    fn usual_schemes(&self) -> Vec<Scheme> {
+        match self.recognition {
+            Some(_) => self.section().usual_schemes(),
+            None => vec![Scheme::Exact(Exact::default())],
+        }
     }
 
     fn sizes(&self) -> Vec<usize> {

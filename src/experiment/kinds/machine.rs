@@ -4,6 +4,7 @@
 //! visible layer), and for the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`.
 
 use super::super::blocks::{in_blocks, scheme_block};
+use super::super::config::{self, Model, Scheme};
 use super::super::judge::{Request, Watch, judge_knowing};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
@@ -39,6 +40,7 @@ impl TryFrom<Trained> for DbmWithNetwork {
         match trained {
             Trained::Machine(Machine { dbm, network: Some(network) }) => Ok(Self { dbm, network }),
             Trained::Machine(Machine { dbm, network: None }) => Self::from_dbm(dbm),
+            other => Err(other.is_not("a deep Boltzmann machine")),
         }
     }
 }
@@ -87,6 +89,17 @@ fn network(reader: &mut Reader, dbm: &Dbm, dtype: DType) -> Result<Option<Networ
 impl Kind for Machine {
     fn name(&self) -> Option<&'static str> {
         None
+    }
+
+    fn section(&self) -> Model {
+        Model::Machine(config::Machine::new(self.dbm.sizes().split_off(1)))
+    }
+
+    fn usual_schemes(&self) -> Vec<Scheme> {
+        match self.network {
+            Some(_) => self.section().usual_schemes(),
+            None => vec![Scheme::mean_field()],
+        }
     }
 
     fn sizes(&self) -> Vec<usize> {

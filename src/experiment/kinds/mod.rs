@@ -2,8 +2,11 @@
 //!
 //! A kind of model is a file here and a line in the list; everything else on this floor sees a [`Trained`] model.
 
+mod belief_net;
+mod directed;
 mod machine;
 
+use super::config::{Model, Scheme};
 use super::judge::{Request, Watch};
 use super::model_file::Reader;
 use super::observe::Record;
@@ -12,12 +15,19 @@ use super::{Known, Result};
 use crate::inference::Trace;
 use crate::learning::SavedTensors;
 use crate::math::{DType, Device, Stream, Tensor};
+pub use belief_net::Net;
 pub use machine::Machine;
 
 /// What this floor asks of a model, whatever its kind.
 pub trait Kind {
     /// The kind in the user's words; none of a deep Boltzmann machine, which needs no name here.
     fn name(&self) -> Option<&'static str>;
+
+    /// The section `[model]` of an experiment that makes one like it.
+    fn section(&self) -> Model;
+
+    /// The schemes that judge it unless others are asked for.
+    fn usual_schemes(&self) -> Vec<Scheme>;
 
     /// Units per layer, visible first.
     fn sizes(&self) -> Vec<usize>;
@@ -100,4 +110,17 @@ macro_rules! kinds {
 
 kinds! {
     Machine(Machine) by "layers.0.weight",
+    BeliefNet(Net) by "generative.0.weight",
+}
+
+impl Trained {
+    /// The kind in the user's words.
+    pub fn name(&self) -> &'static str {
+        self.kind().name().unwrap_or("deep Boltzmann machine")
+    }
+
+    /// The error of a trainer that was given a model of another kind.
+    fn is_not(&self, wanted: &str) -> candle_core::Error {
+        candle_core::Error::msg(format!("holds a {}, and this training needs {wanted}", self.name()))
+    }
 }
