@@ -4,6 +4,7 @@ mod exact;
 mod gibbs;
 mod mean_field;
 mod network;
+mod recognition;
 mod start;
 
 use crate::math::{Nats, Result, Stream, Tensor};
@@ -13,6 +14,7 @@ pub use exact::Exact;
 pub use gibbs::Gibbs;
 pub use mean_field::MeanField;
 pub use network::Network;
+pub use recognition::{Recognition, Recognized, repeat_rows};
 pub use start::{BottomUp, Random, Uninformed};
 
 /// A scheme: the approximate posterior of each example.

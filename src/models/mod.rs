@@ -1,5 +1,7 @@
 //! Floor 3: joints over visible and hidden units, known up to a constant.
 
+mod belief_net;
+mod belief_sums;
 mod dbm;
 mod enumeration;
 mod exact;
@@ -9,6 +11,7 @@ mod stack;
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::Kind;
+pub use belief_net::{BeliefNet, layers_named, log_prob, named_layers};
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
 pub use stack::Stack;

@@ -1,6 +1,8 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod belief;
+mod belief_learning;
 mod bounds;
 mod devices;
 mod elementwise;
