@@ -4,8 +4,11 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod ascent;
+mod belief_gradient;
 mod chains;
 mod gradient;
+mod helmholtz;
 mod joint;
 mod maximum_likelihood;
 mod measurements;
@@ -20,8 +23,14 @@ mod with_network;
 
 use crate::math::{Result, Stream, Tensor};
 pub use adam::{Adam, AdamState};
+pub use ascent::{Ascent, AscentState};
+pub use belief_gradient::{
+    RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
+    log_recognition_gradient,
+};
 pub use chains::Chains;
 pub use gradient::{Gradient, Statistics};
+pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
 pub use measurements::Measurements;

@@ -1,16 +1,20 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod belief;
+mod belief_learning;
 mod bounds;
 mod devices;
 mod elementwise;
 mod gradients;
+mod instances;
 mod joints;
 mod kernels;
 mod learning;
 mod lit;
 mod mean_field;
 mod memory;
+mod modes;
 mod partition;
 mod parts;
 mod precision;
@@ -19,6 +23,8 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod structured;
 mod support;
 mod tables;
+mod tap;
 mod units;
