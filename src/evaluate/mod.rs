@@ -6,9 +6,11 @@ mod bound;
 mod fused;
 mod partition;
 mod quantity;
+mod vae;
 
 pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
 pub use bound::{elbo, elbo_unnormalized};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use quantity::{Bounded, Guarantee};
+pub use vae::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature, sampled_elbo};

@@ -14,6 +14,7 @@ mod parameters;
 mod pretraining;
 mod recognition;
 mod statistics;
+mod vae;
 mod wake_sleep;
 
 use crate::inference::Network;
@@ -30,6 +31,7 @@ pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
+pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
 pub use wake_sleep::WakeSleep;
 
 /// A learning algorithm.

@@ -4,14 +4,18 @@ mod dbm;
 mod enumeration;
 mod exact;
 mod fused;
+mod mlp;
 mod stack;
+mod vae;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::Kind;
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
+pub use mlp::{Activation, Mlp};
 pub use stack::Stack;
+pub use vae::{Vae, VaeShape, Visible};
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
 pub trait LatentModel {

@@ -1,9 +1,11 @@
 //! Floor 2: families of approximate posteriors q(h | v), each of which knows its own entropy and no model.
 
+mod diagonal_gaussian;
 mod factorial;
 mod table;
 
 use crate::math::{Layers, Result, Tensor};
+pub use diagonal_gaussian::DiagonalGaussian;
 pub use factorial::Factorial;
 pub use table::{FreeLayer, Table};
 
