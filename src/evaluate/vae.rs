@@ -43,7 +43,8 @@ pub fn sampled_elbo(vae: &Vae, visible: &Tensor, draws: usize, stream: Stream) -
 /// The ELBO of each example by quadrature over ε with this many points per latent, `[examples]`, nats.
 pub fn elbo_by_quadrature(vae: &Vae, visible: &Tensor, points: usize) -> Result<Nats> {
     let (grid, log_prior) = grid(vae, visible, points)?;
-    let masses: Vec<f64> = grid.log_weights.iter().zip(&log_prior).map(|(weight, prior)| (weight + prior).exp()).collect();
+    let masses: Vec<f64> =
+        grid.log_weights.iter().zip(&log_prior).map(|(weight, prior)| (weight + prior).exp()).collect();
     let q = vae.encode(visible)?;
     let (mean, deviation, kl) = (q.mean(), q.deviation()?, host(&q.kl_to_standard()?)?);
     let each = |(example, kl): (usize, &f64)| {
@@ -60,7 +61,8 @@ pub fn log_evidence_by_quadrature(vae: &Vae, visible: &Tensor, points: usize) ->
     let (grid, log_prior) = grid(vae, visible, points)?;
     let table = double(&vae.log_likelihood_table(visible, &grid.points)?)?.to_vec2::<f64>()?;
     let of = |likelihoods: &Vec<f64>| {
-        let joint: Vec<f64> = likelihoods.iter().zip(&log_prior).map(|(likelihood, prior)| likelihood + prior).collect();
+        let joint: Vec<f64> =
+            likelihoods.iter().zip(&log_prior).map(|(likelihood, prior)| likelihood + prior).collect();
         grid.log_integral(&joint)
     };
     Ok(table.iter().map(of).collect())

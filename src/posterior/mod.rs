@@ -2,11 +2,13 @@
 
 mod diagonal_gaussian;
 mod factorial;
+mod on_grid;
 mod table;
 
 use crate::math::{Layers, Result, Tensor};
 pub use diagonal_gaussian::DiagonalGaussian;
 pub use factorial::Factorial;
+pub use on_grid::OnGrid;
 pub use table::{FreeLayer, Table};
 
 /// One q per example.
