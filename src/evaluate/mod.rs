@@ -7,6 +7,7 @@ mod fused;
 mod importance;
 mod partition;
 mod quantity;
+mod vae;
 
 pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
@@ -14,3 +15,4 @@ pub use bound::{elbo, elbo_unnormalized};
 pub use importance::{ImportanceBound, log_weights};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use quantity::{Bounded, Guarantee};
+pub use vae::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature, sampled_elbo};

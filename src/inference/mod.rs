@@ -1,10 +1,13 @@
 //! Floor 4: schemes that turn (model, v) into a q, and the combinator that refines any start by any scheme.
 
 mod ascent;
+mod continuous;
 mod exact;
+mod gaussian_fit;
 mod gibbs;
 mod icm;
 mod map;
+mod maximum_entropy;
 mod mean_field;
 mod network;
 mod recognition;
@@ -15,10 +18,13 @@ mod tap;
 use crate::math::{Nats, Result, Stream, Tensor};
 use crate::models::{Conditionals, LatentModel};
 use crate::posterior::{Factorial, Posterior};
+pub use continuous::{GaussianFactors, GaussianPosterior, OnGridAscent};
 pub use exact::Exact;
+pub use gaussian_fit::{GaussianFit, OnLine, best_gaussian, elbo_slope_in_log_deviation, gaussian_elbo};
 pub use gibbs::Gibbs;
 pub use icm::IteratedModes;
 pub use map::Map;
+pub use maximum_entropy::{MaximumEntropy, differential_entropy, maximum_entropy};
 pub use mean_field::MeanField;
 pub use network::Network;
 pub use recognition::{Recognition, Recognized, repeat_rows};

@@ -18,6 +18,7 @@ mod pretraining;
 mod recognition;
 mod statistics;
 mod trainers;
+mod vae;
 mod wake_sleep;
 mod with_network;
 
@@ -40,6 +41,7 @@ pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
 pub use trainers::HelmholtzMachine;
+pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
 pub use wake_sleep::WakeSleep;
 pub use with_network::DbmWithNetwork;
 

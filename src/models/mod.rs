@@ -8,7 +8,10 @@ mod exact;
 mod fused;
 mod mode;
 mod pairwise;
+mod linear_latents;
+mod mlp;
 mod stack;
+mod vae;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, PointMass, Posterior, Table};
@@ -18,7 +21,10 @@ pub use dbm::Dbm;
 pub use enumeration::Enumeration;
 pub use mode::{Mode, best_of_all};
 pub use pairwise::{Couplings, Pairwise, index};
+pub use linear_latents::{Expected, GaussianExpectation, LinearLatents, LogJoint, Observed, Prior};
+pub use mlp::{Activation, Mlp};
 pub use stack::Stack;
+pub use vae::{Vae, VaeShape, Visible};
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
 pub trait LatentModel {

@@ -10,6 +10,7 @@ mod figure;
 mod findings;
 pub mod instances;
 pub mod number;
+mod variational_autoencoder;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -66,4 +67,5 @@ macro_rules! studies {
 
 studies! {
     coordinate_ascent::CoordinateAscent,
+    variational_autoencoder::VariationalAutoencoder,
 }

@@ -3,6 +3,7 @@
 mod adam;
 mod belief;
 mod belief_learning;
+mod algebra;
 mod bounds;
 mod devices;
 mod elementwise;
