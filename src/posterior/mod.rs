@@ -1,10 +1,16 @@
 //! Floor 2: families of approximate posteriors q(h | v), each of which knows its own entropy and no model.
 
 mod factorial;
+mod gaussian;
+mod moments;
+mod responsibilities;
 mod table;
 
 use crate::math::{Layers, Result, Tensor};
 pub use factorial::Factorial;
+pub use gaussian::Gaussian;
+pub use moments::Moments;
+pub use responsibilities::Responsibilities;
 pub use table::{FreeLayer, Table};
 
 /// One q per example.
