@@ -3,6 +3,7 @@
 //! `[examples, units]` is the only array layout. Values are candle tensors in `f32` or `f64`; sums over many terms are taken
 //! in `f64`, because single-precision reductions lose digits.
 
+mod algebra;
 pub mod composed;
 mod elementwise;
 pub mod kernels;
@@ -12,6 +13,7 @@ mod rows;
 mod step;
 mod weight;
 
+pub use algebra::{eigen_symmetric, log_determinant_positive, solve_positive, spectral_norm_squared};
 pub use candle_core::{DType, Device, Result, Tensor, bail};
 pub use elementwise::{
     entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid, total_entropy_of_binary, total_ln_one_plus_exp,
