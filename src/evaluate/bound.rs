@@ -13,11 +13,6 @@ pub fn elbo_unnormalized<M: ExpectedJoint<Q>, Q: Posterior>(model: &M, visible: 
 }
 
 /// ELBO of each example, nats: a lower bound on ln p(v) where `log_partition` (nats) is exact.
-pub fn elbo<M: ExpectedJoint<Q>, Q: Posterior>(
-    model: &M,
-    visible: &Tensor,
-    q: &Q,
-    log_partition: f64,
-) -> Result<Nats> {
+pub fn elbo<M: ExpectedJoint<Q>, Q: Posterior>(model: &M, visible: &Tensor, q: &Q, log_partition: f64) -> Result<Nats> {
     Ok(elbo_unnormalized(model, visible, q)?.iter().map(|bound| bound - log_partition).collect())
 }

@@ -1,16 +1,24 @@
 //! Floor 3: joints over visible and hidden units, known up to a constant.
 
+mod binary_sparse_coding;
 mod dbm;
 mod enumeration;
+mod evidence;
 mod exact;
+mod factor_analysis;
 mod fused;
+mod mixture;
 mod stack;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::Kind;
+pub use binary_sparse_coding::{BinarySparseCoding, Causes};
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
+pub use evidence::{Evidence, ExpectedJoint};
+pub use factor_analysis::{FactorAnalysis, Noise};
+pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
 pub use stack::Stack;
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.

@@ -1,7 +1,7 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
-mod algebra;
 mod adam;
+mod algebra;
 mod bounds;
 mod devices;
 mod elementwise;
