@@ -5,6 +5,7 @@
 
 mod adam;
 mod chains;
+mod em;
 mod gradient;
 mod joint;
 mod maximum_likelihood;
@@ -21,6 +22,10 @@ use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 pub use adam::{Adam, AdamState};
 pub use chains::Chains;
+pub use em::{
+    ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
+    Iteration, Maximize, Parametric, WarmMeanField, principal_components,
+};
 pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
