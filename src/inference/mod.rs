@@ -33,7 +33,7 @@ pub use structured::{Structured, Tables};
 pub use tap::{Tap, TapEstimate};
 
 /// A scheme: the approximate posterior of each example.
-pub trait Inference<M: LatentModel> {
+pub trait Inference<M> {
     /// The family q belongs to.
     type Posterior: Posterior;
     /// Infers q(h | v) for `visible` `[examples, visible]`; rows of draws are rows of `visible`.
@@ -43,7 +43,7 @@ pub trait Inference<M: LatentModel> {
 /// A scheme chosen at run time that yields a factorial q.
 pub type AnyInference<M> = Box<dyn Inference<M, Posterior = Factorial> + Send + Sync>;
 
-impl<M: LatentModel, Q: Posterior> Inference<M> for Box<dyn Inference<M, Posterior = Q> + Send + Sync> {
+impl<M, Q: Posterior> Inference<M> for Box<dyn Inference<M, Posterior = Q> + Send + Sync> {
     type Posterior = Q;
 
     fn infer(&self, model: &M, visible: &Tensor, stream: Stream) -> Result<Inferred<Q>> {

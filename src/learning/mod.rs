@@ -7,6 +7,7 @@ mod adam;
 mod ascent;
 mod belief_gradient;
 mod chains;
+mod em;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -30,6 +31,10 @@ pub use belief_gradient::{
     log_recognition_gradient,
 };
 pub use chains::Chains;
+pub use em::{
+    ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
+    Iteration, Maximize, Parametric, WarmMeanField, principal_components,
+};
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};

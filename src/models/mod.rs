@@ -2,14 +2,18 @@
 
 mod belief_net;
 mod belief_sums;
+mod binary_sparse_coding;
 mod dbm;
 mod enumeration;
+mod evidence;
 mod exact;
+mod factor_analysis;
 mod fused;
 mod mode;
 mod pairwise;
 mod linear_latents;
 mod mlp;
+mod mixture;
 mod stack;
 mod vae;
 
@@ -23,6 +27,10 @@ pub use mode::{Mode, best_of_all};
 pub use pairwise::{Couplings, Pairwise, index};
 pub use linear_latents::{Expected, GaussianExpectation, LinearLatents, LogJoint, Observed, Prior};
 pub use mlp::{Activation, Mlp};
+pub use binary_sparse_coding::{BinarySparseCoding, Causes};
+pub use evidence::{Evidence, ExpectedJoint};
+pub use factor_analysis::{FactorAnalysis, Noise};
+pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
 pub use stack::Stack;
 pub use vae::{Vae, VaeShape, Visible};
 

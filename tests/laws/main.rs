@@ -11,6 +11,7 @@ mod gradients;
 mod instances;
 mod joints;
 mod kernels;
+mod latent_models;
 mod learning;
 mod lit;
 mod mean_field;
