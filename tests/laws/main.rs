@@ -1,5 +1,6 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
+mod adam;
 mod algebra;
 mod bounds;
 mod devices;
