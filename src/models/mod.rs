@@ -4,6 +4,8 @@ mod dbm;
 mod enumeration;
 mod exact;
 mod fused;
+mod lasso;
+mod sparse_coding;
 mod stack;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
@@ -11,6 +13,8 @@ use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::Kind;
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
+pub use lasso::{CodeSums, Lasso};
+pub use sparse_coding::{SparseCoding, lengths, unit_columns};
 pub use stack::Stack;
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
