@@ -1,9 +1,11 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod agreement;
 mod algebra;
 mod bounds;
 mod devices;
+mod dictionaries;
 mod elementwise;
 mod gradients;
 mod joints;
@@ -20,6 +22,9 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod sparse_codes;
 mod support;
 mod tables;
 mod units;
+mod unrolled;
+mod whitening;
