@@ -8,6 +8,8 @@ mod ascent;
 mod belief_gradient;
 mod chains;
 mod em;
+mod autodiff;
+mod dictionary;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -16,10 +18,12 @@ mod measurements;
 mod optimizer;
 mod parameters;
 mod pretraining;
+mod psd;
 mod recognition;
 mod statistics;
 mod trainers;
 mod vae;
+mod unrolled;
 mod wake_sleep;
 mod with_network;
 
@@ -35,6 +39,8 @@ pub use em::{
     ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
     Iteration, Maximize, Parametric, WarmMeanField, principal_components,
 };
+pub use autodiff::gradients;
+pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
@@ -43,10 +49,12 @@ pub use measurements::Measurements;
 pub use optimizer::Sgd;
 pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
+pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
 pub use trainers::HelmholtzMachine;
 pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
+pub use unrolled::{ListaTraining, lista_gradient};
 pub use wake_sleep::WakeSleep;
 pub use with_network::DbmWithNetwork;
 

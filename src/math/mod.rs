@@ -9,12 +9,14 @@ mod elementwise;
 pub mod kernels;
 mod quadrature;
 mod normal;
+mod patches;
 mod random;
 mod reduce;
 mod rows;
 mod soft_plus;
 mod step;
 mod weight;
+mod whiten;
 
 pub use algebra::{cholesky_factor, eigen_symmetric, log_determinant_positive, solve_positive, spectral_norm_squared};
 pub use candle_core::{DType, Device, Result, Tensor, bail};
@@ -23,6 +25,7 @@ pub use elementwise::{
 };
 pub use quadrature::{Grid, Quadrature};
 pub use normal::log_normal_density;
+pub use patches::{patches, without_row_means};
 pub use random::{Generator, Stream};
 pub use reduce::{
     Nats, differing, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples,
@@ -31,6 +34,7 @@ pub use reduce::{
 pub use soft_plus::soft_plus;
 pub use step::{Momentum, Term};
 pub use weight::{Weight, panels, served, tensor};
+pub use whiten::Whitening;
 
 /// One tensor per layer, bottom first, each `[examples, units of the layer]`.
 pub type Layers = Vec<Tensor>;

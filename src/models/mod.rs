@@ -14,6 +14,8 @@ mod pairwise;
 mod linear_latents;
 mod mlp;
 mod mixture;
+mod lasso;
+mod sparse_coding;
 mod stack;
 mod vae;
 
@@ -31,6 +33,8 @@ pub use binary_sparse_coding::{BinarySparseCoding, Causes};
 pub use evidence::{Evidence, ExpectedJoint};
 pub use factor_analysis::{FactorAnalysis, Noise};
 pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
+pub use lasso::{CodeSums, Lasso};
+pub use sparse_coding::{SparseCoding, lengths, unit_columns};
 pub use stack::Stack;
 pub use vae::{Vae, VaeShape, Visible};
 
