@@ -5,11 +5,11 @@
 
 mod adam;
 mod ascent;
+mod autodiff;
 mod belief_gradient;
 mod chains;
-mod em;
-mod autodiff;
 mod dictionary;
+mod em;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -22,25 +22,25 @@ mod psd;
 mod recognition;
 mod statistics;
 mod trainers;
-mod vae;
 mod unrolled;
+mod vae;
 mod wake_sleep;
 mod with_network;
 
 use crate::math::{Result, Stream, Tensor};
 pub use adam::{Adam, AdamState};
 pub use ascent::{Ascent, AscentState};
+pub use autodiff::gradients;
 pub use belief_gradient::{
     RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
     log_recognition_gradient,
 };
 pub use chains::Chains;
+pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use em::{
     ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
     Iteration, Maximize, Parametric, WarmMeanField, principal_components,
 };
-pub use autodiff::gradients;
-pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
@@ -53,8 +53,8 @@ pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
 pub use trainers::HelmholtzMachine;
-pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
 pub use unrolled::{ListaTraining, lista_gradient};
+pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
 pub use wake_sleep::WakeSleep;
 pub use with_network::DbmWithNetwork;
 

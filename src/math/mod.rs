@@ -7,9 +7,9 @@ mod algebra;
 pub mod composed;
 mod elementwise;
 pub mod kernels;
-mod quadrature;
 mod normal;
 mod patches;
+mod quadrature;
 mod random;
 mod reduce;
 mod rows;
@@ -23,9 +23,9 @@ pub use candle_core::{DType, Device, Result, Tensor, bail};
 pub use elementwise::{
     entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid, total_entropy_of_binary, total_ln_one_plus_exp,
 };
-pub use quadrature::{Grid, Quadrature};
 pub use normal::log_normal_density;
 pub use patches::{patches, without_row_means};
+pub use quadrature::{Grid, Quadrature};
 pub use random::{Generator, Stream};
 pub use reduce::{
     Nats, differing, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples,

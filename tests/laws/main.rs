@@ -1,10 +1,10 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
-mod belief;
-mod belief_learning;
 mod agreement;
 mod algebra;
+mod belief;
+mod belief_learning;
 mod bounds;
 mod devices;
 mod dictionaries;
@@ -27,8 +27,8 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
-mod structured;
 mod sparse_codes;
+mod structured;
 mod support;
 mod tables;
 mod tap;
