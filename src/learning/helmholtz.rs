@@ -206,20 +206,16 @@ fn normalized(log_weights: &[f64]) -> Vec<f64> {
 }
 
 impl Helmholtz {
-    /// Everything under stable names: `generative.{l}.weight`, `generative.{l}.bias`, `recognition.{l}.weight`, `recognition.{l}.bias`,
-    /// and what the ascents remember.
-    pub fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        let nets = [self.generative.named()?, self.recognition.named()?];
-        let ascents =
-            [self.generative_ascent.named("ascent.generative")?, self.recognition_ascent.named("ascent.recognition")?];
-        Ok([nets.concat(), ascents.concat()].concat())
+    /// What both ways up remember, under stable names.
+    pub fn ascents(&self) -> Result<Vec<(String, Tensor)>> {
+        let (of_net, of_recognition) = (&self.generative_ascent, &self.recognition_ascent);
+        Ok([of_net.named("ascent.generative")?, of_recognition.named("ascent.recognition")?].concat())
     }
 
-    /// The state that gave these tensors, bit for bit; more tensors may be there.
-    pub fn restore(tensors: &SavedTensors) -> Result<Self> {
-        let (generative, recognition) = (BeliefNet::from_named(tensors)?, Recognition::from_named(tensors)?);
-        let (of_net, of_recognition) =
-            (Parameters::of_belief_net(&generative), Parameters::of_recognition(&recognition));
+    /// The state that gave these nets and these `ascents`, bit for bit; more tensors may be there.
+    pub fn resume(generative: BeliefNet, recognition: Recognition, tensors: &SavedTensors) -> Result<Self> {
+        let of_net = Parameters::of_belief_net(&generative);
+        let of_recognition = Parameters::of_recognition(&recognition);
         Ok(Self {
             generative_ascent: AscentState::restore(&of_net, "ascent.generative", tensors)?,
             recognition_ascent: AscentState::restore(&of_recognition, "ascent.recognition", tensors)?,
