@@ -36,18 +36,10 @@ impl State for Helmholtz {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        let generative = self.generative_ascent.named("ascent.generative")?;
-        Ok([generative, self.recognition_ascent.named("ascent.recognition")?].concat())
+        self.ascents()
     }
 
     fn restore(HelmholtzMachine { generative, recognition }: HelmholtzMachine, tensors: &SavedTensors) -> Result<Self> {
-        let of_generative = Parameters::of_belief_net(&generative);
-        let of_recognition = Parameters::of_recognition(&recognition);
-        Ok(Self {
-            generative_ascent: AscentState::restore(&of_generative, "ascent.generative", tensors)?,
-            recognition_ascent: AscentState::restore(&of_recognition, "ascent.recognition", tensors)?,
-            generative,
-            recognition,
-        })
+        Self::resume(generative, recognition, tensors)
     }
 }
