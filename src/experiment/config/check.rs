@@ -186,6 +186,17 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
         }
         Algorithm::ReweightedWakeSleep(settings) => problems.count(format!("{path}.particles"), settings.particles),
+        Algorithm::Reparameterized(_) => {}
+        Algorithm::ExpectationMaximization(settings) => super::check_model::iterations(&path, settings, problems),
+        Algorithm::DictionaryLearning(settings) => {
+            problems.count(format!("{path}.iterations"), settings.iterations);
+            problems.share(format!("{path}.memory"), settings.memory);
+            problems.not_negative(format!("{path}.decay"), settings.decay.unwrap_or(0.0));
+        }
+        Algorithm::PredictiveSparseDecomposition(settings) => {
+            problems.count(format!("{path}.iterations"), settings.iterations);
+            problems.not_negative(format!("{path}.gamma"), settings.gamma);
+        }
     }
     problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
     problems.share("train.network.momentum", train.network.momentum);
@@ -224,6 +235,12 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.limit(format!("{path}.gibbs.burn_in"), gibbs.burn_in);
         }
         Scheme::Network(network) => problems.limit(format!("{path}.network.refine"), network.refine),
+        Scheme::Ista(settings) | Scheme::Fista(settings) => {
+            let path = format!("{path}.{}", scheme.key());
+            problems.limit(format!("{path}.iterations"), settings.iterations.unwrap_or(0));
+            problems.not_negative(format!("{path}.gap"), settings.gap);
+            problems.count(format!("{path}.max_iterations"), settings.max_iterations);
+        }
         Scheme::Importance(importance) => problems.count(format!("{path}.importance.particles"), importance.particles),
     }
 }

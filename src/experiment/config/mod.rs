@@ -23,13 +23,17 @@ pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, load, load_any, parse, stored};
-pub use model::{BeliefNet, Fitting, Machine, Model, VisibleBias};
+pub use model::{
+    BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
+    ProbabilisticPca, SparseCoding, Vae, VisibleBias,
+};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
-pub use scheme::{Exact, Gibbs, Importance, MeanField, NetworkScheme, Schedule, Scheme, Start};
+pub use scheme::{Exact, Gibbs, Importance, MeanField, NetworkScheme, Schedule, Scheme, Start, Thresholding};
 pub use study::{StudyExperiment, check_study};
 pub use training::{
-    Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Recognized, ReweightedWakeSleep,
-    Train, WakeSleep,
+    Algorithm, Chains, Decay, DictionaryLearning, Expectation, ExpectationMaximization, LearningRate,
+    MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,
+    WakeSleep,
 };
 pub use word::WORDS;

@@ -10,12 +10,14 @@ mod expect;
 mod factor_analysis;
 mod maximize;
 mod mixture;
+mod trainer;
 
 use crate::math::{Nats, Result, Tensor, bail, host, mean_of};
 use crate::models::ExpectedJoint;
 pub use expect::{Expect, WarmMeanField};
 pub use factor_analysis::principal_components;
 pub use maximize::{ClosedForm, ExpectedGradient, GradientSteps, InClosedForm, Maximize, Parametric};
+pub use trainer::{AnyMaximize, EmState, EmTraining, Kept};
 
 /// One driver for every pair of an E step and an M step.
 #[derive(Clone, Copy, Debug)]
