@@ -13,6 +13,9 @@ mod lost_uncertainty;
 mod mode_search;
 pub mod number;
 mod point_mass_bound;
+mod structured_gain;
+mod table_sizes;
+mod tap_orders;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -72,4 +75,7 @@ studies! {
     lost_uncertainty::LostUncertainty,
     mode_search::ModeSearch,
     point_mass_bound::PointMassBound,
+    structured_gain::StructuredGain,
+    table_sizes::TableSizes,
+    tap_orders::TapOrders,
 }
