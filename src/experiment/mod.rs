@@ -19,6 +19,7 @@ mod pictures;
 mod presented;
 pub mod profile;
 mod provenance;
+pub mod report;
 pub mod results;
 pub mod run;
 mod run_folder;
