@@ -47,6 +47,11 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
     loaded(path, text_of(path)?, overrides, check)
 }
 
+/// Reads the text of an experiment file that holds a study; `path` is how messages call it.
+pub fn load_study(path: &Path, text: &str) -> Result<Loaded<StudyExperiment>> {
+    loaded(path, text.to_string(), &[], check_study)
+}
+
 fn loaded<E: DeserializeOwned>(
     path: &Path,
     text: String,
@@ -62,7 +67,8 @@ pub fn stored(path: &Path) -> Result<Experiment> {
     checked(&path.display().to_string(), &text_of(path)?, &[], check_anywhere)
 }
 
-fn text_of(path: &Path) -> Result<String> {
+/// The text of an experiment file.
+pub fn text_of(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();

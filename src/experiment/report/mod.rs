@@ -2,10 +2,13 @@
 
 mod axis;
 mod draw;
+mod equation;
 mod marks;
+mod page;
 mod style;
 mod svg;
 
-pub use axis::short;
 pub use draw::{picture, svg};
+pub use equation::mathml;
+pub use page::page;
 pub use svg::escaped;
