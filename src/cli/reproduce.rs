@@ -81,7 +81,7 @@ impl Reproduce {
         for group in list.chunk_by(|a, b| a.section == b.section) {
             text += &group.first().map_or(String::new(), |first| format!("{}\n", first.section));
             for Listed { id, statement, .. } in group {
-                text += &format!("  {id:<5} {statement}\n");
+                text += &format!("  {id:<8} {statement}\n");
             }
         }
         print(&text)

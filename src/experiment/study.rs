@@ -2,11 +2,11 @@
 
 use super::account::Account;
 use super::clock::Stopwatch;
-use super::config::{Loaded, StudyExperiment, resolved};
+use super::config::{Loaded, StudyExperiment, holds_study, resolved, text_of};
 use super::journal::file_name;
 use super::observe::{Ended, Metrics, Observe, Progress, Record, TensorBoard, Value};
 use super::run::{Options, label};
-use super::{Error, Provenance, Result, RunFolder, data, report};
+use super::{Error, Provenance, Result, RunFolder, data, quoted, report};
 use crate::math::{self, Stream};
 use crate::studies::{Bundled, Figure, Findings, Judgement, Laboratory, Mark, Study, Verdict, verdict};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,17 @@ impl StudyResults {
             findings,
         }
     }
+}
+
+/// Refuses a run of a study where only one that trains a model will do.
+pub fn refuse_study(folder: &RunFolder, problem: &str, remedy: &str) -> Result<()> {
+    let path = folder.config();
+    if !holds_study(&text_of(&path)?) {
+        return Ok(());
+    }
+    let here = folder.path().display();
+    let remedy = remedy.replace("CONFIG", &quoted(&path)).replace("RESULTS", &quoted(&folder.results()));
+    Err(Error::Refused { problem: format!("{here}: {problem}"), remedy })
 }
 
 /// A study that went through.

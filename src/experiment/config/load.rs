@@ -36,10 +36,15 @@ pub enum AnyLoaded {
 /// Reads an experiment file of either kind; one with a section `study` is a study.
 pub fn load_any(path: &Path, overrides: &[String]) -> Result<AnyLoaded> {
     let text = text_of(path)?;
-    if DeTable::parse_recoverable(&text).0.get_ref().contains_key("study") {
+    if holds_study(&text) {
         return Ok(AnyLoaded::Study(Box::new(loaded(path, text, overrides, check_study)?)));
     }
     Ok(AnyLoaded::Training(Box::new(loaded(path, text, overrides, check)?)))
+}
+
+/// Whether the text of an experiment file has a study in it.
+pub fn holds_study(text: &str) -> bool {
+    DeTable::parse_recoverable(text).0.get_ref().contains_key("study")
 }
 
 /// Reads an experiment file that trains a model; relative paths inside it are taken from the current directory.

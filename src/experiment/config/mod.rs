@@ -22,7 +22,7 @@ pub use experiment::{
     Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
 };
 pub use kernels::Kernels;
-pub use load::{AnyLoaded, Loaded, load, load_any, load_study, parse, stored, text_of};
+pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use scheme::{Exact, Gibbs, MeanField, NetworkScheme, Schedule, Scheme, Start};

@@ -47,7 +47,8 @@ pub fn reproduce(claims: Vec<Claim>, files: &Files, quick: bool, options: &Optio
     let mut progress = Progress::new(options.verbosity);
     let folder =
         RunFolder::create(&options.runs, &format!("reproduce-{CHAPTER}{}", if quick { "-quick" } else { "" }))?;
-    progress.note(&format!("{asked} claims from {}; folder: {}", files.describe(), folder.path().display()));
+    let counted = if asked == 1 { "1 claim".into() } else { format!("{asked} claims") };
+    progress.note(&format!("{counted} from {}; folder: {}", files.describe(), folder.path().display()));
     let setting = Setting { folder: folder.path(), quick, interrupted: options.interrupted };
     let (alone, together): (VecDeque<Job>, VecDeque<Job>) = jobs.into_iter().partition(Job::alone);
     let mut log = Log { progress, asked, at_work: Vec::new(), tried: Vec::new() };

@@ -87,6 +87,9 @@ impl Tried {
     /// What is wrong with how it came out; none where that is as its file says.
     pub fn contradiction(&self) -> Option<String> {
         let id = &self.id;
+        if let Some(unknown) = self.judgements.iter().find(|judgement| judgement.obtained.is_none()) {
+            return Some(format!("{id} expects {}, which its study does not find", unknown.criterion.quantity));
+        }
         match (self.outcome, &self.refuted_because) {
             (Outcome::Failed, _) => Some(format!("{id} failed")),
             (Outcome::Refuted, None) => Some(format!("{id} is refuted")),
@@ -98,7 +101,7 @@ impl Tried {
     /// A line for people.
     pub fn line(&self) -> String {
         let Self { id, outcome, seconds, statement, .. } = self;
-        format!("{id:<5} {outcome:<9} {seconds:>6.1} s  {}", self.error.as_ref().unwrap_or(statement))
+        format!("{id:<8} {outcome:<9} {seconds:>6.1} s  {}", self.error.as_ref().unwrap_or(statement))
     }
 }
 
