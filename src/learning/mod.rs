@@ -3,6 +3,7 @@
 //! An update is a function of (state, batch, stream) and of nothing else, so stopping, restoring and going on gives the bits
 //! of the uninterrupted run.
 
+mod adam;
 mod chains;
 mod gradient;
 mod joint;
@@ -18,6 +19,7 @@ mod wake_sleep;
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
+pub use adam::{Adam, AdamState};
 pub use chains::Chains;
 pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};

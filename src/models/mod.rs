@@ -4,13 +4,17 @@ mod dbm;
 mod enumeration;
 mod exact;
 mod fused;
+mod mode;
+mod pairwise;
 mod stack;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
-use crate::posterior::{Factorial, Posterior, Table};
+use crate::posterior::{Factorial, PointMass, Posterior, Table};
 use crate::units::Kind;
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
+pub use mode::{Mode, best_of_all};
+pub use pairwise::{Couplings, Pairwise, index};
 pub use stack::Stack;
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
@@ -93,6 +97,12 @@ impl<C: Multilinear> ExpectedLogJoint<Factorial> for C {
             total = (total + base)?;
         }
         host(&total)
+    }
+}
+
+impl<C: Conditionals> ExpectedLogJoint<PointMass> for C {
+    fn expected_log_joint(&self, q: &PointMass) -> Result<Nats> {
+        host(&self.log_joint(q.states())?)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Floor 2: families of approximate posteriors q(h | v), each of which knows its own entropy and no model.
 
+mod blocks;
 mod factorial;
+mod point_mass;
 mod table;
 
 use crate::math::{Layers, Result, Tensor};
+pub use blocks::{Block, Blocks, Partition};
 pub use factorial::Factorial;
+pub use point_mass::PointMass;
 pub use table::{FreeLayer, Table};
 
 /// One q per example.

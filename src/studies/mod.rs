@@ -8,7 +8,11 @@ mod coordinate_ascent;
 mod criterion;
 mod figure;
 mod findings;
+pub mod instances;
+mod lost_uncertainty;
+mod mode_search;
 pub mod number;
+mod point_mass_bound;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -65,4 +69,7 @@ macro_rules! studies {
 
 studies! {
     coordinate_ascent::CoordinateAscent,
+    lost_uncertainty::LostUncertainty,
+    mode_search::ModeSearch,
+    point_mass_bound::PointMassBound,
 }

@@ -1,15 +1,18 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
+mod adam;
 mod bounds;
 mod devices;
 mod elementwise;
 mod gradients;
+mod instances;
 mod joints;
 mod kernels;
 mod learning;
 mod lit;
 mod mean_field;
 mod memory;
+mod modes;
 mod partition;
 mod parts;
 mod precision;
@@ -18,6 +21,8 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod structured;
 mod support;
 mod tables;
+mod tap;
 mod units;
