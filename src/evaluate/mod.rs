@@ -5,10 +5,12 @@ mod assess;
 mod bound;
 mod fused;
 mod partition;
+mod point;
 mod quantity;
 
 pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
 pub use bound::{elbo, elbo_unnormalized};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
+pub use point::{ENTROPY_OF_A_POINT, elbo_of_point};
 pub use quantity::{Bounded, Guarantee};

@@ -1,12 +1,18 @@
 //! Floor 4: schemes that turn (model, v) into a q, and the combinator that refines any start by any scheme.
 
 mod ascent;
+mod coordinate_descent;
+mod encoder;
 mod exact;
+mod fista;
 mod gibbs;
 mod icm;
 mod map;
+mod ista;
+mod lista;
 mod mean_field;
 mod network;
+mod sparse;
 mod start;
 mod structured;
 mod tap;
@@ -14,12 +20,18 @@ mod tap;
 use crate::math::{Nats, Result, Stream, Tensor};
 use crate::models::{Conditionals, LatentModel};
 use crate::posterior::{Factorial, Posterior};
+pub use coordinate_descent::CoordinateDescent;
+pub use encoder::Encoder;
 pub use exact::Exact;
+pub use fista::Fista;
 pub use gibbs::Gibbs;
 pub use icm::IteratedModes;
 pub use map::Map;
+pub use ista::Ista;
+pub use lista::Lista;
 pub use mean_field::MeanField;
 pub use network::Network;
+pub use sparse::{CodeTrace, Coded, SolveCodes, Until, soft_threshold};
 pub use start::{BottomUp, Random, Uninformed};
 pub use structured::{Structured, Tables};
 pub use tap::{Tap, TapEstimate};

@@ -4,7 +4,9 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod autodiff;
 mod chains;
+mod dictionary;
 mod gradient;
 mod joint;
 mod maximum_likelihood;
@@ -12,15 +14,19 @@ mod measurements;
 mod optimizer;
 mod parameters;
 mod pretraining;
+mod psd;
 mod recognition;
 mod statistics;
+mod unrolled;
 mod wake_sleep;
 
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 pub use adam::{Adam, AdamState};
+pub use autodiff::gradients;
 pub use chains::Chains;
+pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
@@ -28,8 +34,10 @@ pub use measurements::Measurements;
 pub use optimizer::Sgd;
 pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
+pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
+pub use unrolled::{ListaTraining, lista_gradient};
 pub use wake_sleep::WakeSleep;
 
 /// A learning algorithm.

@@ -6,6 +6,8 @@ mod exact;
 mod fused;
 mod mode;
 mod pairwise;
+mod lasso;
+mod sparse_coding;
 mod stack;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
@@ -15,6 +17,8 @@ pub use dbm::Dbm;
 pub use enumeration::Enumeration;
 pub use mode::{Mode, best_of_all};
 pub use pairwise::{Couplings, Pairwise, index};
+pub use lasso::{CodeSums, Lasso};
+pub use sparse_coding::{SparseCoding, lengths, unit_columns};
 pub use stack::Stack;
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.

@@ -1,8 +1,11 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod agreement;
+mod algebra;
 mod bounds;
 mod devices;
+mod dictionaries;
 mod elementwise;
 mod gradients;
 mod instances;
@@ -22,7 +25,10 @@ mod reduce;
 mod sampling;
 mod schemes;
 mod structured;
+mod sparse_codes;
 mod support;
 mod tables;
 mod tap;
 mod units;
+mod unrolled;
+mod whitening;
