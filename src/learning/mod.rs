@@ -24,7 +24,8 @@ pub use adam::{Adam, AdamState};
 pub use chains::Chains;
 pub use em::{
     ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
-    Iteration, Maximize, Parametric, WarmMeanField, principal_components,
+    Iteration, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start, factor_analysis_start,
+    gaussian_mixture_start, principal_components,
 };
 pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};

@@ -6,6 +6,9 @@
 
 mod coordinate_ascent;
 mod criterion;
+mod em_ascent;
+mod em_course;
+pub mod em_instances;
 mod figure;
 mod findings;
 pub mod instances;
@@ -66,4 +69,5 @@ macro_rules! studies {
 
 studies! {
     coordinate_ascent::CoordinateAscent,
+    em_ascent::EmAscent,
 }

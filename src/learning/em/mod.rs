@@ -10,12 +10,14 @@ mod expect;
 mod factor_analysis;
 mod maximize;
 mod mixture;
+mod start;
 
 use crate::math::{Nats, Result, Tensor, bail, host, mean_of};
 use crate::models::ExpectedJoint;
 pub use expect::{Expect, WarmMeanField};
 pub use factor_analysis::principal_components;
 pub use maximize::{ClosedForm, ExpectedGradient, GradientSteps, InClosedForm, Maximize, Parametric};
+pub use start::{binary_sparse_coding_start, factor_analysis_start, gaussian_mixture_start};
 
 /// One driver for every pair of an E step and an M step.
 #[derive(Clone, Copy, Debug)]
