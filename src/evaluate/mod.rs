@@ -4,11 +4,13 @@ mod annealing;
 mod assess;
 mod bound;
 mod fused;
+mod importance;
 mod partition;
 mod quantity;
 
 pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
 pub use bound::{elbo, elbo_unnormalized};
+pub use importance::{ImportanceBound, log_weights};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use quantity::{Bounded, Guarantee};

@@ -1,19 +1,30 @@
 //! Floor 4: schemes that turn (model, v) into a q, and the combinator that refines any start by any scheme.
 
+mod ascent;
 mod exact;
 mod gibbs;
+mod icm;
+mod map;
 mod mean_field;
 mod network;
+mod recognition;
 mod start;
+mod structured;
+mod tap;
 
 use crate::math::{Nats, Result, Stream, Tensor};
 use crate::models::{Conditionals, LatentModel};
 use crate::posterior::{Factorial, Posterior};
 pub use exact::Exact;
 pub use gibbs::Gibbs;
+pub use icm::IteratedModes;
+pub use map::Map;
 pub use mean_field::MeanField;
 pub use network::Network;
+pub use recognition::{Recognition, Recognized, repeat_rows};
 pub use start::{BottomUp, Random, Uninformed};
+pub use structured::{Structured, Tables};
+pub use tap::{Tap, TapEstimate};
 
 /// A scheme: the approximate posterior of each example.
 pub trait Inference<M> {

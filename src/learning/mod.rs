@@ -4,9 +4,12 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod ascent;
+mod belief_gradient;
 mod chains;
 mod em;
 mod gradient;
+mod helmholtz;
 mod joint;
 mod maximum_likelihood;
 mod measurements;
@@ -21,6 +24,11 @@ use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 pub use adam::{Adam, AdamState};
+pub use ascent::{Ascent, AscentState};
+pub use belief_gradient::{
+    RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
+    log_recognition_gradient,
+};
 pub use chains::Chains;
 pub use em::{
     ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
@@ -28,6 +36,7 @@ pub use em::{
     gaussian_mixture_start, principal_components,
 };
 pub use gradient::{Gradient, Statistics};
+pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
 pub use measurements::Measurements;

@@ -1,15 +1,19 @@
 //! Floor 2: families of approximate posteriors q(h | v), each of which knows its own entropy and no model.
 
+mod blocks;
 mod factorial;
 mod gaussian;
 mod moments;
+mod point_mass;
 mod responsibilities;
 mod table;
 
 use crate::math::{Layers, Result, Tensor};
+pub use blocks::{Block, Blocks, Partition};
 pub use factorial::Factorial;
 pub use gaussian::Gaussian;
 pub use moments::Moments;
+pub use point_mass::PointMass;
 pub use responsibilities::Responsibilities;
 pub use table::{FreeLayer, Table};
 

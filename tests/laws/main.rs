@@ -2,6 +2,8 @@
 
 mod adam;
 mod algebra;
+mod belief;
+mod belief_learning;
 mod bounds;
 mod devices;
 mod elementwise;
@@ -14,6 +16,7 @@ mod learning;
 mod lit;
 mod mean_field;
 mod memory;
+mod modes;
 mod partition;
 mod parts;
 mod precision;
@@ -22,6 +25,8 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod structured;
 mod support;
 mod tables;
+mod tap;
 mod units;

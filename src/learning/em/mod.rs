@@ -5,6 +5,7 @@
 //! the exact posterior F = ln p(v; θ) after every E step, so ln p(θ_t) = F(q_t, θ_t) ≤ F(q_t, θ_{t+1}) ≤ ln p(θ_{t+1}). Any E step (a
 //! warm-started mean field) and any M step (some gradient steps: generalised EM) that lower nothing keep F from falling.
 
+mod belief_net;
 mod binary_sparse_coding;
 mod expect;
 mod factor_analysis;
