@@ -9,8 +9,11 @@ mod criterion;
 mod em_ascent;
 mod em_course;
 pub mod em_instances;
+mod em_mean_field;
 mod figure;
 mod findings;
+mod fisher_identity;
+mod generalized_em;
 pub mod instances;
 pub mod number;
 
@@ -70,4 +73,7 @@ macro_rules! studies {
 studies! {
     coordinate_ascent::CoordinateAscent,
     em_ascent::EmAscent,
+    em_mean_field::EmMeanField,
+    fisher_identity::FisherIdentity,
+    generalized_em::GeneralizedEm,
 }
