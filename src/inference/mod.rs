@@ -13,6 +13,7 @@ mod lista;
 mod mean_field;
 mod network;
 mod sparse;
+mod recognition;
 mod start;
 mod structured;
 mod tap;
@@ -32,12 +33,13 @@ pub use lista::Lista;
 pub use mean_field::MeanField;
 pub use network::Network;
 pub use sparse::{CodeTrace, Coded, SolveCodes, Until, soft_threshold};
+pub use recognition::{Recognition, Recognized, repeat_rows};
 pub use start::{BottomUp, Random, Uninformed};
 pub use structured::{Structured, Tables};
 pub use tap::{Tap, TapEstimate};
 
 /// A scheme: the approximate posterior of each example.
-pub trait Inference<M: LatentModel> {
+pub trait Inference<M> {
     /// The family q belongs to.
     type Posterior: Posterior;
     /// Infers q(h | v) for `visible` `[examples, visible]`; rows of draws are rows of `visible`.
@@ -47,7 +49,7 @@ pub trait Inference<M: LatentModel> {
 /// A scheme chosen at run time that yields a factorial q.
 pub type AnyInference<M> = Box<dyn Inference<M, Posterior = Factorial> + Send + Sync>;
 
-impl<M: LatentModel, Q: Posterior> Inference<M> for Box<dyn Inference<M, Posterior = Q> + Send + Sync> {
+impl<M, Q: Posterior> Inference<M> for Box<dyn Inference<M, Posterior = Q> + Send + Sync> {
     type Posterior = Q;
 
     fn infer(&self, model: &M, visible: &Tensor, stream: Stream) -> Result<Inferred<Q>> {

@@ -7,7 +7,12 @@ mod adam;
 mod autodiff;
 mod chains;
 mod dictionary;
+mod ascent;
+mod belief_gradient;
+mod chains;
+mod em;
 mod gradient;
+mod helmholtz;
 mod joint;
 mod maximum_likelihood;
 mod measurements;
@@ -27,7 +32,19 @@ pub use adam::{Adam, AdamState};
 pub use autodiff::gradients;
 pub use chains::Chains;
 pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
+pub use ascent::{Ascent, AscentState};
+pub use belief_gradient::{
+    RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
+    log_recognition_gradient,
+};
+pub use chains::Chains;
+pub use em::{
+    ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
+    Iteration, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start, factor_analysis_start,
+    gaussian_mixture_start, principal_components,
+};
 pub use gradient::{Gradient, Statistics};
+pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
 pub use measurements::Measurements;

@@ -8,6 +8,7 @@ pub mod composed;
 mod elementwise;
 pub mod kernels;
 mod patches;
+mod normal;
 mod random;
 mod reduce;
 mod rows;
@@ -15,12 +16,13 @@ mod step;
 mod weight;
 mod whiten;
 
-pub use algebra::{eigen_symmetric, log_determinant_positive, solve_positive, spectral_norm_squared};
+pub use algebra::{cholesky_factor, eigen_symmetric, log_determinant_positive, solve_positive, spectral_norm_squared};
 pub use candle_core::{DType, Device, Result, Tensor, bail};
 pub use elementwise::{
     entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid, total_entropy_of_binary, total_ln_one_plus_exp,
 };
 pub use patches::{patches, without_row_means};
+pub use normal::log_normal_density;
 pub use random::{Generator, Stream};
 pub use reduce::{
     Nats, differing, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples,

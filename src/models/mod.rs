@@ -1,9 +1,15 @@
 //! Floor 3: joints over visible and hidden units, known up to a constant.
 
+mod belief_net;
+mod belief_sums;
+mod binary_sparse_coding;
 mod dbm;
 mod enumeration;
+mod evidence;
 mod exact;
+mod factor_analysis;
 mod fused;
+mod mixture;
 mod mode;
 mod pairwise;
 mod lasso;
@@ -13,8 +19,13 @@ mod stack;
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, PointMass, Posterior, Table};
 use crate::units::Kind;
+pub use belief_net::{BeliefNet, layers_named, log_prob, named_layers};
+pub use binary_sparse_coding::{BinarySparseCoding, Causes};
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
+pub use evidence::{Evidence, ExpectedJoint};
+pub use factor_analysis::{FactorAnalysis, Noise};
+pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
 pub use mode::{Mode, best_of_all};
 pub use pairwise::{Couplings, Pairwise, index};
 pub use lasso::{CodeSums, Lasso};

@@ -2,13 +2,19 @@
 
 mod blocks;
 mod factorial;
+mod gaussian;
+mod moments;
 mod point_mass;
+mod responsibilities;
 mod table;
 
 use crate::math::{Layers, Result, Tensor};
 pub use blocks::{Block, Blocks, Partition};
 pub use factorial::Factorial;
+pub use gaussian::Gaussian;
+pub use moments::Moments;
 pub use point_mass::PointMass;
+pub use responsibilities::Responsibilities;
 pub use table::{FreeLayer, Table};
 
 /// One q per example.

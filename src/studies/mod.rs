@@ -6,8 +6,14 @@
 
 mod coordinate_ascent;
 mod criterion;
+mod em_ascent;
+mod em_course;
+pub mod em_instances;
+mod em_mean_field;
 mod figure;
 mod findings;
+mod fisher_identity;
+mod generalized_em;
 pub mod instances;
 mod lost_uncertainty;
 mod mode_search;
@@ -72,4 +78,8 @@ studies! {
     lost_uncertainty::LostUncertainty,
     mode_search::ModeSearch,
     point_mass_bound::PointMassBound,
+    em_ascent::EmAscent,
+    em_mean_field::EmMeanField,
+    fisher_identity::FisherIdentity,
+    generalized_em::GeneralizedEm,
 }

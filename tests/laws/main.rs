@@ -3,6 +3,9 @@
 mod adam;
 mod agreement;
 mod algebra;
+mod algebra;
+mod belief;
+mod belief_learning;
 mod bounds;
 mod devices;
 mod dictionaries;
@@ -11,6 +14,7 @@ mod gradients;
 mod instances;
 mod joints;
 mod kernels;
+mod latent_models;
 mod learning;
 mod lit;
 mod mean_field;
