@@ -4,12 +4,17 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
 mod figure;
 mod findings;
+mod gaussian_bound;
 pub mod instances;
+mod largest_entropy;
 pub mod number;
+mod reparametrised_gradient;
+mod two_modes;
 mod variational_autoencoder;
 
 use crate::math::{Result, Stream, Tensor};
@@ -66,6 +71,11 @@ macro_rules! studies {
 }
 
 studies! {
+    continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
+    gaussian_bound::GaussianBound,
+    largest_entropy::LargestEntropy,
+    reparametrised_gradient::ReparametrisedGradient,
+    two_modes::TwoModes,
     variational_autoencoder::VariationalAutoencoder,
 }
