@@ -1,18 +1,24 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod agreement;
 mod algebra;
+mod belief;
+mod belief_learning;
 mod bounds;
 mod devices;
+mod dictionaries;
 mod elementwise;
 mod gradients;
 mod instances;
 mod joints;
 mod kernels;
+mod latent_models;
 mod learning;
 mod lit;
 mod mean_field;
 mod memory;
+mod modes;
 mod partition;
 mod parts;
 mod precision;
@@ -21,6 +27,11 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod sparse_codes;
+mod structured;
 mod support;
 mod tables;
+mod tap;
 mod units;
+mod unrolled;
+mod whitening;
