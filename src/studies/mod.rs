@@ -12,6 +12,7 @@ mod findings;
 mod gaussian_bound;
 pub mod instances;
 mod largest_entropy;
+mod mean_field_sweeps;
 pub mod number;
 mod reparametrised_gradient;
 mod two_modes;
@@ -75,6 +76,7 @@ studies! {
     coordinate_ascent::CoordinateAscent,
     gaussian_bound::GaussianBound,
     largest_entropy::LargestEntropy,
+    mean_field_sweeps::MeanFieldSweeps,
     reparametrised_gradient::ReparametrisedGradient,
     two_modes::TwoModes,
     variational_autoencoder::VariationalAutoencoder,
