@@ -8,6 +8,7 @@ mod importance;
 mod partition;
 mod point;
 mod quantity;
+mod vae;
 
 pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
@@ -16,3 +17,4 @@ pub use importance::{ImportanceBound, log_weights};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use point::{ENTROPY_OF_A_POINT, elbo_of_point};
 pub use quantity::{Bounded, Guarantee};
+pub use vae::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature, sampled_elbo};

@@ -9,9 +9,11 @@ mod elementwise;
 pub mod kernels;
 mod patches;
 mod normal;
+mod quadrature;
 mod random;
 mod reduce;
 mod rows;
+mod soft_plus;
 mod step;
 mod weight;
 mod whiten;
@@ -23,11 +25,13 @@ pub use elementwise::{
 };
 pub use patches::{patches, without_row_means};
 pub use normal::log_normal_density;
+pub use quadrature::{Grid, Quadrature};
 pub use random::{Generator, Stream};
 pub use reduce::{
     Nats, differing, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples,
     mean_square_differences, norm, sum_units,
 };
+pub use soft_plus::soft_plus;
 pub use step::{Momentum, Term};
 pub use weight::{Weight, panels, served, tensor};
 pub use whiten::Whitening;

@@ -13,8 +13,11 @@ mod mixture;
 mod mode;
 mod pairwise;
 mod lasso;
+mod linear_latents;
+mod mlp;
 mod sparse_coding;
 mod stack;
+mod vae;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, PointMass, Posterior, Table};
@@ -29,8 +32,11 @@ pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
 pub use mode::{Mode, best_of_all};
 pub use pairwise::{Couplings, Pairwise, index};
 pub use lasso::{CodeSums, Lasso};
+pub use linear_latents::{Expected, GaussianExpectation, LinearLatents, LogJoint, Observed, Prior};
+pub use mlp::{Activation, Mlp};
 pub use sparse_coding::{SparseCoding, lengths, unit_columns};
 pub use stack::Stack;
+pub use vae::{Vae, VaeShape, Visible};
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
 pub trait LatentModel {

@@ -4,6 +4,7 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
 mod em_ascent;
@@ -19,6 +20,12 @@ mod lost_uncertainty;
 mod mode_search;
 pub mod number;
 mod point_mass_bound;
+mod gaussian_bound;
+mod largest_entropy;
+mod mean_field_sweeps;
+mod reparametrised_gradient;
+mod two_modes;
+mod variational_autoencoder;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -74,12 +81,19 @@ macro_rules! studies {
 }
 
 studies! {
+    continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
-    lost_uncertainty::LostUncertainty,
-    mode_search::ModeSearch,
-    point_mass_bound::PointMassBound,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
     fisher_identity::FisherIdentity,
+    gaussian_bound::GaussianBound,
     generalized_em::GeneralizedEm,
+    largest_entropy::LargestEntropy,
+    lost_uncertainty::LostUncertainty,
+    mean_field_sweeps::MeanFieldSweeps,
+    mode_search::ModeSearch,
+    point_mass_bound::PointMassBound,
+    reparametrised_gradient::ReparametrisedGradient,
+    two_modes::TwoModes,
+    variational_autoencoder::VariationalAutoencoder,
 }

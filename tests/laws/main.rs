@@ -3,7 +3,6 @@
 mod adam;
 mod agreement;
 mod algebra;
-mod algebra;
 mod belief;
 mod belief_learning;
 mod bounds;
