@@ -8,6 +8,7 @@ mod coordinate_ascent;
 mod criterion;
 mod figure;
 mod findings;
+pub mod instances;
 pub mod number;
 
 use crate::math::{Result, Stream, Tensor};

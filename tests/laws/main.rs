@@ -5,6 +5,7 @@ mod bounds;
 mod devices;
 mod elementwise;
 mod gradients;
+mod instances;
 mod joints;
 mod kernels;
 mod learning;
