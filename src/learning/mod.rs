@@ -4,7 +4,9 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod centring;
 mod chains;
+mod exact;
 mod gradient;
 mod joint;
 mod maximum_likelihood;
@@ -20,7 +22,9 @@ use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 pub use adam::{Adam, AdamState};
+pub use centring::{Centred, Offsets};
 pub use chains::Chains;
+pub use exact::exact_gradient;
 pub use gradient::{Gradient, Statistics};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};

@@ -2,8 +2,10 @@
 
 mod adam;
 mod bounds;
+mod centring;
 mod devices;
 mod elementwise;
+mod exhaustive;
 mod gradients;
 mod instances;
 mod joints;
