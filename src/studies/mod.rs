@@ -4,12 +4,15 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod annealing_moments;
 mod coordinate_ascent;
 mod criterion;
 mod figure;
 mod findings;
 pub mod instances;
+mod joint_training;
 pub mod number;
+mod training;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -65,5 +68,7 @@ macro_rules! studies {
 }
 
 studies! {
+    annealing_moments::AnnealingMoments,
     coordinate_ascent::CoordinateAscent,
+    joint_training::JointTraining,
 }
