@@ -5,12 +5,16 @@
 //! [`Criterion::judge`].
 
 mod annealing_moments;
+mod conservative_bound;
 mod coordinate_ascent;
 mod criterion;
+mod exact_training;
+mod factorial_learning;
 mod figure;
 mod findings;
 pub mod instances;
 mod joint_training;
+mod likelihood_gradient;
 pub mod number;
 mod training;
 
@@ -69,6 +73,10 @@ macro_rules! studies {
 
 studies! {
     annealing_moments::AnnealingMoments,
+    conservative_bound::ConservativeBound,
     coordinate_ascent::CoordinateAscent,
+    exact_training::ExactTraining,
+    factorial_learning::FactorialLearning,
     joint_training::JointTraining,
+    likelihood_gradient::LikelihoodGradient,
 }
