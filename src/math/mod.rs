@@ -7,8 +7,8 @@ mod algebra;
 pub mod composed;
 mod elementwise;
 pub mod kernels;
-mod patches;
 mod normal;
+mod patches;
 mod quadrature;
 mod random;
 mod reduce;
@@ -23,8 +23,8 @@ pub use candle_core::{DType, Device, Result, Tensor, bail};
 pub use elementwise::{
     entropy_of_binary, ln_one_plus_exp, sample_binary, sigmoid, total_entropy_of_binary, total_ln_one_plus_exp,
 };
-pub use patches::{patches, without_row_means};
 pub use normal::log_normal_density;
+pub use patches::{patches, without_row_means};
 pub use quadrature::{Grid, Quadrature};
 pub use random::{Generator, Stream};
 pub use reduce::{
