@@ -177,7 +177,9 @@ fn mark(guarantee: Guarantee) -> String {
 fn promise(results: &Results) -> String {
     let promises = || results.schemes.iter().map(|scheme| scheme.elbo_guarantee);
     let tight = promises().any(|guarantee| guarantee == Guarantee::Exact);
-    let what = match promises().find(|guarantee| *guarantee != Guarantee::Exact) {
+    // An approximation among bounds is marked where it stands.
+    let named = promises().filter(|guarantee| *guarantee != Guarantee::Exact);
+    let what = match named.min_by_key(|guarantee| *guarantee == Guarantee::Approximation) {
         None => "log p(v) itself".into(),
         Some(guarantee) if tight => format!("{guarantee} of log p(v), by exact inference log p(v) itself"),
         Some(guarantee) => format!("{guarantee} of log p(v)"),

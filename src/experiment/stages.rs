@@ -8,7 +8,7 @@ use crate::learning::{
     Ascent, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining, ReweightedWakeSleep,
     SchemeAlone, Sgd, WakeSleep,
 };
-use crate::math::{Result, Stream, Tensor};
+use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::Dbm;
 
 /// A stretch of updates by one trainer.
@@ -123,6 +123,7 @@ impl PositivePhase for SchemeByWord {
         match chosen.map_err(|error: Error| candle_core::Error::msg(error.to_string()))? {
             Chosen::Factorial(scheme) => SchemeAlone(scheme).infer(dbm, network, visible, stream),
             Chosen::Exact(exact) => SchemeAlone(exact).infer(dbm, network, visible, stream),
+            Chosen::Judged(_) => bail!("the answers of `{}` are judged but not learned from", self.0),
         }
     }
 }

@@ -27,12 +27,14 @@ mod likelihood_gradient;
 mod lost_uncertainty;
 mod mean_field_sweeps;
 mod mode_search;
+mod network_fit;
 pub mod number;
 mod point_mass_bound;
+mod reparametrised_gradient;
+mod scheme_comparison;
 mod structured_gain;
 mod table_sizes;
 mod tap_orders;
-mod reparametrised_gradient;
 mod training;
 mod two_modes;
 mod variational_autoencoder;
@@ -109,10 +111,11 @@ studies! {
     mean_field_sweeps::MeanFieldSweeps,
     mode_search::ModeSearch,
     point_mass_bound::PointMassBound,
+    reparametrised_gradient::ReparametrisedGradient,
+    scheme_comparison::SchemeComparison,
     structured_gain::StructuredGain,
     table_sizes::TableSizes,
     tap_orders::TapOrders,
-    reparametrised_gradient::ReparametrisedGradient,
     two_modes::TwoModes,
     variational_autoencoder::VariationalAutoencoder,
 }

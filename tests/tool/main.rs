@@ -22,6 +22,7 @@ mod profile;
 mod progress;
 mod resume;
 mod runs;
+mod scheme_words;
 mod sizes;
 mod speed;
 mod stopping;

@@ -26,7 +26,9 @@ pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse
 pub use model::{BeliefNet, Fitting, Machine, Model, VisibleBias};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
-pub use scheme::{Exact, Gibbs, Importance, MeanField, NetworkScheme, Schedule, Scheme, Start};
+pub use scheme::{
+    Blocks, Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap,
+};
 pub use study::{StudyExperiment, check_study};
 pub use training::{
     Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Recognized, ReweightedWakeSleep,
