@@ -3,7 +3,7 @@
 use crate::gradients::{differences, examples, flat, machines, model_statistics, with};
 use crate::learning::PLAIN;
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrices, random_dbm, rows};
-use dbm::inference::{BottomUp, Exact, MeanField, Network, Refined, Stop, Uninformed};
+use dbm::inference::{BottomUp, Exact, MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
     Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State, Statistics,
     Trainer, Update, exact_gradient,
