@@ -23,8 +23,8 @@ pub(super) struct Entry {
     pub sweeps: u64,
     /// Multiply-adds for one input.
     pub cost: f64,
-    /// Milliseconds per input.
-    pub ms: f64,
+    /// Milliseconds per input; none where nothing is inferred.
+    pub ms: Option<f64>,
 }
 
 impl Entry {
@@ -141,7 +141,7 @@ impl<'a> Contest<'a> {
             marginal_error: found.marginal_error().map_or(f64::NAN, |error| error.mean),
             sweeps: sweeps.round() as u64,
             cost: cost(sweeps),
-            ms: found.time_us_per_example() / 1e3,
+            ms: Some(found.time_us_per_example() / 1e3),
             kl: found.kl,
         })
     }
@@ -157,7 +157,7 @@ impl<'a> Contest<'a> {
             marginal_error: 0.0,
             sweeps: 0,
             cost,
-            ms: f64::NAN,
+            ms: None,
         })
     }
 

@@ -103,7 +103,7 @@ fn tell(findings: &mut Findings, word: &str, entries: &[Entry]) {
         }
         findings.quantity(format!("{key}_marginal_error_mean_{machine}"), entry.marginal_error);
         findings.series(entry.run(word), "inference/marginal_error_mean", [(entry.sweeps, entry.marginal_error)]);
-        findings.series(entry.run(word), "inference/time_ms", [(entry.sweeps, entry.ms)]);
+        findings.series(entry.run(word), "inference/time_ms", entry.ms.map(|ms| (entry.sweeps, ms)));
     }
 }
 
@@ -114,7 +114,7 @@ fn rows(entries: &[Entry]) -> Vec<Vec<String>> {
             entry.kl_mean().map_or("–".into(), |kl| format!("{:.5}", kl.max(0.0))),
             format!("{:.5}", entry.marginal_error),
             format!("{:.0}", entry.cost),
-            format!("{:.4}", entry.ms),
+            entry.ms.map_or("–".into(), |ms| format!("{ms:.4}")),
         ]
     };
     entries.iter().map(row).collect()
