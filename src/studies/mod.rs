@@ -4,11 +4,21 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod alternation;
+mod atoms;
+mod certified_codes;
+mod code_solvers;
 mod coordinate_ascent;
 mod criterion;
 mod figure;
 mod findings;
+mod natural_patches;
 pub mod number;
+mod planted;
+mod predictive;
+mod scale;
+mod sparse_map;
+mod unrolled;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -64,5 +74,13 @@ macro_rules! studies {
 }
 
 studies! {
+    alternation::Alternation,
+    certified_codes::CertifiedCodes,
+    code_solvers::CodeSolvers,
     coordinate_ascent::CoordinateAscent,
+    natural_patches::NaturalPatches,
+    predictive::Predictive,
+    scale::Scale,
+    sparse_map::SparseMap,
+    unrolled::Unrolled,
 }
