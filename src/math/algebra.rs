@@ -46,6 +46,11 @@ pub fn log_determinant_positive(matrix: &Tensor) -> Result<f64> {
     Ok(2.0 * cholesky(matrix)?.l_dirty().diagonal().iter().map(|entry| entry.ln()).sum::<f64>())
 }
 
+/// L `[n, n]`, lower triangular with a positive diagonal, where A = L Lᵀ. An error if A is not positive definite.
+pub fn cholesky_factor(matrix: &Tensor) -> Result<Tensor> {
+    tensor(&cholesky(matrix)?.l(), matrix)
+}
+
 fn cholesky(matrix: &Tensor) -> Result<Cholesky<f64, Dyn>> {
     match Cholesky::new(square(matrix)?) {
         Some(factor) => Ok(factor),
