@@ -45,7 +45,7 @@ impl Default for Alternation {
             starts: 5,
             code_starts: 10,
             rounds: 40,
-            lambda: 0.1,
+            lambda: 0.2,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! random atoms, of the patches' principal components and of the patches themselves.
 
 use super::atoms::{Shape, pictures, shapes};
+use super::planted::batch_rows;
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Until};
 use crate::learning::{Columns, DictionaryLearning, Online};
@@ -42,11 +43,11 @@ impl Default for NaturalPatches {
     fn default() -> Self {
         Self {
             side: 12,
-            patches: 20_000,
+            patches: 50_000,
             kept: 100,
             atoms: 144,
             lambda: 2.0,
-            updates: 400,
+            updates: 1500,
             batch: 256,
             remembered: 0.97,
             localised_below: 0.6,
@@ -125,9 +126,8 @@ impl NaturalPatches {
         let (mut state, mut objectives, mut used) = (Online { model, moments: None }, Vec::new(), Vec::new());
         for update in 0..self.updates {
             lab.at("updates", update, self.updates)?;
-            let draws = host(&stream.at(update as u64).uniform(self.batch, 1, DType::F64, &Device::Cpu)?)?;
-            let rows: Vec<u32> = draws.iter().map(|draw| (draw * self.patches as f64) as u32).collect();
-            let batch = visible.index_select(&Tensor::new(rows.as_slice(), &Device::Cpu)?, 0)?;
+            let rows = batch_rows(self.patches, self.batch, stream.at(update as u64))?;
+            let batch = visible.index_select(&rows, 0)?;
             let before = state.model.clone();
             let coded;
             (state, coded) = learning.update(state, &batch, self.remembered)?;

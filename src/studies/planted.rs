@@ -43,3 +43,10 @@ impl Planted {
         Tensor::from_vec(codes, (rows, columns), &Device::Cpu)?.matmul(&dictionary.t()?)? + (noise * self.noise)?
     }
 }
+
+/// Rows of a batch, drawn with replacement from so many examples: `[count]`, `u32`.
+pub fn batch_rows(examples: usize, count: usize, stream: Stream) -> Result<Tensor> {
+    let draws = host(&stream.uniform(count, 1, DType::F64, &Device::Cpu)?)?;
+    let rows: Vec<u32> = draws.iter().map(|draw| (draw * examples as f64) as u32).collect();
+    Tensor::new(rows.as_slice(), &Device::Cpu)
+}

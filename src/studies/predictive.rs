@@ -3,11 +3,11 @@
 //! λ ‖h‖₁ + ‖v - W h‖² + γ ‖h - f(v)‖² (Goodfellow, Bengio & Courville 2016, equation 14.19; Kavukcuoglu, Ranzato & LeCun 2008), for a
 //! fixed dictionary. The encoder's guess is compared with the codes of the lasso, to which nothing draws it.
 
-use super::planted::Planted;
+use super::planted::{Planted, batch_rows};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Encoder, SolveCodes, Until};
 use crate::learning::{Adam, Psd, PsdState};
-use crate::math::{DType, Device, Result, Stream, Tensor, bail, host, mean_of};
+use crate::math::{Result, Stream, Tensor, bail, host, mean_of};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -78,10 +78,8 @@ impl Study for Predictive {
         let mut found = vec![self.measure(&psd, &state, &test, &codes, 0)?];
         let logged = (self.updates / 30).max(1);
         for update in 0..self.updates {
-            let draws = host(&stream.at(update as u64).uniform(self.batch, 1, DType::F64, &Device::Cpu)?)?;
-            let rows: Vec<u32> = draws.iter().map(|draw| (draw * self.train as f64) as u32).collect();
-            let batch = train.index_select(&Tensor::new(rows.as_slice(), &Device::Cpu)?, 0)?;
-            state = psd.update(state, &batch, self.rate)?.0;
+            let rows = batch_rows(self.train, self.batch, stream.at(update as u64))?;
+            state = psd.update(state, &train.index_select(&rows, 0)?, self.rate)?.0;
             if (update + 1) % logged == 0 || update + 1 == self.updates {
                 lab.at("updates", update + 1, self.updates)?;
                 found.push(self.measure(&psd, &state, &test, &codes, update as u64 + 1)?);
@@ -96,22 +94,10 @@ impl Study for Predictive {
         findings.quantity("loss_at_optimum_after_over_before", last.at_optimum / first.at_optimum);
         findings.quantity("kkt_residual_max", found.iter().map(|measured| measured.kkt).fold(0.0, f64::max));
         log(&mut findings, &found);
-        let caption = format!(
-            "The relative squared error of the encoder's guess falls from {:.2} to {:.2}: a fast approximate MAP, though one layer cannot \
-             let units compete.",
-            first.error, last.error
-        );
-        let error = found.iter().map(|measured| (measured.update as f64, measured.error));
-        let (x, y) = (Axis::linear("update"), Axis::linear("relative squared error of codes, test examples"));
-        findings.figure(
-            Figure::new("An encoder learns to guess sparse codes", caption, x, y)
-                .line("encoder", error)
-                .level("codes of zero", 1.0),
-        );
+        findings.figure(code_error(&found));
         Ok(findings)
     }
 }
-
 impl Predictive {
     fn measure(
         &self,
@@ -132,6 +118,20 @@ impl Predictive {
             kkt: problem.kkt_residual(&best)?.into_iter().fold(0.0, f64::max),
         })
     }
+}
+
+fn code_error(found: &[Measured]) -> Figure {
+    let shown = |found: Option<&Measured>| found.map_or(f64::NAN, |measured| measured.error);
+    let caption = format!(
+        "The relative squared error of the encoder's guess falls from {:.2} to {:.2}: a fast approximate MAP, though one layer cannot \
+         let units compete.",
+        shown(found.first()),
+        shown(found.last())
+    );
+    let (x, y) = (Axis::linear("update"), Axis::linear("relative squared error of codes, test examples"));
+    Figure::new("An encoder learns to guess sparse codes", caption, x, y)
+        .line("encoder", found.iter().map(|measured| (measured.update as f64, measured.error)))
+        .level("codes of zero", 1.0)
 }
 
 fn log(findings: &mut Findings, found: &[Measured]) {

@@ -3,11 +3,11 @@
 //! LISTA (Gregor & LeCun 2010) with T lateral layers does T + 1 soft thresholdings, and before training is T + 1 iterations of ISTA. It is
 //! trained on codes of a converged solver and judged on examples that it has not seen.
 
-use super::planted::Planted;
+use super::planted::{Planted, batch_rows};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Fista, Ista, Lista, SolveCodes, Until};
 use crate::learning::{Adam, ListaTraining};
-use crate::math::{DType, Device, Result, Stream, Tensor, host};
+use crate::math::{Result, Stream, Tensor, host};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -137,11 +137,9 @@ impl Unrolled {
         Ok(state.network)
     }
 
-    /// Examples drawn with replacement.
+    /// Examples of one step, and their codes.
     fn batch(&self, train: &Coded, stream: Stream) -> Result<(Tensor, Tensor)> {
-        let draws = host(&stream.uniform(self.batch, 1, DType::F64, &Device::Cpu)?)?;
-        let rows: Vec<u32> = draws.iter().map(|draw| (draw * self.train as f64) as u32).collect();
-        let rows = Tensor::new(rows.as_slice(), &Device::Cpu)?;
+        let rows = batch_rows(self.train, self.batch, stream)?;
         Ok((train.visible.index_select(&rows, 0)?, train.codes.index_select(&rows, 0)?))
     }
 
