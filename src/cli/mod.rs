@@ -127,12 +127,14 @@ fn report(error: &Error) {
 
 /// Says something that is not what was asked for, on standard error.
 fn aside(text: &str) {
+    use std::io::Write;
     // A closed terminal is not worth an error of its own.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints to standard output; a closed pipe ends the program quietly.
 fn print(text: &str) -> Result<()> {
+    use std::io::Write;
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
