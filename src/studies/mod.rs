@@ -5,10 +5,10 @@
 //! [`Criterion::judge`].
 
 mod alternation;
+mod annealing_moments;
 mod atoms;
 mod certified_codes;
 mod code_solvers;
-mod annealing_moments;
 mod conservative_bound;
 mod continuous_mean_field;
 mod coordinate_ascent;
@@ -21,13 +21,6 @@ mod exact_training;
 mod factorial_learning;
 mod figure;
 mod findings;
-mod natural_patches;
-pub mod number;
-mod planted;
-mod predictive;
-mod scale;
-mod sparse_map;
-mod unrolled;
 mod fisher_identity;
 mod gaussian_bound;
 mod generalized_em;
@@ -38,11 +31,18 @@ mod likelihood_gradient;
 mod lost_uncertainty;
 mod mean_field_sweeps;
 mod mode_search;
+mod natural_patches;
 pub mod number;
+pub mod number;
+mod planted;
 mod point_mass_bound;
+mod predictive;
 mod reparametrised_gradient;
+mod scale;
+mod sparse_map;
 mod training;
 mod two_modes;
+mod unrolled;
 mod variational_autoencoder;
 
 use crate::math::{Result, Stream, Tensor};
