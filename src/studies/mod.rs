@@ -33,7 +33,6 @@ mod mean_field_sweeps;
 mod mode_search;
 mod natural_patches;
 pub mod number;
-pub mod number;
 mod planted;
 mod point_mass_bound;
 mod predictive;
@@ -111,7 +110,6 @@ studies! {
     annealing_moments::AnnealingMoments,
     conservative_bound::ConservativeBound,
     continuous_mean_field::ContinuousMeanField,
-    coordinate_ascent::CoordinateAscent,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
     exact_training::ExactTraining,
