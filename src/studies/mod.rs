@@ -4,7 +4,11 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod alternation;
 mod annealing_moments;
+mod atoms;
+mod certified_codes;
+mod code_solvers;
 mod conservative_bound;
 mod continuous_mean_field;
 mod coordinate_ascent;
@@ -28,15 +32,21 @@ mod lost_uncertainty;
 mod mean_field_sweeps;
 mod mode_search;
 mod network_fit;
+mod natural_patches;
 pub mod number;
+mod planted;
 mod point_mass_bound;
+mod predictive;
 mod reparametrised_gradient;
 mod scheme_comparison;
 mod structured_gain;
 mod table_sizes;
 mod tap_orders;
+mod scale;
+mod sparse_map;
 mod training;
 mod two_modes;
+mod unrolled;
 mod variational_autoencoder;
 
 use crate::math::{Result, Stream, Tensor};
@@ -93,10 +103,18 @@ macro_rules! studies {
 }
 
 studies! {
+    alternation::Alternation,
+    certified_codes::CertifiedCodes,
+    code_solvers::CodeSolvers,
+    coordinate_ascent::CoordinateAscent,
+    natural_patches::NaturalPatches,
+    predictive::Predictive,
+    scale::Scale,
+    sparse_map::SparseMap,
+    unrolled::Unrolled,
     annealing_moments::AnnealingMoments,
     conservative_bound::ConservativeBound,
     continuous_mean_field::ContinuousMeanField,
-    coordinate_ascent::CoordinateAscent,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
     exact_training::ExactTraining,
