@@ -10,12 +10,14 @@ mod em_ascent;
 mod em_course;
 pub mod em_instances;
 mod em_mean_field;
+mod explaining_away;
 mod figure;
 mod findings;
 mod fisher_identity;
 mod generalized_em;
 pub mod instances;
 pub mod number;
+mod parallel_oscillation;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -74,6 +76,8 @@ studies! {
     coordinate_ascent::CoordinateAscent,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
+    explaining_away::ExplainingAway,
     fisher_identity::FisherIdentity,
     generalized_em::GeneralizedEm,
+    parallel_oscillation::ParallelOscillation,
 }

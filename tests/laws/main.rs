@@ -7,6 +7,7 @@ mod belief_learning;
 mod bounds;
 mod devices;
 mod elementwise;
+mod em;
 mod gradients;
 mod instances;
 mod joints;
