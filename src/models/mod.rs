@@ -9,10 +9,15 @@ mod evidence;
 mod exact;
 mod factor_analysis;
 mod fused;
+mod lasso;
+mod linear_latents;
 mod mixture;
+mod mlp;
 mod mode;
 mod pairwise;
+mod sparse_coding;
 mod stack;
+mod vae;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
 use crate::posterior::{Factorial, PointMass, Posterior, Table};
@@ -23,10 +28,15 @@ pub use dbm::Dbm;
 pub use enumeration::Enumeration;
 pub use evidence::{Evidence, ExpectedJoint};
 pub use factor_analysis::{FactorAnalysis, Noise};
+pub use lasso::{CodeSums, Lasso};
+pub use linear_latents::{Expected, GaussianExpectation, LinearLatents, LogJoint, Observed, Prior};
 pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
+pub use mlp::{Activation, Mlp};
 pub use mode::{Mode, best_of_all};
 pub use pairwise::{Couplings, Pairwise, index};
+pub use sparse_coding::{SparseCoding, lengths, unit_columns};
 pub use stack::Stack;
+pub use vae::{Vae, VaeShape, Visible};
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
 pub trait LatentModel {

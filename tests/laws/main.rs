@@ -1,13 +1,17 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod agreement;
 mod algebra;
 mod belief;
 mod belief_learning;
 mod bounds;
+mod centring;
 mod devices;
+mod dictionaries;
 mod elementwise;
 mod em;
+mod exhaustive;
 mod gradients;
 mod instances;
 mod joints;
@@ -26,8 +30,11 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod sparse_codes;
 mod structured;
 mod support;
 mod tables;
 mod tap;
 mod units;
+mod unrolled;
+mod whitening;
