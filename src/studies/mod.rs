@@ -17,6 +17,7 @@ mod em_ascent;
 mod em_course;
 pub mod em_instances;
 mod em_mean_field;
+mod explaining_away;
 mod exact_training;
 mod factorial_learning;
 mod figure;
@@ -35,6 +36,7 @@ mod network_fit;
 mod natural_patches;
 pub mod number;
 mod planted;
+mod parallel_oscillation;
 mod point_mass_bound;
 mod predictive;
 mod reparametrised_gradient;
@@ -112,11 +114,13 @@ studies! {
     coordinate_ascent::CoordinateAscent,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
+    explaining_away::ExplainingAway,
     exact_training::ExactTraining,
     factorial_learning::FactorialLearning,
     fisher_identity::FisherIdentity,
     gaussian_bound::GaussianBound,
     generalized_em::GeneralizedEm,
+    parallel_oscillation::ParallelOscillation,
     joint_training::JointTraining,
     largest_entropy::LargestEntropy,
     likelihood_gradient::LikelihoodGradient,

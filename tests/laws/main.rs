@@ -10,6 +10,7 @@ mod centring;
 mod devices;
 mod dictionaries;
 mod elementwise;
+mod em;
 mod exhaustive;
 mod gradients;
 mod instances;
