@@ -6,10 +6,15 @@
 
 mod coordinate_ascent;
 mod criterion;
+mod dream_mismatch;
 mod figure;
 mod findings;
+mod helmholtz_updates;
+mod importance_ladder;
 pub mod instances;
+mod nets;
 pub mod number;
+mod wake_sleep;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -66,4 +71,8 @@ macro_rules! studies {
 
 studies! {
     coordinate_ascent::CoordinateAscent,
+    dream_mismatch::DreamMismatch,
+    helmholtz_updates::HelmholtzUpdates,
+    importance_ladder::ImportanceLadder,
+    wake_sleep::WakeSleep,
 }
