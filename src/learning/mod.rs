@@ -4,6 +4,7 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod amortization;
 mod ascent;
 mod belief_gradient;
 mod chains;
@@ -23,6 +24,7 @@ use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::Dbm;
 pub use adam::{Adam, AdamState};
+pub use amortization::{Amortization, Amortized, NetworkTaught};
 pub use ascent::{Ascent, AscentState};
 pub use belief_gradient::{
     RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,

@@ -4,6 +4,7 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod amortized;
 mod coordinate_ascent;
 mod criterion;
 mod dream_mismatch;
@@ -11,8 +12,12 @@ mod figure;
 mod findings;
 mod helmholtz_updates;
 mod importance_ladder;
+mod inference_network;
+mod inference_speed;
 pub mod instances;
+mod learning_with_network;
 mod nets;
+mod network_generalization;
 pub mod number;
 mod wake_sleep;
 
@@ -74,5 +79,9 @@ studies! {
     dream_mismatch::DreamMismatch,
     helmholtz_updates::HelmholtzUpdates,
     importance_ladder::ImportanceLadder,
+    inference_network::InferenceNetwork,
+    inference_speed::InferenceSpeed,
+    learning_with_network::LearningWithNetwork,
+    network_generalization::NetworkGeneralization,
     wake_sleep::WakeSleep,
 }

@@ -1,0 +1,123 @@
+//! Inference networks of machines that stay as they are: trained towards their own refined answers, and judged by exact sums.
+//!
+//! KL(q ‖ p) of an example is ln p̃(v) - (E_q[ln p̃] + H(q)), for which no ln Z is needed (book equations 19.1 to 19.7).
+
+use super::instances;
+use crate::evaluate::elbo_unnormalized;
+use crate::inference::{BottomUp, Inference, MeanField, Network, Refine, Refined, Stop, Uninformed};
+use crate::learning::{
+    Adam, Amortization, Amortized, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
+};
+use crate::math::{DType, Device, Nats, Result, Stream, Tensor, mean_of};
+use crate::models::{Dbm, LatentModel, Stack};
+use crate::posterior::Factorial;
+
+/// log2 of the largest sum.
+const MAX_BITS: f64 = 20.0;
+
+/// Sweeps after which mean field counts as converged where no example says so before.
+const MANY_SWEEPS: usize = 2000;
+
+/// A machine with examples clamped, and what exact sums say of them.
+pub struct Clamped {
+    /// The machine.
+    pub dbm: Dbm,
+    /// Examples, `[examples, visible]`.
+    pub visible: Tensor,
+    stack: Stack,
+    log_evidence: Nats,
+}
+
+/// What is found on the way when a network is trained.
+pub struct Course {
+    /// The trained network.
+    pub network: Network,
+    /// (step, mean KL(q_μ ‖ q_ν), nats).
+    pub losses: Vec<(usize, f64)>,
+    /// (step, the network) at every look.
+    pub looks: Vec<(usize, Network)>,
+}
+
+impl Clamped {
+    /// Of `dbm` on `visible`.
+    pub fn new(dbm: Dbm, visible: Tensor) -> Result<Self> {
+        let stack = dbm.clamp(&visible)?;
+        let log_evidence = stack.log_partition(MAX_BITS)?;
+        Ok(Self { dbm, visible, stack, log_evidence })
+    }
+
+    /// KL(q ‖ p(h | v)) of each example, nats.
+    pub fn kl(&self, q: &Factorial) -> Result<Nats> {
+        let bounds = elbo_unnormalized(&self.dbm, &self.visible, q)?;
+        Ok(self.log_evidence.iter().zip(bounds).map(|(evidence, bound)| evidence - bound).collect())
+    }
+
+    /// KL of the network's answer.
+    pub fn kl_of_network(&self, network: &Network) -> Result<Nats> {
+        self.kl(&network.posterior(&self.visible)?)
+    }
+
+    /// KL of the network's answer after one ascending mean-field sweep.
+    pub fn kl_of_network_and_sweep(&self, network: &Network, stream: Stream) -> Result<Nats> {
+        let q = network.posterior(&self.visible)?;
+        self.kl(&MeanField::default().refine(&self.stack, q, Stop::after(1), stream)?.q)
+    }
+
+    /// KL of so many mean-field sweeps from means of one half; with none given, of converged mean field.
+    pub fn kl_of_mean_field(&self, sweeps: Option<usize>, stream: Stream) -> Result<Nats> {
+        let stop = sweeps.map_or(Stop { tolerance: Some(1e-10), ..Stop::after(MANY_SWEEPS) }, Stop::after);
+        let scheme = Refined { start: Uninformed, by: MeanField::default(), stop };
+        self.kl(&scheme.infer(&self.dbm, &self.visible, stream)?.q)
+    }
+
+    /// Trains a network on all the examples at once, looking at it at the start, at the end, and where `looks_at` says.
+    pub fn train(
+        &self,
+        network: Network,
+        steps: usize,
+        rate: f64,
+        looks_at: impl Fn(usize) -> bool,
+        stream: Stream,
+    ) -> Result<Course> {
+        let by = Amortization { by: MeanField::default(), stop: Stop::after(1), adam: Adam::default() };
+        let mut state = Amortized::new(network)?;
+        let (mut losses, mut looks) = (Vec::new(), Vec::new());
+        for step in 0..=steps {
+            let (next, kls) = by.step(&self.stack, state.clone(), &self.visible, rate, stream)?;
+            if step == 0 || step == steps || looks_at(step) {
+                losses.push((step, mean_of(&kls)));
+                looks.push((step, state.network.clone()));
+            }
+            if step < steps {
+                state = next;
+            }
+        }
+        Ok(Course { network: state.network, losses, looks })
+    }
+}
+
+/// A network of normal weights of this standard deviation, without biases, for the layers of `dbm`.
+pub fn random_network(dbm: &Dbm, std: f64, stream: Stream) -> Result<Network> {
+    let random = Dbm::random(&dbm.sizes(), std, stream, DType::F64, &Device::Cpu)?;
+    Network::from_dbm(&random)
+}
+
+/// A machine that has learnt bars and stripes by algorithm 20.1 of the book, from small weights, with mean field in the positive phase.
+pub fn trained_dbm(side: usize, hidden: &[usize], updates: usize, stream: Stream) -> Result<(Dbm, Tensor)> {
+    let data = instances::bars_and_stripes(side)?;
+    let sizes = [vec![data.dim(1)?], hidden.to_vec()].concat();
+    let scheme = Refined { start: BottomUp, by: MeanField::default(), stop: Stop::after(20) };
+    let plain = Sgd { momentum: 0.0, weight_decay: 0.0 };
+    let negative = NegativePhase { chains: 100, sweeps: 1 };
+    let trainer = MaximumLikelihood { positive: SchemeAlone(scheme), negative, dbm: plain, network: plain };
+    let dbm = Dbm::random(&sizes, 0.1, stream.named("weights"), DType::F64, &Device::Cpu)?;
+    let network = Network::from_dbm(&dbm)?;
+    let mut state = Joint::new(dbm, network, negative.chains, stream)?;
+    for step in 0..updates {
+        let learning_rate = 0.1 * (1.0 - step as f64 / updates as f64);
+        let stream = stream.named("updates").at(step as u64);
+        let update = Update { stream, learning_rate, network_learning_rate: 0.0, measured: false, listener: None };
+        (state, _) = trainer.step(state, &data, update)?;
+    }
+    Ok((state.dbm, data))
+}
