@@ -1,15 +1,21 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod adam;
+mod agreement;
+mod algebra;
 mod belief;
 mod belief_learning;
 mod bounds;
+mod centring;
 mod devices;
+mod dictionaries;
 mod elementwise;
+mod exhaustive;
 mod gradients;
 mod instances;
 mod joints;
 mod kernels;
+mod latent_models;
 mod learning;
 mod lit;
 mod mean_field;
@@ -23,8 +29,11 @@ mod random;
 mod reduce;
 mod sampling;
 mod schemes;
+mod sparse_codes;
 mod structured;
 mod support;
 mod tables;
 mod tap;
 mod units;
+mod unrolled;
+mod whitening;
