@@ -55,8 +55,8 @@ impl<R: Refine<Stack>> Amortization<R> {
         let refined = self.by.refine(clamped, q, self.stop, stream)?.q;
         let targets = refined.means()?;
         let entropies = host(&refined.entropy()?)?;
-        let kls = cross_entropy(&network, &inputs, &targets)?.iter().zip(entropies).map(|(cross, own)| cross - own);
-        let kls = kls.collect();
+        let cross_entropies = cross_entropy(&network, &inputs, &targets)?;
+        let kls = cross_entropies.iter().zip(entropies).map(|(cross, own)| cross - own).collect();
         let uphill = recognition_gradient(&network, visible, &inputs, &targets)?.dense()?.tensors()?;
         let at = Parameters::of_network(&network).tensors()?;
         let (mut weights, ascent) = self.adam.ascend(at, state.ascent, &uphill, rate)?;

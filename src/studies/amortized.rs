@@ -3,11 +3,10 @@
 //! KL(q ‖ p) of an example is ln p̃(v) - (E_q[ln p̃] + H(q)), for which no ln Z is needed (book equations 19.1 to 19.7).
 
 use super::instances;
+use super::training::{Course, beginning, sweeps};
 use crate::evaluate::elbo_unnormalized;
-use crate::inference::{BottomUp, Inference, MeanField, Network, Refine, Refined, Stop, Uninformed};
-use crate::learning::{
-    Adam, Amortization, Amortized, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
-};
+use crate::inference::{Inference, MeanField, Network, Refine, Refined, Stop, Uninformed};
+use crate::learning::{Adam, Amortization, Amortized, DbmWithNetwork, MaximumLikelihood, NegativePhase, Sgd, Trainer};
 use crate::math::{DType, Device, Nats, Result, Stream, Tensor, mean_of};
 use crate::models::{Dbm, LatentModel, Stack};
 use crate::posterior::Factorial;
@@ -29,7 +28,7 @@ pub struct Clamped {
 }
 
 /// What is found on the way when a network is trained.
-pub struct Course {
+pub struct Taught {
     /// The trained network.
     pub network: Network,
     /// (step, mean KL(q_μ ‖ q_ν), nats).
@@ -78,7 +77,7 @@ impl Clamped {
         rate: f64,
         looks_at: impl Fn(usize) -> bool,
         stream: Stream,
-    ) -> Result<Course> {
+    ) -> Result<Taught> {
         let by = Amortization { by: MeanField::default(), stop: Stop::after(1), adam: Adam::default() };
         let mut state = Amortized::new(network)?;
         let (mut losses, mut looks) = (Vec::new(), Vec::new());
@@ -92,7 +91,7 @@ impl Clamped {
                 state = next;
             }
         }
-        Ok(Course { network: state.network, losses, looks })
+        Ok(Taught { network: state.network, losses, looks })
     }
 }
 
@@ -102,22 +101,17 @@ pub fn random_network(dbm: &Dbm, std: f64, stream: Stream) -> Result<Network> {
     Network::from_dbm(&random)
 }
 
-/// A machine that has learnt bars and stripes by algorithm 20.1 of the book, from small weights, with mean field in the positive phase.
+/// A machine that has learnt bars and stripes by algorithm 20.1 of the book, all pictures at every update, with 20 mean-field sweeps in the
+/// positive phase; and the pictures.
 pub fn trained_dbm(side: usize, hidden: &[usize], updates: usize, stream: Stream) -> Result<(Dbm, Tensor)> {
     let data = instances::bars_and_stripes(side)?;
-    let sizes = [vec![data.dim(1)?], hidden.to_vec()].concat();
-    let scheme = Refined { start: BottomUp, by: MeanField::default(), stop: Stop::after(20) };
+    let course =
+        Course { updates: updates as u64, batch: data.dim(0)?, learning_rate: [0.1, 0.0], network_learning_rate: 0.0 };
     let plain = Sgd { momentum: 0.0, weight_decay: 0.0 };
     let negative = NegativePhase { chains: 100, sweeps: 1 };
-    let trainer = MaximumLikelihood { positive: SchemeAlone(scheme), negative, dbm: plain, network: plain };
-    let dbm = Dbm::random(&sizes, 0.1, stream.named("weights"), DType::F64, &Device::Cpu)?;
-    let network = Network::from_dbm(&dbm)?;
-    let mut state = Joint::new(dbm, network, negative.chains, stream)?;
-    for step in 0..updates {
-        let learning_rate = 0.1 * (1.0 - step as f64 / updates as f64);
-        let stream = stream.named("updates").at(step as u64);
-        let update = Update { stream, learning_rate, network_learning_rate: 0.0, measured: false, listener: None };
-        (state, _) = trainer.step(state, &data, update)?;
-    }
+    let trainer = MaximumLikelihood { positive: sweeps(20), negative, dbm: plain, network: plain };
+    let begin = DbmWithNetwork::from_dbm(beginning(hidden, 0.1, &data, stream.named("weights"))?)?;
+    let state = trainer.init(begin, stream.named("chains"))?;
+    let state = course.train(&trainer, state, &data, stream.named("updates"), &mut |_, _| Ok(()))?;
     Ok((state.dbm, data))
 }

@@ -45,6 +45,7 @@ struct Fitted {
     std: f64,
     model: usize,
     probability: f64,
+    likeliest: f64,
     dreamt: f64,
     on_data: f64,
 }
@@ -77,6 +78,7 @@ impl DreamMismatch {
             std,
             model,
             probability: log_evidence.iter().map(|nats| nats.exp()).sum(),
+            likeliest: log_evidence.iter().map(|nats| nats.exp()).fold(0.0, f64::max),
             dreamt: self.kl(&net, &on_dreams, &data)?,
             on_data: self.kl(&net, &on_data, &data)?,
         })
@@ -137,13 +139,13 @@ impl DreamMismatch {
             .with(Mark::Bars { name: "fitted on the data".into(), bars: bars(|one| one.on_data) }),
         );
         let row = |one: &Fitted| {
-            let numbers = [one.probability, one.dreamt, one.on_data, one.dreamt / one.on_data];
+            let numbers = [one.probability, one.likeliest, one.dreamt, one.on_data, one.dreamt / one.on_data];
             let shown = numbers.map(|number| format!("{number:.4}"));
             [vec![one.std.to_string(), (one.model + 1).to_string()], shown.to_vec()].concat()
         };
         findings.sheet(
             "Probability that the model gives to the data, and KL(p‖q) on the data of both nets, nats.",
-            &["weight std", "model", "P(data)", "fitted on dreams", "fitted on data", "ratio"],
+            &["weight std", "model", "P(data)", "P(likeliest example)", "fitted on dreams", "fitted on data", "ratio"],
             all.iter().map(row).collect(),
         );
         findings

@@ -75,7 +75,7 @@ impl Study for HelmholtzUpdates {
             lab.at("belief nets", index, self.sizes.len())?;
             let stream = stream.at(index as u64);
             let (net, recognition) = random_nets(sizes, self.weight_std, self.bias_std, stream)?;
-            let name = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+            let name = instances::sizes_word(sizes);
             let machine = Machine { name, net, recognition, visible: instances::all_binary(sizes[0])? };
             let [wake, sleep] = self.sampled(&machine, stream.named("updates"))?;
             difference = difference.max(self.elbo_difference(&machine, &wake.exact)?);

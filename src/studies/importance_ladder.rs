@@ -77,7 +77,7 @@ impl ImportanceLadder {
             Ok((particles, average.nats, average.error.unwrap_or(f64::NAN)))
         };
         Ok(Ladder {
-            name: sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-"),
+            name: instances::sizes_word(sizes),
             rungs: self.particles.iter().map(rung).collect::<Result<_>>()?,
             elbo: mean_of(&elbos),
             two: mean_of(&rows().map(|(q, w)| of_two(q, w)).collect::<Vec<_>>()),

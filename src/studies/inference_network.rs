@@ -3,11 +3,10 @@
 //! The network learns the answer of one sweep from its own (Salakhutdinov & Larochelle 2010); every KL(q ‖ p) is an exact sum. It begins
 //! as a copy of the machine's own weights, doubled below the top, or at random.
 
-use super::amortized::{Clamped, Course, random_network, trained_dbm};
+use super::amortized::{Clamped, Taught, random_network, trained_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study, instances};
 use crate::inference::Network;
 use crate::math::{Result, Stream, mean_of};
-use crate::models::Dbm;
 use serde::{Deserialize, Serialize};
 
 /// A rise of the KL of an example by less than this, in nats, is rounding.
@@ -98,7 +97,7 @@ impl InferenceNetwork {
         let train = |network| self.judged(&clamped, network, stream.named("training"));
         let after = |sweeps| Ok(mean_of(&clamped.kl_of_mean_field(Some(sweeps), stream)?));
         Ok(Case {
-            name: format!("{word} {}", name(&clamped.dbm)),
+            name: format!("{word} {}", instances::sizes_word(&sizes)),
             trained: word == "trained",
             copied: train(copy)?,
             random: train(random)?,
@@ -110,21 +109,18 @@ impl InferenceNetwork {
 
     fn judged(&self, clamped: &Clamped, network: Network, stream: Stream) -> Result<Judged> {
         let looks_at = |step: usize| step % 100 == 0 || step < 100 && step % 5 == 0;
-        let Course { losses, looks, .. } = clamped.train(network, self.steps, self.rate, looks_at, stream)?;
+        let Taught { losses, looks, .. } = clamped.train(network, self.steps, self.rate, looks_at, stream)?;
         let mut judged = Judged { losses, alone: Vec::new(), and_sweep: Vec::new(), rises: 0 };
         for (step, network) in looks {
             let alone = clamped.kl_of_network(&network)?;
             let and_sweep = clamped.kl_of_network_and_sweep(&network, stream)?;
-            judged.rises += alone.iter().zip(&and_sweep).filter(|(before, after)| **after > **before + ROUNDING).count();
+            judged.rises +=
+                alone.iter().zip(&and_sweep).filter(|(before, after)| **after > **before + ROUNDING).count();
             judged.alone.push((step, mean_of(&alone)));
             judged.and_sweep.push((step, mean_of(&and_sweep)));
         }
         Ok(judged)
     }
-}
-
-fn name(dbm: &Dbm) -> String {
-    dbm.sizes().iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
 impl Judged {
@@ -192,7 +188,17 @@ fn findings(cases: &[Case]) -> Findings {
     findings.figure(losses(cases));
     findings.sheet(
         "Mean KL(q‖p) over examples, nats.",
-        &["machine", "copied, before", "copied, after", "after + 1 sweep", "random, before", "random, after", "1 sweep", "2 sweeps", "converged"],
+        &[
+            "machine",
+            "copied, before",
+            "copied, after",
+            "after + 1 sweep",
+            "random, before",
+            "random, after",
+            "1 sweep",
+            "2 sweeps",
+            "converged",
+        ],
         cases.iter().map(row).collect(),
     );
     findings
@@ -269,7 +275,9 @@ fn losses(cases: &[Case]) -> Figure {
     let least = cases.iter().map(|case| case.copied.fall()).fold(f64::INFINITY, f64::min);
     let mut figure = Figure::new(
         "The network learns the answer of one sweep from its own",
-        format!("KL from the refined answer to the network's falls by a factor of {least:.0} or more on every machine."),
+        format!(
+            "KL from the refined answer to the network's falls by a factor of {least:.0} or more on every machine."
+        ),
         Axis::linear("Adam steps"),
         Axis::log("KL(refined ‖ network), nats"),
     );

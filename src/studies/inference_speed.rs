@@ -36,7 +36,7 @@ impl Study for InferenceSpeed {
         for (index, sizes) in self.sizes.iter().enumerate() {
             lab.at("machines", index, self.sizes.len())?;
             let seconds = self.seconds(sizes, stream.at(index as u64), lab)?;
-            let name = sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+            let name = instances::sizes_word(sizes);
             bars.iter_mut().zip(seconds).for_each(|(bars, seconds)| bars.push((name.clone(), 1e3 * seconds)));
             let [network, one, many] = seconds;
             least = least.min(many / network);
@@ -53,7 +53,8 @@ impl Study for InferenceSpeed {
             self.sweeps, self.examples
         );
         let names = ["network".to_string(), "one sweep".to_string(), format!("{} sweeps", self.sweeps)];
-        let figure = Figure::new("Time of inference", caption, Axis::linear("machine"), Axis::log("milliseconds a batch"));
+        let figure =
+            Figure::new("Time of inference", caption, Axis::linear("machine"), Axis::log("milliseconds a batch"));
         let with = |figure: Figure, (name, bars)| figure.with(Mark::Bars { name, bars });
         findings.figure(names.into_iter().zip(bars).fold(figure, with));
         Ok(findings)

@@ -4,19 +4,15 @@
 //! enough for exact ln Z and ln p̃(v), so likelihoods are exact.
 
 use super::amortized::Clamped;
+use super::training::{Course, Look, beginning, mean_field};
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
-use crate::evaluate::exact;
-use crate::inference::{BottomUp, MeanField, Network, Refined, Stop};
+use crate::inference::{MeanField, Stop};
 use crate::learning::{
-    Joint, MaximumLikelihood, NegativePhase, NetworkRefined, NetworkTaught, PositivePhase, SchemeAlone, Sgd, Trainer,
-    Update,
+    DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NetworkRefined, NetworkTaught, PositivePhase, SchemeAlone,
+    Sgd, Trainer,
 };
-use crate::math::{DType, Device, Result, Stream, Tensor, mean_of};
-use crate::models::Dbm;
+use crate::math::{Result, Stream, mean_of};
 use serde::{Deserialize, Serialize};
-
-/// log2 of the largest sum.
-const MAX_BITS: f64 = 20.0;
 
 /// The names of the positive phases.
 const NAMES: [&str; 3] = ["network", "network_and_sweep", "mean_field"];
@@ -30,10 +26,10 @@ pub struct LearningWithNetwork {
     /// Hidden units, the lowest layer first.
     pub hidden: Vec<usize>,
     /// Updates.
-    pub updates: usize,
+    pub updates: u64,
     /// Rate of the machine at the start; it falls to zero in a straight line.
     pub rate: f64,
-    /// Rate of the network, likewise.
+    /// Rate of the network.
     pub network_rate: f64,
     /// Persistent chains.
     pub chains: usize,
@@ -44,7 +40,7 @@ pub struct LearningWithNetwork {
     /// Mean field ends where no mean changes by this much.
     pub tolerance: f64,
     /// Updates between two looks at the exact likelihood.
-    pub look_every: usize,
+    pub look_every: u64,
 }
 
 impl Default for LearningWithNetwork {
@@ -66,7 +62,7 @@ impl Default for LearningWithNetwork {
 
 /// One way to learn: exact likelihood at every look, and the seconds of all updates.
 struct Learnt {
-    curve: Vec<(usize, f64)>,
+    curve: Vec<(u64, f64)>,
     seconds: f64,
     network_kl: f64,
 }
@@ -90,39 +86,34 @@ impl LearningWithNetwork {
             "network_and_sweep" => Box::new(NetworkRefined { by, stop: one }),
             _ => {
                 let stop = Stop::when_within(self.tolerance, self.mean_field_sweeps);
-                Box::new(SchemeAlone(Refined { start: BottomUp, by, stop }))
+                Box::new(SchemeAlone(mean_field(stop)))
             }
         }
     }
 
     fn learn(&self, index: usize, stream: Stream, lab: &dyn Laboratory) -> Result<Learnt> {
         let data = instances::bars_and_stripes(self.side)?;
-        let sizes = [vec![data.dim(1)?], self.hidden.clone()].concat();
-        let dbm = Dbm::random(&sizes, 0.1, stream.named("weights"), DType::F64, &Device::Cpu)?;
-        let network = Network::from_dbm(&dbm)?;
         let plain = Sgd { momentum: 0.0, weight_decay: 0.0 };
         let negative = NegativePhase { chains: self.chains, sweeps: self.gibbs_sweeps };
         let trainer = MaximumLikelihood { positive: self.positive(index), negative, dbm: plain, network: plain };
-        let mut curve = vec![(0, log_likelihood(&dbm, &data)?)];
-        let mut state = Joint::new(dbm, network, self.chains, stream)?;
-        let mut seconds = 0.0;
-        for step in 1..=self.updates {
-            let left = 1.0 - (step - 1) as f64 / self.updates as f64;
-            let network_rate = if NAMES[index] == "mean_field" { 0.0 } else { self.network_rate };
-            let update = Update {
-                stream: stream.named("updates").at(step as u64),
-                learning_rate: self.rate * left,
-                network_learning_rate: network_rate * left,
-                measured: false,
-                listener: None,
-            };
-            let start = lab.seconds();
-            (state, _) = trainer.step(state, &data, update)?;
-            seconds += lab.seconds() - start;
-            if step % self.look_every == 0 || step == self.updates {
-                curve.push((step, log_likelihood(&state.dbm, &data)?));
+        let begin = DbmWithNetwork::from_dbm(beginning(&self.hidden, 0.1, &data, stream.named("weights"))?)?;
+        let state = trainer.init(begin, stream.named("chains"))?;
+        let course = Course {
+            updates: self.updates,
+            batch: data.dim(0)?,
+            learning_rate: [self.rate, 0.0],
+            network_learning_rate: if NAMES[index] == "mean_field" { 0.0 } else { self.network_rate },
+        };
+        let (mut curve, mut seconds, mut since) = (Vec::new(), 0.0, lab.seconds());
+        let state = course.train(&trainer, state, &data, stream.named("updates"), &mut |update, state: &Joint| {
+            if update % self.look_every == 0 || update == self.updates {
+                // Looking takes time too, which learning would not.
+                seconds += lab.seconds() - since;
+                curve.push((update, Look::at(update, &state.dbm, &data)?.log_likelihood));
+                since = lab.seconds();
             }
-        }
+            Ok(())
+        })?;
         let clamped = Clamped::new(state.dbm, data)?;
         Ok(Learnt { curve, seconds, network_kl: mean_of(&clamped.kl_of_network(&state.network)?) })
     }
@@ -145,7 +136,7 @@ impl LearningWithNetwork {
                 findings.quantity(format!("{name}_over_mean_field_seconds"), one.seconds / mean_field.seconds);
                 findings.quantity(format!("{name}_kl_of_network_nats"), one.network_kl);
             }
-            let points = one.curve.iter().map(|(step, nats)| (*step as u64, *nats));
+            let points = one.curve.iter().map(|(step, nats)| (*step, *nats));
             findings.series(*name, "learning/log_p_exact_nats_mean", points);
             let points = one.curve.iter().map(|(step, nats)| (*step as f64, *nats));
             figure = figure.line(name.replace('_', " "), points);
@@ -170,10 +161,4 @@ impl LearningWithNetwork {
     fn best(&self) -> f64 {
         -((1_u64 << (self.side + 1)) as f64 - 2.0).ln()
     }
-}
-
-/// Mean ln p(v) over the data, nats.
-fn log_likelihood(dbm: &Dbm, data: &Tensor) -> Result<f64> {
-    let log_partition = exact(dbm, MAX_BITS)?.value.nats;
-    Ok(mean_of(&crate::models::LatentModel::clamp(dbm, data)?.log_partition(MAX_BITS)?) - log_partition)
 }

@@ -53,7 +53,7 @@ impl Study for NetworkGeneralization {
         let mut said = Vec::new();
         for (word, part) in [("train", &train), ("test", &test)] {
             let converged = mean_of(&part.kl_of_mean_field(None, stream)?);
-            let excess = |network: &Network| Ok(mean_of(&part.kl_of_network(network)?) - converged);
+            let excess = |network: &Network| -> Result<f64> { Ok(mean_of(&part.kl_of_network(network)?) - converged) };
             let curve = course.looks.iter().map(|(step, network)| Ok((*step, excess(network)?)));
             let curve = curve.collect::<Result<Vec<_>>>()?;
             let alone = excess(&course.network)?;
@@ -66,7 +66,10 @@ impl Study for NetworkGeneralization {
             figure = figure.with(Mark::Level { name: format!("{word}, one sweep more"), at: and_sweep });
             let numbers = [converged, converged + alone, converged + and_sweep].map(|nats| format!("{nats:.5}"));
             rows.push([vec![word.to_string()], numbers.to_vec()].concat());
-            said.push(format!("{alone:.4} nats on {word} inputs, of which one sweep closes {:.0} %", 100.0 * (1.0 - and_sweep / alone)));
+            said.push(format!(
+                "{alone:.4} nats on {word} inputs, of which one sweep closes {:.0} %",
+                100.0 * (1.0 - and_sweep / alone)
+            ));
         }
         figure.caption = format!("Above converged mean field the trained network stays {}.", said.join("; "));
         findings.figure(figure);
