@@ -4,6 +4,7 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod amortization;
 mod ascent;
 mod autodiff;
 mod belief_gradient;
@@ -31,6 +32,7 @@ mod with_network;
 
 use crate::math::{Result, Stream, Tensor};
 pub use adam::{Adam, AdamState};
+pub use amortization::{Amortization, Amortized, NetworkTaught};
 pub use ascent::{Ascent, AscentState};
 pub use autodiff::gradients;
 pub use belief_gradient::{

@@ -5,6 +5,7 @@
 //! [`Criterion::judge`].
 
 mod alternation;
+mod amortized;
 mod annealing_moments;
 mod atoms;
 mod certified_codes;
@@ -13,6 +14,7 @@ mod conservative_bound;
 mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
+mod dream_mismatch;
 mod em_ascent;
 mod em_course;
 pub mod em_instances;
@@ -25,15 +27,22 @@ mod findings;
 mod fisher_identity;
 mod gaussian_bound;
 mod generalized_em;
+mod helmholtz_updates;
+mod importance_ladder;
+mod inference_network;
+mod inference_speed;
 pub mod instances;
 mod joint_training;
 mod largest_entropy;
+mod learning_with_network;
 mod likelihood_gradient;
 mod lost_uncertainty;
 mod mean_field_sweeps;
 mod mode_search;
 mod network_fit;
 mod natural_patches;
+mod nets;
+mod network_generalization;
 pub mod number;
 mod planted;
 mod parallel_oscillation;
@@ -50,6 +59,7 @@ mod training;
 mod two_modes;
 mod unrolled;
 mod variational_autoencoder;
+mod wake_sleep;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -112,6 +122,14 @@ studies! {
     conservative_bound::ConservativeBound,
     continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
+    dream_mismatch::DreamMismatch,
+    helmholtz_updates::HelmholtzUpdates,
+    importance_ladder::ImportanceLadder,
+    inference_network::InferenceNetwork,
+    inference_speed::InferenceSpeed,
+    learning_with_network::LearningWithNetwork,
+    network_generalization::NetworkGeneralization,
+    wake_sleep::WakeSleep,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
     exact_training::ExactTraining,
