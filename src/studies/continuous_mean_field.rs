@@ -116,14 +116,19 @@ impl ContinuousMeanField {
         worst.rate = worst.rate.max((found / expected - 1.0).abs());
         findings.quantity(format!("kl_nats_{name}"), kl);
         findings.quantity(format!("contraction_per_sweep_{name}"), found);
-        findings.series(&name, "inference/error_of_means_max", curve.iter().map(|&(sweep, error)| (sweep as u64, error)));
+        findings.series(
+            &name,
+            "inference/error_of_means_max",
+            curve.iter().map(|&(sweep, error)| (sweep as u64, error)),
+        );
         Ok(curve)
     }
 
     fn laplace(&self, findings: &mut Findings) -> Result<()> {
         let (observed, ascent) = self.ascent(self.laplace_weights, Prior::Laplace { rate: self.laplace_rate })?;
         let q = (0..self.sweeps).try_fold(ascent.flat()?, |q, _| ascent.sweep(&q))?;
-        let fit = best_gaussian(&observed, &[q.mean(0), q.mean(1)], &[q.variance(0).sqrt(), q.variance(1).sqrt()], 10_000)?;
+        let fit =
+            best_gaussian(&observed, &[q.mean(0), q.mean(1)], &[q.variance(0).sqrt(), q.variance(1).sqrt()], 10_000)?;
         let difference = |i: usize| largest_difference(q.density(i), &normal(&q, i, q.mean(i), q.variance(i)));
         let (elbo, evidence) = (ascent.elbo(&q)?, ascent.log_evidence());
         findings.quantity("laplace_density_difference_min", difference(0).min(difference(1)));

@@ -77,10 +77,9 @@ impl Study for GaussianBound {
             let found = self.bound(weight, visible, self.points[index])?;
             found.report(&format!("{}d", index + 1), &mut findings);
             let relative = |(s, elbo): &(f64, f64)| (*s, elbo - found.log_evidence);
-            figure = figure.line(name(index), found.curve.iter().map(relative)).dots(
-                format!("{}, best", name(index)),
-                [(found.best.0, found.best.1 - found.log_evidence)],
-            );
+            figure = figure
+                .line(name(index), found.curve.iter().map(relative))
+                .dots(format!("{}, best", name(index)), [(found.best.0, found.best.1 - found.log_evidence)]);
             gaps.push(found.log_evidence - found.factorial.elbo);
         }
         figure.caption = format!(

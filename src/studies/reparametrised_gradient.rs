@@ -86,8 +86,7 @@ impl ReparametrisedGradient {
         let found = gradient(&vae, &data, &noise)?;
         let expected = self.differences(&vae, &data, &noise)?;
         let narrow = |tensors: Vec<Tensor>| tensors.iter().map(|t| t.to_dtype(DType::F32)).collect::<Result<Vec<_>>>();
-        let small =
-            vae.with_parameters(&narrow(vae.encoder().parameters())?, &narrow(vae.generative_parameters())?)?;
+        let small = vae.with_parameters(&narrow(vae.encoder().parameters())?, &narrow(vae.generative_parameters())?)?;
         let single = gradient(&small, &data.to_dtype(DType::F32)?, &noise.to_dtype(DType::F32)?)?;
         Ok(Comparison {
             double: distance(&found, &expected)?,
