@@ -55,8 +55,8 @@ fn the_gradient_of_the_reparameterised_elbo_is_that_of_differences() {
                         to[part][index] = (at + (&along * t).unwrap()).unwrap();
                         elbo(&model.with_parameters(&to[0], &to[1]).unwrap())
                     };
-                    let slope = |t: f64| (moved(t) - moved(-t)) / (2.0 * t);
-                    let expected = (4.0 * slope(5e-4) - slope(1e-3)) / 3.0;
+                    // So short that no unit passes the corner of max(x, 0) on the way.
+                    let expected = (moved(1e-6) - moved(-1e-6)) / 2e-6;
                     let product = (&slopes[part][index] * &along).unwrap().sum_all().unwrap();
                     let what = format!("{output:?}, {activation:?}, part {part}, tensor {index}");
                     assert_close(&what, host(&product).unwrap()[0], expected, 1e-6 * expected.abs().max(0.1));
@@ -128,10 +128,10 @@ fn bounds_climb_from_the_elbo_to_the_evidence() {
         let evidence = mean_of(&log_evidence_by_quadrature(&model, &data, 181).unwrap());
         // (mean, standard error) over independent draws of the bound.
         let draws = |of: &dyn Fn(Stream) -> Vec<f64>| {
-            let means: Vec<f64> = (0..400).map(|repeat| mean_of(&of(Stream::new(5).at(repeat)))).collect();
+            let means: Vec<f64> = (0..200).map(|repeat| mean_of(&of(Stream::new(5).at(repeat)))).collect();
             let mean = mean_of(&means);
-            let spread = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / 399.0;
-            (mean, (spread / 400.0).sqrt())
+            let spread = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / 199.0;
+            (mean, (spread / 200.0).sqrt())
         };
         let (sampled, error) = draws(&|stream| sampled_elbo(&model, &data, 1, stream).unwrap());
         assert_close("sampled ELBO", sampled, elbo, 4.0 * error);
