@@ -7,9 +7,11 @@ mod adam;
 mod ascent;
 mod autodiff;
 mod belief_gradient;
+mod centring;
 mod chains;
 mod dictionary;
 mod em;
+mod exact;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -35,12 +37,15 @@ pub use belief_gradient::{
     RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
     log_recognition_gradient,
 };
+pub use centring::{Centred, Offsets};
 pub use chains::Chains;
 pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use em::{
     ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
-    Iteration, Maximize, Parametric, WarmMeanField, principal_components,
+    Iteration, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start, factor_analysis_start,
+    gaussian_mixture_start, principal_components,
 };
+pub use exact::exact_gradient;
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};

@@ -1,8 +1,6 @@
 //! The trainers of directed models, by the one face that all trainers have.
 
-use super::{
-    AscentState, Helmholtz, Measurements, Parameters, ReweightedWakeSleep, SavedTensors, State, Trainer, Update,
-};
+use super::{Helmholtz, Measurements, ReweightedWakeSleep, SavedTensors, State, Trainer, Update};
 use crate::inference::Recognition;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::BeliefNet;

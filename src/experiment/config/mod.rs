@@ -22,7 +22,7 @@ pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
-pub use load::{AnyLoaded, Loaded, load, load_any, parse, stored};
+pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
 pub use model::{BeliefNet, Fitting, Machine, Model, VisibleBias};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
