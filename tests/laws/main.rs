@@ -1,6 +1,7 @@
 //! Laws of the mathematics: every approximation against its exact twin.
 
 mod bounds;
+mod criteria;
 mod devices;
 mod elementwise;
 mod gradients;
