@@ -166,7 +166,7 @@ fn the_report_stands_alone_and_its_links_lead_somewhere() {
 
 #[test]
 fn a_claim_that_is_not_there_is_named_with_what_was_meant() {
-    let bench = bench(&[("F4", claim("F4", "", "", TRUE)), ("F4b", claim("F4b", "", "", TRUE))]);
+    let bench = bench(&[("F4", claim("F4", "", "", TRUE)), ("M12", claim("M12", "", "", TRUE))]);
     for (words, problem, help) in [
         (format!("{ALL} F44"), "chapter19 has no claim F44", "did you mean F4? "),
         (format!("{ALL} F4 Z9"), "chapter19 has no claim Z9", "dbm reproduce --list"),
