@@ -62,7 +62,7 @@ pub fn results(results: &Results) -> String {
             scheme.name.clone(),
             mark(scheme.elbo_guarantee) + &elbo(scheme),
             gap(scheme),
-            number(scheme.reconstruction_error_mean, 4),
+            known(Some(scheme.reconstruction_error_mean).filter(|error| !error.is_nan()), 4),
             number(scheme.sweeps_mean, 1),
             scheme.converged_fraction.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)),
             number(scheme.time_us_per_example, 1),
@@ -73,9 +73,12 @@ pub fn results(results: &Results) -> String {
         row
     });
     let layers = results.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let mut text = format!("{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
+    let kind = results.kind.as_ref().map_or(String::new(), |kind| format!("{kind} "));
+    let mut text = format!("{kind}{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
     text += &results.model.as_ref().map_or(String::new(), model);
-    text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
+    if results.kind.is_none() {
+        text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
+    }
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
         text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }

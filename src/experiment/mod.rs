@@ -11,6 +11,7 @@ mod driver;
 mod error;
 mod journal;
 pub mod judge;
+pub mod kinds;
 mod log_partition;
 pub mod model_file;
 pub mod observe;
@@ -29,6 +30,7 @@ pub mod setup;
 mod stages;
 mod start;
 pub mod study;
+mod verdict;
 
 pub use error::{Error, Result, quoted};
 pub use journal::Journal;

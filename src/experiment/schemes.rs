@@ -54,6 +54,7 @@ impl Chosen {
 
     fn make(scheme: &Scheme, network: Option<&Network>, dtype: DType, watched: impl Fn(Stop) -> Stop) -> Result<Self> {
         Ok(match scheme {
+            Scheme::Importance(_) => return Err(foreign(scheme, "a deep Boltzmann machine", "mean-field")),
             Scheme::Exact(exact) => Self::Exact(Exact { max_bits: exact.max_bits as f64 }),
             Scheme::Network(NetworkScheme { refine: 0 }) => Self::Factorial(Box::new(present(network)?)),
             Scheme::Network(NetworkScheme { refine }) => {
@@ -75,10 +76,16 @@ impl Chosen {
 pub fn sweeps(scheme: &Scheme) -> Option<usize> {
     match scheme {
         Scheme::Exact(_) => None,
+        Scheme::Importance(_) => Some(0),
         Scheme::Network(network) => Some(network.refine),
         Scheme::MeanField(settings) => Some(settings.sweeps.unwrap_or(settings.max_sweeps.min(LIKELY_SWEEPS))),
         Scheme::Gibbs(settings) => Some(settings.burn_in + settings.sweeps),
     }
+}
+
+/// The refusal of a scheme that does not infer in a model of this kind.
+pub fn foreign(scheme: &Scheme, kind: &str, instead: &str) -> Error {
+    Error::Refused { problem: format!("`{scheme}` does not infer in {kind}"), remedy: format!("ask for {instead}") }
 }
 
 /// Until converged unless a number of sweeps is given; the tolerance follows the precision.

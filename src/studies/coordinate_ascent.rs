@@ -3,10 +3,11 @@
 //! Units of one layer of a DBM do not interact, so setting a layer to its fixed-point equation (book equations 20.33 and 20.34) is
 //! coordinate ascent. Setting all layers at once from the old values is not.
 
+use super::instances::{random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, MeanField, Random, Refine, Stop};
-use crate::math::{DType, Device, Nats, Result, Stream, Tensor, bail};
-use crate::models::{Dbm, LatentModel, Schedule};
+use crate::math::{Nats, Result, Stream, bail};
+use crate::models::{LatentModel, Schedule};
 use serde::{Deserialize, Serialize};
 
 /// How many machines of which sizes and weights.
@@ -65,8 +66,8 @@ impl CoordinateAscent {
         for (architecture, sizes) in self.sizes.iter().enumerate() {
             for model in 0..self.models {
                 let stream = stream.at(architecture as u64).at(model as u64);
-                let dbm = random_machine(sizes, std, stream)?;
-                let visible = binary_row(sizes[0], stream.named("visible"))?;
+                let dbm = random_dbm(sizes, std, std, stream)?;
+                let visible = random_binary(1, sizes[0], stream.named("visible"))?;
                 let start = Random.infer(&dbm, &visible, stream.named("start"))?.q;
                 let conditionals = dbm.clamp(&visible)?;
                 let stop = Stop::after(self.sweeps).traced();
@@ -127,19 +128,4 @@ impl Falls {
         );
         findings
     }
-}
-
-/// A binary machine with normal weights and biases of this standard deviation, `f64`.
-fn random_machine(sizes: &[usize], std: f64, stream: Stream) -> Result<Dbm> {
-    let dbm = Dbm::random(sizes, std, stream.named("weights"), DType::F64, &Device::Cpu)?;
-    let biases = sizes.iter().enumerate().map(|(layer, &units)| {
-        stream.named("biases").at(layer as u64).normal(1, units, DType::F64, &Device::Cpu)?.squeeze(0)? * std
-    });
-    let biases = biases.collect::<Result<Vec<Tensor>>>()?;
-    dbm.with_parameters(dbm.weights().to_vec(), biases)
-}
-
-/// One example of fair coin flips, `[1, units]`.
-fn binary_row(units: usize, stream: Stream) -> Result<Tensor> {
-    stream.uniform(1, units, DType::F64, &Device::Cpu)?.gt(0.5)?.to_dtype(DType::F64)
 }

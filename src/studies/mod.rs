@@ -4,11 +4,35 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod annealing_moments;
+mod conservative_bound;
+mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
+mod em_ascent;
+mod em_course;
+pub mod em_instances;
+mod em_mean_field;
+mod exact_training;
+mod factorial_learning;
 mod figure;
 mod findings;
+mod fisher_identity;
+mod gaussian_bound;
+mod generalized_em;
+pub mod instances;
+mod joint_training;
+mod largest_entropy;
+mod likelihood_gradient;
+mod lost_uncertainty;
+mod mean_field_sweeps;
+mod mode_search;
 pub mod number;
+mod point_mass_bound;
+mod reparametrised_gradient;
+mod training;
+mod two_modes;
+mod variational_autoencoder;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -64,5 +88,25 @@ macro_rules! studies {
 }
 
 studies! {
+    annealing_moments::AnnealingMoments,
+    conservative_bound::ConservativeBound,
+    continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
+    em_ascent::EmAscent,
+    em_mean_field::EmMeanField,
+    exact_training::ExactTraining,
+    factorial_learning::FactorialLearning,
+    fisher_identity::FisherIdentity,
+    gaussian_bound::GaussianBound,
+    generalized_em::GeneralizedEm,
+    joint_training::JointTraining,
+    largest_entropy::LargestEntropy,
+    likelihood_gradient::LikelihoodGradient,
+    lost_uncertainty::LostUncertainty,
+    mean_field_sweeps::MeanFieldSweeps,
+    mode_search::ModeSearch,
+    point_mass_bound::PointMassBound,
+    reparametrised_gradient::ReparametrisedGradient,
+    two_modes::TwoModes,
+    variational_autoencoder::VariationalAutoencoder,
 }

@@ -32,7 +32,7 @@ pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
     let mut problems = Problems::default();
     whole(experiment, &mut problems);
     super::check_data::data(&experiment.data, &mut problems);
-    model(experiment, &mut problems);
+    super::check_model::model(experiment, &mut problems);
     if let Some(pretrain) = &experiment.pretrain {
         self::pretrain(pretrain, &mut problems);
     }
@@ -159,18 +159,6 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
     );
 }
 
-fn model(experiment: &Experiment, problems: &mut Problems) {
-    let hidden = &experiment.model.hidden;
-    let remedy = "name at least one layer, such as hidden = [128, 64]";
-    problems.require(!hidden.is_empty(), "model.hidden", "is empty", remedy);
-    for (layer, &units) in hidden.iter().enumerate() {
-        let path = format!("model.hidden.{layer}");
-        problems.require(units <= 1_000_000, path.clone(), format!("is {units} units"), "use a million at most");
-        problems.require(units > 0, path, "is a layer of 0 units", "set it to 1 or more, or leave the layer out");
-    }
-    problems.not_negative("model.weight_std", experiment.model.weight_std);
-}
-
 fn pretrain(pretrain: &Pretrain, problems: &mut Problems) {
     problems.count("pretrain.epochs", pretrain.epochs);
     problems.count("pretrain.batch_size", pretrain.batch_size);
@@ -186,16 +174,19 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
     problems.learning_rate("train.learning_rate", &train.learning_rate);
     problems.share("train.momentum", train.momentum);
     problems.not_negative("train.weight_decay", train.weight_decay);
-    let (word, chains, gibbs_sweeps) = match &train.algorithm {
-        Algorithm::MaximumLikelihood(likelihood) => {
-            let path = "train.algorithm.maximum_likelihood.positive";
-            scheme(path, &likelihood.positive, experiment, problems);
-            ("maximum_likelihood", likelihood.chains, likelihood.gibbs_sweeps)
+    let path = format!("train.algorithm.{}", train.algorithm.key());
+    match &train.algorithm {
+        Algorithm::MaximumLikelihood(settings) => {
+            scheme(&format!("{path}.positive"), &settings.positive, experiment, problems);
+            problems.count(format!("{path}.chains"), settings.chains);
+            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
         }
-        Algorithm::WakeSleep(wake_sleep) => ("wake_sleep", wake_sleep.chains, wake_sleep.gibbs_sweeps),
-    };
-    problems.count(format!("train.algorithm.{word}.chains"), chains);
-    problems.count(format!("train.algorithm.{word}.gibbs_sweeps"), gibbs_sweeps);
+        Algorithm::WakeSleep(settings) => {
+            problems.count(format!("{path}.chains"), settings.chains);
+            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+        }
+        Algorithm::ReweightedWakeSleep(settings) => problems.count(format!("{path}.particles"), settings.particles),
+    }
     problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
     problems.share("train.network.momentum", train.network.momentum);
 }
@@ -211,16 +202,19 @@ fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problem
         problems.require(!twice, path.clone(), format!("names `{one}` a second time"), "leave one of them out");
         scheme(&path, one, experiment, problems);
     }
+    // Other models are normalised.
+    let Some(hidden) = experiment.model.machine().map(|machine| machine.hidden.as_slice()) else { return };
     let visible = experiment.data.source.shape().map(|[height, width]| height.saturating_mul(width));
-    log_partition("evaluate.log_partition", &evaluate.log_partition, visible, &experiment.model.hidden, problems);
+    log_partition("evaluate.log_partition", &evaluate.log_partition, visible, hidden, problems);
     let last = &evaluate.final_log_partition;
-    log_partition("evaluate.final_log_partition", last, visible, &experiment.model.hidden, problems);
+    log_partition("evaluate.final_log_partition", last, visible, hidden, problems);
 }
 
 fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
+    super::check_model::scheme(path, scheme, experiment, problems);
     match scheme {
         Scheme::Exact(exact) => {
-            let bits = smaller_half(experiment.model.hidden.iter().copied());
+            let bits = experiment.model.machine().map_or(0, |machine| smaller_half(machine.hidden.iter().copied()));
             let limits = [exact.max_bits, Exact::MOST_BITS];
             enumerable(path, bits, limits, "hidden units in the smaller half of alternate layers", problems);
         }
@@ -230,6 +224,7 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.limit(format!("{path}.gibbs.burn_in"), gibbs.burn_in);
         }
         Scheme::Network(network) => problems.limit(format!("{path}.network.refine"), network.refine),
+        Scheme::Importance(importance) => problems.count(format!("{path}.importance.particles"), importance.particles),
     }
 }
 

@@ -54,7 +54,7 @@ pub type TooLarge = (String, String, &'static str);
 /// The largest part of an experiment that does not fit into this machine's memory; without `extent`, as far as the file tells.
 pub fn too_large(experiment: &Experiment, extent: Option<Extent>) -> Option<TooLarge> {
     let known = extent.unwrap_or_else(|| Extent::least(experiment));
-    let mut machine = Machine::new(known.visible, &experiment.model.hidden, experiment.dtype);
+    let mut machine = Machine::new(known.visible, experiment.model.hidden(), experiment.dtype);
     machine.training(experiment, known);
     let evaluate = &experiment.evaluate;
     for (i, scheme) in evaluate.schemes.iter().enumerate() {
@@ -155,6 +155,11 @@ impl Machine {
                 ("maximum_likelihood", settings.chains)
             }
             Algorithm::WakeSleep(settings) => ("wake_sleep", settings.chains),
+            Algorithm::ReweightedWakeSleep(settings) => {
+                let rows = batch.saturating_mul(settings.particles);
+                let path = "train.algorithm.reweighted_wake_sleep.particles";
+                return self.part(path, self.rows(rows), "use fewer particles, or smaller batches");
+            }
         };
         self.part(format!("train.algorithm.{word}.chains"), self.rows(chains), CHAINS);
     }

@@ -19,6 +19,22 @@ pub enum Scheme {
     Gibbs(Gibbs),
     /// The inference network, optionally refined by mean-field sweeps.
     Network(NetworkScheme),
+    /// The bound of several samples of a recognition net or an encoder, weighted by importance.
+    Importance(Importance),
+}
+
+/// The bound ln 1/K Σ_k p(v, h_k) / q(h_k | v) of K samples (Burda, Grosse and Salakhutdinov 2016).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Importance {
+    /// Samples K under the logarithm.
+    pub particles: usize,
+}
+
+impl Default for Importance {
+    fn default() -> Self {
+        Self { particles: 100 }
+    }
 }
 
 /// The true posterior.
@@ -130,12 +146,28 @@ pub struct NetworkScheme {
 }
 
 impl Scheme {
+    /// The key in a file.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Exact(_) => "exact",
+            Self::MeanField(_) => "mean_field",
+            Self::Gibbs(_) => "gibbs",
+            Self::Network(_) => "network",
+            Self::Importance(_) => "importance",
+        }
+    }
+
     /// Most bits of the tables of an exact scheme; none for the others.
     pub fn table_bits(&self) -> Option<usize> {
         match self {
             Self::Exact(exact) => Some(exact.max_bits.min(Exact::MOST_BITS)),
             _ => None,
         }
+    }
+
+    /// Whether it improves the answer of the network by sweeps.
+    pub fn refines(&self) -> bool {
+        matches!(self, Self::Network(NetworkScheme { refine: 1.. }))
     }
 
     /// Mean-field until it has converged.
