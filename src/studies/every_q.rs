@@ -8,9 +8,9 @@ use super::direct_sums::{average, divergence, log_joints, log_probabilities, nor
 use super::instances::{all_binary, random_binary, random_dbm, sizes_word};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Exact, Inference};
-use crate::math::{DType, Device, Nats, Result, Stream, Tensor, bail};
-use crate::models::{BeliefNet, BinarySparseCoding, Conditionals, Evidence, ExpectedJoint, LatentModel, Multilinear};
-use crate::posterior::{Factorial, Table};
+use crate::math::{DType, Device, Nats, Result, Stream, Tensor, bail, host};
+use crate::models::{BeliefNet, BinarySparseCoding, Evidence, ExpectedJoint, LatentModel, Multilinear};
+use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::{Binary, Kind};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl EveryQ {
         stream: Stream,
     ) -> Result<Case>
     where
-        M: LatentModel + ExpectedJoint<Table>,
+        M: LatentModel + ExpectedJoint<Table> + ExpectedJoint<Factorial>,
         M::Clamped: Multilinear,
     {
         let sizes: Vec<usize> = model.hidden().into_iter().map(|(_, units)| units).collect();
@@ -147,7 +147,7 @@ impl EveryQ {
             let log_odds = self.log_odds(states.dim(1)?, stream.named("q").at(input as u64))?;
             let log_q = log_probabilities(&log_odds, &states)?;
             let q = factorial(&log_odds, &self.belief_net[1..])?;
-            let entropies = crate::math::host(&crate::posterior::Posterior::entropy(&q)?)?;
+            let entropies = host(&q.entropy()?)?;
             let bounds: Nats = average(&log_q, &joints)?.iter().zip(entropies).map(|(joint, h)| joint + h).collect();
             case.add(*evidence, &bounds, &divergence(&log_q, &normalized(&joints)?.0)?)?;
         }
@@ -228,7 +228,9 @@ fn identity(cases: &[Case], apart: f64) -> Figure {
 impl Case {
     /// Adds the random q of one input.
     fn add(&mut self, evidence: f64, bounds: &[f64], divergences: &[f64]) -> Result<()> {
-        let best = |values: &[f64], sign: f64| (0..values.len()).max_by(|&a, &b| (sign * values[a]).total_cmp(&(sign * values[b])));
+        let best = |values: &[f64], sign: f64| {
+            (0..values.len()).max_by(|&a, &b| (sign * values[a]).total_cmp(&(sign * values[b])))
+        };
         let (Some(highest), Some(nearest)) = (best(bounds, 1.0), best(divergences, -1.0)) else {
             bail!("at least one random q has to be tried")
         };

@@ -7,7 +7,7 @@ use super::direct_sums::{divergence, log_joints, log_probabilities, normalized};
 use super::instances::{all_binary, binary_inputs, random_dbm, sizes_word};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
-use crate::math::{Nats, Result, Stream, Tensor, host, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, mean_of};
 use crate::models::LatentModel;
 use serde::{Deserialize, Serialize};
 

@@ -153,10 +153,14 @@ fn findings(cases: &[Case]) -> Findings {
     let mut findings = Findings::default();
     let most = |of: fn(&Case) -> f64| cases.iter().map(of).fold(0.0, f64::max);
     let (residual, gradient) = (most(|case| case.residual), most(|case| case.gradient));
-    let [converged, inputs] = [|case: &Case| case.converged, |case: &Case| case.inputs].map(|of| cases.iter().map(of).sum::<usize>());
+    let [converged, inputs] =
+        [|case: &Case| case.converged, |case: &Case| case.inputs].map(|of| cases.iter().map(of).sum::<usize>());
     findings.quantity("residual_max", residual);
     findings.quantity("gradient_nats_max", gradient);
-    findings.quantity("gradient_at_start_nats_min", cases.iter().map(|c| c.gradient_at_start).fold(f64::INFINITY, f64::min));
+    findings.quantity(
+        "gradient_at_start_nats_min",
+        cases.iter().map(|c| c.gradient_at_start).fold(f64::INFINITY, f64::min),
+    );
     findings.quantity("converged_share", converged as f64 / inputs as f64);
     let caption = format!(
         "The largest change of any mean falls by a constant factor a sweep, down to rounding. There every mean meets its equation to \

@@ -9,15 +9,20 @@ mod conservative_bound;
 mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
+mod direct_sums;
 mod em_ascent;
 mod em_course;
 pub mod em_instances;
 mod em_mean_field;
+mod every_q;
 mod exact_training;
+mod expectation_cost;
 mod factorial_learning;
+mod factorised;
 mod figure;
 mod findings;
 mod fisher_identity;
+mod fixed_points;
 mod gaussian_bound;
 mod generalized_em;
 pub mod instances;
@@ -94,9 +99,13 @@ studies! {
     coordinate_ascent::CoordinateAscent,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
+    every_q::EveryQ,
     exact_training::ExactTraining,
+    expectation_cost::ExpectationCost,
     factorial_learning::FactorialLearning,
+    factorised::Factorised,
     fisher_identity::FisherIdentity,
+    fixed_points::FixedPoints,
     gaussian_bound::GaussianBound,
     generalized_em::GeneralizedEm,
     joint_training::JointTraining,
