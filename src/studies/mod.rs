@@ -15,16 +15,21 @@ mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
 mod dream_mismatch;
+mod direct_sums;
 mod em_ascent;
 mod em_course;
 pub mod em_instances;
 mod em_mean_field;
 mod explaining_away;
+mod every_q;
 mod exact_training;
+mod expectation_cost;
 mod factorial_learning;
+mod factorised;
 mod figure;
 mod findings;
 mod fisher_identity;
+mod fixed_points;
 mod gaussian_bound;
 mod generalized_em;
 mod helmholtz_updates;
@@ -125,10 +130,14 @@ studies! {
     dream_mismatch::DreamMismatch,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
+    every_q::EveryQ,
     exact_training::ExactTraining,
     explaining_away::ExplainingAway,
+    expectation_cost::ExpectationCost,
     factorial_learning::FactorialLearning,
+    factorised::Factorised,
     fisher_identity::FisherIdentity,
+    fixed_points::FixedPoints,
     gaussian_bound::GaussianBound,
     generalized_em::GeneralizedEm,
     helmholtz_updates::HelmholtzUpdates,

@@ -8,6 +8,7 @@ mod belief_learning;
 mod bounds;
 mod continuous;
 mod centring;
+mod criteria;
 mod devices;
 mod dictionaries;
 mod elementwise;
