@@ -8,6 +8,7 @@ mod annealing_moments;
 mod conservative_bound;
 mod coordinate_ascent;
 mod criterion;
+mod digits_training;
 mod exact_training;
 mod factorial_learning;
 mod figure;
@@ -15,7 +16,9 @@ mod findings;
 pub mod instances;
 mod joint_training;
 mod likelihood_gradient;
+mod machine_identities;
 pub mod number;
+mod stack_composition;
 mod training;
 
 use crate::math::{Result, Stream, Tensor};
@@ -75,8 +78,11 @@ studies! {
     annealing_moments::AnnealingMoments,
     conservative_bound::ConservativeBound,
     coordinate_ascent::CoordinateAscent,
+    digits_training::DigitsTraining,
     exact_training::ExactTraining,
     factorial_learning::FactorialLearning,
     joint_training::JointTraining,
     likelihood_gradient::LikelihoodGradient,
+    machine_identities::MachineIdentities,
+    stack_composition::StackComposition,
 }
