@@ -137,22 +137,14 @@ impl JointTraining {
     fn pretrained(&self, dbm: Dbm, data: &Tensor, stream: Stream) -> Result<Dbm> {
         let sgd = Sgd { momentum: self.momentum, weight_decay: 0.0 };
         let by = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd };
-        let (depth, batch) = (dbm.depth(), self.pretraining_batch.min(data.dim(0)?));
+        let batch = self.pretraining_batch.min(data.dim(0)?);
         let course = Course {
             updates: self.pretraining_epochs * (data.dim(0)? / batch) as u64,
             batch,
             learning_rate: [self.pretraining_rate; 2],
             network_learning_rate: 0.0,
         };
-        let network = Network::from_dbm(&dbm)?;
-        let mut stack = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
-        for layer in 0..depth {
-            if layer > 0 {
-                stack = by.next_layer(stack, stream.named("start"))?;
-            }
-            stack = course.train(&by, stack, data, stream.at(layer as u64), &mut |_, _| Ok(()))?;
-        }
-        stack.dbm()
+        course.pretrain(&by, &dbm, data, stream)?.dbm()
     }
 
     fn findings(&self, runs: &[Vec<Looks>; 3], patterns: usize) -> Result<Findings> {

@@ -22,6 +22,7 @@ pub mod em_instances;
 mod em_mean_field;
 mod explaining_away;
 mod every_q;
+mod digits_training;
 mod exact_training;
 mod expectation_cost;
 mod factorial_learning;
@@ -60,6 +61,8 @@ mod table_sizes;
 mod tap_orders;
 mod scale;
 mod sparse_map;
+mod machine_identities;
+mod stack_composition;
 mod training;
 mod two_modes;
 mod unrolled;
@@ -127,6 +130,7 @@ studies! {
     conservative_bound::ConservativeBound,
     continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
+    digits_training::DigitsTraining,
     dream_mismatch::DreamMismatch,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
@@ -149,6 +153,7 @@ studies! {
     learning_with_network::LearningWithNetwork,
     likelihood_gradient::LikelihoodGradient,
     lost_uncertainty::LostUncertainty,
+    machine_identities::MachineIdentities,
     mean_field_sweeps::MeanFieldSweeps,
     mode_search::ModeSearch,
     natural_patches::NaturalPatches,
@@ -160,6 +165,7 @@ studies! {
     scale::Scale,
     scheme_comparison::SchemeComparison,
     sparse_map::SparseMap,
+    stack_composition::StackComposition,
     structured_gain::StructuredGain,
     table_sizes::TableSizes,
     tap_orders::TapOrders,
