@@ -31,8 +31,8 @@ pub struct Eval {
     /// Name of the array inside an .npz file.
     #[arg(long, value_name = "NAME", requires = "data")]
     array: Option<String>,
-    /// A scheme: exact, mean-field, gibbs, network, network+K, with options after a colon, as in
-    /// mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
+    /// A scheme: exact, map, icm, mean-field, structured, tap, gibbs, network, network+K, importance, with options after a colon,
+    /// as in mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
     #[arg(long = "scheme", value_name = "WORD")]
     schemes: Vec<String>,
     /// How log Z is found; the default is what the options below ask for, else exact where that is cheap, else ais.

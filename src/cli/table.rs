@@ -2,8 +2,10 @@
 
 use crate::evaluate::{Bounded, Guarantee};
 use crate::experiment::profile::Profile;
+use crate::experiment::reproduce::Reproduction;
 use crate::experiment::results::{JudgedFile, LogPartitionResult, Results, SchemeResult};
 use crate::experiment::study::StudyResults;
+use crate::studies::Judgement;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// A table with a head; every column but the first is aligned to the right.
@@ -129,22 +131,49 @@ fn bounds(results: &Results) -> String {
 
 /// The statement of a study, what was expected and obtained, and the verdict.
 pub fn study(results: &StudyResults) -> String {
-    let rows = results.judgements.iter().map(|judgement| {
-        let obtained = judgement.obtained.as_ref();
-        let digits =
-            |value: f64| if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { number(value, 5) };
-        let error = obtained.and_then(|quantity| quantity.error).map_or(String::new(), |e| format!(" ± {}", digits(e)));
-        vec![
-            judgement.criterion.quantity.clone(),
-            judgement.criterion.to_string(),
-            obtained.map_or("not found".into(), |quantity| digits(quantity.value)) + &error,
-            judgement.verdict.to_string(),
-        ]
-    });
+    let rows = results.judgements.iter().map(|judgement| judged(judgement).to_vec());
     let table = table(&["quantity", "expected", "obtained", "verdict"], rows.collect());
     let reason = results.refuted_because.as_ref().map_or(String::new(), |reason| format!("because: {reason}\n"));
     let (statement, verdict, seconds) = (&results.statement, results.verdict, number(results.seconds, 1));
     format!("{statement}\n{table}\nverdict: {verdict} ({seconds} s)\n{reason}")
+}
+
+/// Quantity, expected, obtained, verdict.
+fn judged(judgement: &Judgement) -> [String; 4] {
+    let obtained = judgement.obtained.as_ref();
+    let digits =
+        |value: f64| if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { number(value, 5) };
+    let error = obtained.and_then(|quantity| quantity.error).map_or(String::new(), |e| format!(" ± {}", digits(e)));
+    [
+        judgement.criterion.quantity.clone(),
+        judgement.criterion.to_string(),
+        obtained.map_or("not found".into(), |quantity| digits(quantity.value)) + &error,
+        judgement.verdict.to_string(),
+    ]
+}
+
+/// Every claim with every criterion, and the totals.
+pub fn reproduction(reproduction: &Reproduction) -> String {
+    let mut rows = Vec::new();
+    for claim in &reproduction.claims {
+        let own = [claim.id.clone(), number(claim.seconds, 1)];
+        if claim.judgements.is_empty() {
+            let missing = ["–".into(), "–".into(), "–".into(), claim.outcome.to_string()];
+            rows.push([&own[..1], &missing[..], &own[1..]].concat());
+        }
+        for (at, judgement) in claim.judgements.iter().enumerate() {
+            let own = if at == 0 { own.clone() } else { Default::default() };
+            rows.push([&own[..1], &judged(judgement)[..], &own[1..]].concat());
+        }
+    }
+    let table = table(&["claim", "quantity", "expected", "obtained", "verdict", "seconds"], rows);
+    let known = reproduction.claims.iter().filter_map(|claim| {
+        let reason = claim.refuted_because.as_ref()?;
+        Some(format!("{} is refuted because: {reason}\n", claim.id))
+    });
+    let known: String = known.collect();
+    let (totals, seconds) = (reproduction.totals(), number(reproduction.seconds, 0));
+    format!("{table}\n{known}{totals} ({seconds} s)\nreport: {}", reproduction.report.display())
 }
 
 /// What the wall time of a run was spent on, and the whole of it.
@@ -190,7 +219,9 @@ fn mark(guarantee: Guarantee) -> String {
 fn promise(results: &Results) -> String {
     let promises = || results.schemes.iter().map(|scheme| scheme.elbo_guarantee);
     let tight = promises().any(|guarantee| guarantee == Guarantee::Exact);
-    let what = match promises().find(|guarantee| *guarantee != Guarantee::Exact) {
+    // An approximation among bounds is marked where it stands.
+    let named = promises().filter(|guarantee| *guarantee != Guarantee::Exact);
+    let what = match named.min_by_key(|guarantee| *guarantee == Guarantee::Approximation) {
         None => "log p(v) itself".into(),
         Some(guarantee) if tight => format!("{guarantee} of log p(v), by exact inference log p(v) itself"),
         Some(guarantee) => format!("{guarantee} of log p(v)"),

@@ -144,6 +144,40 @@ impl Path {
         Ok(Annealed { states, log_weights: vec![0.0; count], steps: 0, stream: stream.named("anneal") })
     }
 
+    /// The same path walked from the machine to the independent units: the weights of its chains are those of the path, inverted.
+    pub fn reversed(&self) -> Self {
+        Self { shares: self.shares.iter().rev().copied().collect(), ..self.clone() }
+    }
+
+    /// Chains at given states of all layers, `[chains, units]`, such as samples of the machine for a reversed path.
+    pub fn start_at(&self, states: Layers, stream: Stream) -> Result<Annealed> {
+        let chains = states.first().map_or(Ok(0), |states| states.dim(0))?;
+        let fits = |(states, base): (&Tensor, &Tensor)| states.dims() == [chains, base.dims()[1]];
+        if states.len() != self.base.len() || !states.iter().zip(&self.base).all(fits) {
+            bail!("states of {} layers do not fit a machine of {} layers", states.len(), self.base.len());
+        }
+        let states = states.iter().map(|states| states.to_dtype(self.stack.dtype())).collect::<Result<_>>()?;
+        Ok(Annealed { states, log_weights: vec![0.0; chains], steps: 0, stream: stream.named("anneal") })
+    }
+
+    /// ln f_β(x) of each row at β = `share`, nats; of `states` of all layers `[rows, units]` only those of the kept half are read.
+    pub(super) fn log_kept(&self, states: &[Tensor], share: f64) -> Result<Nats> {
+        let mut total = vec![0.0; states[0].dim(0)?];
+        let mut add = |nats: &Tensor| -> Result<()> {
+            total.iter_mut().zip(host(nats)?).for_each(|(total, nats)| *total += nats);
+            Ok(())
+        };
+        for &layer in &self.kept {
+            add(&inner(&states[layer], &(&self.base[layer] + (&self.difference[layer] * share)?)?)?)?;
+            add(&sum_units(&self.stack.units()[layer].log_base(&states[layer])?)?)?;
+        }
+        for &layer in &self.summed_out {
+            let input = self.input(&self.sent(states, layer)?, layer, share)?;
+            add(&self.stack.units()[layer].total_log_normalizer(&input)?)?;
+        }
+        Ok(total)
+    }
+
     /// At most `count` further steps; a chain that has arrived stays.
     pub fn advance(&self, chains: Annealed, count: usize) -> Result<Annealed> {
         let steps = count.min(self.temperatures() - chains.steps);

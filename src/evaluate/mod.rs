@@ -3,18 +3,22 @@
 mod annealing;
 mod assess;
 mod bound;
+mod exhaustive;
 mod fused;
 mod importance;
 mod partition;
 mod point;
 mod quantity;
+mod reverse;
 mod vae;
 
 pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
 pub use bound::{elbo, elbo_unnormalized};
+pub use exhaustive::{RaiseMoments, WeightMoments};
 pub use importance::{ImportanceBound, log_weights};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use point::{ENTROPY_OF_A_POINT, elbo_of_point};
 pub use quantity::{Bounded, Guarantee};
+pub use reverse::{Sandwich, raise, reverse};
 pub use vae::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature, sampled_elbo};

@@ -163,7 +163,7 @@ fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
 }
 
 /// A scheme's word as the name of a folder.
-fn file_name(word: &str) -> String {
+pub(super) fn file_name(word: &str) -> String {
     word.chars().map(|c| if c.is_alphanumeric() || "+-_.=,".contains(c) { c } else { '_' }).collect()
 }
 

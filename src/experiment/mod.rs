@@ -20,6 +20,8 @@ mod pictures;
 mod presented;
 pub mod profile;
 mod provenance;
+pub mod report;
+pub mod reproduce;
 pub mod results;
 pub mod run;
 mod run_folder;

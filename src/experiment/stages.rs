@@ -9,7 +9,7 @@ use crate::learning::{
     MaximumLikelihood, NegativePhase, NegativeStart, OnlineDictionary, Positive, PositivePhase, Pretraining, Psd,
     ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
 };
-use crate::math::{Result, Stream, Tensor};
+use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
 
 /// A stretch of updates by one trainer.
@@ -165,6 +165,7 @@ impl PositivePhase for SchemeByWord {
         match chosen.map_err(|error: Error| candle_core::Error::msg(error.to_string()))? {
             Chosen::Factorial(scheme) => SchemeAlone(scheme).infer(dbm, network, visible, stream),
             Chosen::Exact(exact) => SchemeAlone(exact).infer(dbm, network, visible, stream),
+            Chosen::Judged(_) => bail!("the answers of `{}` are judged but not learned from", self.0),
         }
     }
 }

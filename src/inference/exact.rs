@@ -5,7 +5,7 @@
 
 use super::{Inference, Inferred, Trace};
 use crate::math::{Result, Stream, Tensor};
-use crate::models::{BinarySparseCoding, Components, Dbm, FactorAnalysis, LatentModel, Mixture};
+use crate::models::{BeliefNet, BinarySparseCoding, Components, Dbm, FactorAnalysis, LatentModel, Mixture};
 use crate::posterior::{Gaussian, Responsibilities, Table};
 
 /// q(h | v) = p(h | v); fails where more than 2^`max_bits` states would be enumerated.
@@ -28,6 +28,14 @@ impl Inference<BinarySparseCoding> for Exact {
 
     fn infer(&self, model: &BinarySparseCoding, visible: &Tensor, _: Stream) -> Result<Inferred<Table>> {
         in_one_go(model.clamp(visible)?.tabulate(self.max_bits)?.0, visible)
+    }
+}
+
+impl Inference<BeliefNet> for Exact {
+    type Posterior = Table;
+
+    fn infer(&self, model: &BeliefNet, visible: &Tensor, _: Stream) -> Result<Inferred<Table>> {
+        in_one_go(model.posterior(visible, self.max_bits)?.0, visible)
     }
 }
 

@@ -7,6 +7,7 @@ use super::Gradient;
 use crate::inference::{Recognition, repeat_rows};
 use crate::math::{Layers, Nats, Result, Tensor, Term, double, mean_over_examples};
 use crate::models::BeliefNet;
+use crate::posterior::Table;
 use crate::units::{Binary, Units};
 
 /// How much each row of states counts.
@@ -69,16 +70,20 @@ pub fn log_recognition_gradient(states: &[Tensor], inputs: &[Tensor], weights: &
 /// constant (Fisher's identity), and ln p(v) of each example, nats. Fails above `max_bits`.
 pub fn evidence_gradient(net: &BeliefNet, visible: &Tensor, max_bits: f64) -> Result<(Gradient, Nats)> {
     let (posterior, log_evidence) = net.posterior(visible, max_bits)?;
-    let hidden: Layers =
-        posterior.states(0)?.iter().map(|states| states.to_dtype(net.dtype())).collect::<Result<_>>()?;
+    Ok((table_gradient(net, visible, &posterior)?, log_evidence))
+}
+
+/// Gradient of the mean over examples of E_q(h|v)[ln p(v, h)] for any table q over the states of all hidden layers.
+pub fn table_gradient(net: &BeliefNet, visible: &Tensor, q: &Table) -> Result<Gradient> {
+    let hidden: Layers = q.states(0)?.iter().map(|states| states.to_dtype(net.dtype())).collect::<Result<_>>()?;
     let share = 1.0 / visible.dim(0)? as f64;
-    let probs = (posterior.log_probs().exp()?.to_dtype(net.dtype())?.t()? * share)?;
+    let probs = (q.log_probs().exp()?.to_dtype(net.dtype())?.t()? * share)?;
     // One row per hidden state, which counts as much as all examples give it; ln p(v, h) is linear in v, so their mean v serves.
     let counts = probs.sum_keepdim(1)?;
     let least = (counts.zeros_like()? + f64::from(f32::MIN_POSITIVE))?;
     let mean_visible = probs.matmul(visible)?.broadcast_div(&counts.maximum(&least)?)?;
     let states = [vec![mean_visible], hidden].concat();
-    Ok((log_joint_gradient(net, &states, &net.inputs(&states)?, &RowWeights::Given(counts))?, log_evidence))
+    log_joint_gradient(net, &states, &net.inputs(&states)?, &RowWeights::Given(counts))
 }
 
 /// Gradient with respect to a recognition net of E_p(v, h)[ln q(h | v)], the sleep phase without sampling, and its value, nats: sums over

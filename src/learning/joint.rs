@@ -1,6 +1,8 @@
 //! The state of joint training: machine, inference network, their momenta and the persistent chains.
 
-use super::{Chains, DbmWithNetwork, Gradient, Measurements, Parameters, SavedTensors, Sgd, State, Statistics, Update};
+use super::{
+    Chains, DbmWithNetwork, Gradient, Measurements, Offsets, Parameters, SavedTensors, Sgd, State, Statistics, Update,
+};
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::{Dbm, Reconstruct};
@@ -18,6 +20,8 @@ pub struct Joint {
     pub network_momentum: Parameters,
     /// Where the negative phase goes on.
     pub chains: Chains,
+    /// Where the units of a machine with centred gradients are measured from.
+    pub offsets: Option<Offsets>,
 }
 
 /// Persistent chains and how far they move at every update.
@@ -37,6 +41,7 @@ impl Joint {
             dbm_momentum: Parameters::of_dbm(&dbm).zeros_like()?,
             network_momentum: Parameters::of_network(&network).zeros_like()?,
             chains: Chains::from_biases(&dbm, chains, stream.named("chains"))?,
+            offsets: None,
             dbm,
             network,
         })
@@ -59,7 +64,11 @@ impl Joint {
 
     /// Moves the machine by the difference of the phases and the network by its own gradient, neither by the other's.
     pub(super) fn advance(self, dbm: &Sgd, network: &Sgd, phases: Phases, update: &Update) -> Result<Self> {
-        let uphill = phases.positive.minus(phases.negative)?;
+        let mut uphill = phases.positive.minus(phases.negative)?;
+        let offsets = self.offsets.map(|offsets| offsets.follow(&phases.positive.biases)).transpose()?;
+        if let Some(offsets) = &offsets {
+            uphill = uphill.centred(&offsets.layers)?;
+        }
         let (units, weights, biases) = self.dbm.into_parts();
         let at = Parameters { weights, biases };
         let (to, dbm_momentum) = dbm.step(at, self.dbm_momentum, &uphill, update.learning_rate)?;
@@ -78,6 +87,7 @@ impl Joint {
             dbm_momentum,
             network_momentum,
             chains: phases.chains.clone(),
+            offsets,
         })
     }
 }
@@ -108,7 +118,8 @@ impl State for Joint {
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let momenta = [self.dbm_momentum.named("momentum.dbm")?, self.network_momentum.named("momentum.network")?];
-        Ok([momenta.concat(), self.chains.named()].concat())
+        let offsets = self.offsets.as_ref().map(Offsets::named).transpose()?.unwrap_or_default();
+        Ok([momenta.concat(), self.chains.named(), offsets].concat())
     }
 
     fn restore(DbmWithNetwork { dbm, network }: DbmWithNetwork, tensors: &SavedTensors) -> Result<Self> {
@@ -116,6 +127,7 @@ impl State for Joint {
             dbm_momentum: Parameters::of_dbm(&dbm).restore("momentum.dbm", tensors)?,
             network_momentum: Parameters::of_network(&network).restore("momentum.network", tensors)?,
             chains: Chains::restore(&dbm, tensors)?,
+            offsets: Offsets::restore(&dbm, tensors)?,
             dbm,
             network,
         })

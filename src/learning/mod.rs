@@ -4,12 +4,15 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod amortization;
 mod ascent;
 mod autodiff;
 mod belief_gradient;
+mod centring;
 mod chains;
 mod dictionary;
 mod em;
+mod exact;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -29,18 +32,22 @@ mod with_network;
 
 use crate::math::{Result, Stream, Tensor};
 pub use adam::{Adam, AdamState};
+pub use amortization::{Amortization, Amortized, NetworkTaught};
 pub use ascent::{Ascent, AscentState};
 pub use autodiff::gradients;
 pub use belief_gradient::{
     RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
     log_recognition_gradient,
 };
+pub use centring::{Centred, Offsets};
 pub use chains::Chains;
 pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use em::{
     AnyMaximize, ClosedForm, EmState, EmStop, EmTraining, Ended, Expect, ExpectationMaximization, ExpectedGradient,
-    Fit, GradientSteps, InClosedForm, Iteration, Kept, Maximize, Parametric, WarmMeanField, principal_components,
+    Fit, GradientSteps, InClosedForm, Iteration, Kept, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start,
+    factor_analysis_start, gaussian_mixture_start, principal_components,
 };
+pub use exact::exact_gradient;
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};

@@ -20,6 +20,20 @@ impl Statistics {
             biases: layers.iter().map(mean_over_examples).collect::<Result<_>>()?,
         })
     }
+
+    /// Exact expectations under the machine, nothing clamped. Fails where more than 2^`max_bits` states would be enumerated.
+    pub fn of_model(dbm: &Dbm, max_bits: f64) -> Result<Self> {
+        let (table, _) = dbm.free()?.tabulate(max_bits)?;
+        let states = table.states(0)?;
+        let pairs = (1..states.len()).map(|l| dense(table.pairs(0, &states, l)?, dbm.dtype()));
+        let means = states.iter().map(|states| table.average(0, states)?.squeeze(0)?.to_dtype(dbm.dtype()));
+        Ok(Self { weights: pairs.collect::<Result<_>>()?, biases: means.collect::<Result<_>>()? })
+    }
+}
+
+/// One term, multiplied out already.
+fn dense(sum: Tensor, dtype: DType) -> Result<Vec<Term>> {
+    Ok(vec![Term::Dense(sum.to_dtype(dtype)?)])
 }
 
 /// Families of q whose expected statistics have a closed form.
@@ -42,12 +56,9 @@ impl ExpectedStatistics for Table {
         for l in 1..means.len() {
             let mut total = Tensor::zeros((means[l - 1].dim(1)?, means[l].dim(1)?), DType::F64, visible.device())?;
             for example in 0..examples {
-                let states = self.states(example)?;
-                let probs = self.log_probs().narrow(0, example, 1)?.exp()?.t()?;
-                let weighted = states[l - 1].to_dtype(DType::F64)?.broadcast_mul(&probs)?;
-                total = (total + weighted.t()?.matmul(&states[l].to_dtype(DType::F64)?)?)?;
+                total = (total + self.pairs(example, &self.states(example)?, l)?)?;
             }
-            statistics.weights[l] = vec![Term::Dense((total / examples as f64)?.to_dtype(visible.dtype())?)];
+            statistics.weights[l] = dense((total / examples as f64)?, visible.dtype())?;
         }
         Ok(statistics)
     }

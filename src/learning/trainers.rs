@@ -3,11 +3,11 @@
 use super::parameters::saved;
 use super::{
     AdamState, DictionaryLearning, Helmholtz, Measurements, Moments, Online, Part, Psd, PsdState, ReweightedWakeSleep,
-    SavedTensors, State, Trainer, Update, VaeState, VaeTraining,
+    SavedTensors, State, Trainer, Update,
 };
 use crate::inference::{Encoder, Recognition, SolveCodes};
 use crate::math::{Result, Stream, Tensor, host, mean_of};
-use crate::models::{BeliefNet, SparseCoding, Vae};
+use crate::models::{BeliefNet, SparseCoding};
 
 /// A sigmoid belief net and the recognition net that is trained beside it.
 #[derive(Clone, Debug)]
@@ -43,34 +43,6 @@ impl State for Helmholtz {
 
     fn restore(HelmholtzMachine { generative, recognition }: HelmholtzMachine, tensors: &SavedTensors) -> Result<Self> {
         Self::resume(generative, recognition, tensors)
-    }
-}
-
-impl Trainer for VaeTraining {
-    type State = VaeState;
-
-    fn init(&self, vae: Vae, _: Stream) -> Result<VaeState> {
-        self.init(vae)
-    }
-
-    fn step(&self, state: VaeState, batch: &Tensor, update: Update) -> Result<(VaeState, Measurements)> {
-        self.step(state, batch, update)
-    }
-}
-
-impl State for VaeState {
-    type Model = Vae;
-
-    fn model(&self) -> Result<Vae> {
-        Ok(self.vae.clone())
-    }
-
-    fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        self.tensors()
-    }
-
-    fn restore(vae: Vae, tensors: &SavedTensors) -> Result<Self> {
-        Self::restore(vae, tensors)
     }
 }
 

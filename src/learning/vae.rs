@@ -4,8 +4,8 @@
 //! The gradient comes from candle's tape. A tape is made for every update and dropped at its end; what is carried over are plain
 //! tensors. `learning_rate` of an update moves the decoder and ln σ², `network_learning_rate` the encoder; what has rate 0 stays as it is.
 
-use super::{Adam, AdamState, Measurements, Part, SavedTensors, Update};
-use crate::math::{Result, Tensor, bail, host, mean_of, norm};
+use super::{Adam, AdamState, Measurements, Part, SavedTensors, State, Trainer, Update};
+use crate::math::{Result, Stream, Tensor, bail, host, mean_of, norm};
 use crate::models::Vae;
 use crate::posterior::Posterior;
 use candle_core::Var;
@@ -62,16 +62,16 @@ pub fn vae_gradient(vae: &Vae, visible: &Tensor, noise: &Tensor, of: [bool; 2]) 
     Ok(VaeGradient { elbo: host(&elbo)?[0], encoder: pick(&encoder)?, generative: pick(&generative)? })
 }
 
-impl VaeTraining {
-    /// Nothing remembered yet.
-    pub fn init(&self, vae: Vae) -> Result<VaeState> {
+impl Trainer for VaeTraining {
+    type State = VaeState;
+
+    fn init(&self, vae: Vae, _: Stream) -> Result<VaeState> {
         let encoder = AdamState::new(&vae.encoder().parameters())?;
         let generative = AdamState::new(&vae.generative_parameters())?;
         Ok(VaeState { vae, encoder, generative })
     }
 
-    /// One update on `batch` `[examples, visible]`: the next state, and the measurements if the update is measured.
-    pub fn step(&self, state: VaeState, batch: &Tensor, update: Update) -> Result<(VaeState, Measurements)> {
+    fn step(&self, state: VaeState, batch: &Tensor, update: Update) -> Result<(VaeState, Measurements)> {
         update.begins(Part::Gradient);
         let VaeState { vae, encoder, generative } = state;
         let noise = update.stream.named("noise").normal(batch.dim(0)?, vae.latents(), batch.dtype(), batch.device())?;
@@ -93,14 +93,19 @@ impl VaeTraining {
     }
 }
 
-impl VaeState {
-    /// What the model itself does not hold, under stable names: `adam.encoder.*`, `adam.generative.*`.
-    pub fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+impl State for VaeState {
+    type Model = Vae;
+
+    fn model(&self) -> Result<Vae> {
+        Ok(self.vae.clone())
+    }
+
+    /// `adam.encoder.*`, `adam.generative.*`.
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         Ok([self.encoder.named("adam.encoder")?, self.generative.named("adam.generative")?].concat())
     }
 
-    /// The state that gave this model and these tensors, bit for bit; more tensors may be there.
-    pub fn restore(vae: Vae, tensors: &SavedTensors) -> Result<Self> {
+    fn restore(vae: Vae, tensors: &SavedTensors) -> Result<Self> {
         let encoder = AdamState::restore(&vae.encoder().parameters(), "adam.encoder", tensors)?;
         let generative = AdamState::restore(&vae.generative_parameters(), "adam.generative", tensors)?;
         Ok(Self { vae, encoder, generative })

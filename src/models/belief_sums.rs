@@ -3,14 +3,17 @@
 //! p(h_l) = Σ_{h_{l+1}} p(h_l | h_{l+1}) p(h_{l+1}) goes from the top down one layer at a time, so ln p(v) takes 2^(n_l + n_{l+1}) terms a
 //! step and never a sum over all hidden units at once. The posterior is a table over all of them.
 
-use super::{BeliefNet, Enumeration, log_prob};
-use crate::math::{DType, Layers, Nats, Result, Tensor, bail, double, log_sum_exp};
+use super::{BeliefNet, Enumeration, Evidence, ExpectedJoint, log_prob};
+use crate::math::{DType, Layers, Nats, Result, Tensor, bail, double, host, log_sum_exp};
 use crate::posterior::Table;
 use crate::units::{Binary, Kind, Units};
 use std::sync::Arc;
 
 /// Examples whose sums are held in memory at once, times the states of the first hidden layer.
 const CELLS: usize = 1 << 21;
+
+/// log2 of the largest number of terms that [`Evidence`] sums.
+const EVIDENCE_BITS: f64 = 24.0;
 
 impl BeliefNet {
     /// log2 of the number of terms of the largest sum behind [`Self::log_evidence`].
@@ -91,6 +94,21 @@ impl BeliefNet {
         let joint = all.chunk(0, all.count()? as usize, DType::F64, self.device())?;
         let starts = sizes.iter().scan(0, |next, units| Some(std::mem::replace(next, *next + units)));
         starts.zip(sizes).map(|(from, &units)| joint.narrow(1, from, units)?.contiguous()).collect()
+    }
+}
+
+/// Sums over at most 2^24 states.
+impl Evidence for BeliefNet {
+    fn log_evidence(&self, visible: &Tensor) -> Result<Nats> {
+        self.log_evidence(visible, EVIDENCE_BITS)
+    }
+}
+
+/// For tables over the states of all hidden layers.
+impl ExpectedJoint<Table> for BeliefNet {
+    fn expected_joint(&self, visible: &Tensor, q: &Table) -> Result<Nats> {
+        let log_joints = self.log_joint_table(visible, &q.states(0)?)?;
+        host(&(q.log_probs().exp()? * log_joints)?.sum(1)?)
     }
 }
 

@@ -6,7 +6,7 @@
 //! inhibit each other, so **every hidden unit is a layer of its own**: sweeps go unit by unit and ascend; the parallel schedule moves
 //! all units at once from old values, which is no ascent and may oscillate for ever (section 19.4.1).
 
-use super::{Conditionals, Enumeration, Evidence, LatentModel, Multilinear, Reconstruct};
+use super::{Conditionals, Enumeration, Evidence, LatentModel, Mode, Multilinear, Pairwise, Reconstruct};
 use crate::math::{
     DType, Nats, Result, Stream, Tensor, bail, double, host, inner, ln_one_plus_exp, log_sum_exp, sample_binary,
     sum_units,
@@ -229,3 +229,7 @@ impl Conditionals for Causes {
 
 /// Each unit's input is linear in every other unit and does not depend on itself.
 impl Multilinear for Causes {}
+
+impl Pairwise for Causes {}
+
+impl Mode for Causes {}

@@ -1,7 +1,7 @@
 //! A table over the states of some layers; the units of the others are independent once a state is given.
 
 use super::{Moments, Posterior};
-use crate::math::{DType, Layers, Nats, Result, Tensor, bail, double, host, log_sum_exp, mean_over_examples};
+use crate::math::{DType, Layers, Nats, Result, Stream, Tensor, bail, double, host, log_sum_exp, mean_over_examples};
 use crate::units::Kind;
 
 /// q(h | v) = q(tabulated layers | v) Π q(h_i | tabulated layers, v).
@@ -78,6 +78,46 @@ impl Table {
     /// Σ_state q(state) f(state) of one example, for values `[states, columns]`; `[1, columns]` in `f64`.
     pub fn average(&self, example: usize, values: &Tensor) -> Result<Tensor> {
         self.probs(example)?.matmul(&double(values)?)
+    }
+
+    /// E_q[x_{above-1} x_aboveᵀ] of one example, where `states` are those of all layers; `f64`. One layer of the pair is tabulated.
+    pub fn pairs(&self, example: usize, states: &[Tensor], above: usize) -> Result<Tensor> {
+        let weighted = double(&states[above - 1])?.broadcast_mul(&self.probs(example)?.t()?)?;
+        weighted.t()?.matmul(&double(&states[above])?)
+    }
+
+    /// `count` independent states of all layers of one example, `[count, units]` each.
+    pub fn draw(&self, example: usize, count: usize, stream: Stream) -> Result<Layers> {
+        let picked = Tensor::from_vec(self.draw_states(example, count, stream)?, count, self.log_probs.device())?;
+        let mut layers = self.tabulated.clone();
+        for (_, states) in &mut layers {
+            *states = states.index_select(&picked, 0)?.to_dtype(self.means_dtype)?;
+        }
+        for free in &self.free {
+            let input = self.free_inputs(free, example)?.index_select(&picked, 0)?;
+            let states = self.units[free.layer].sample(&input, stream.at(free.layer as u64))?;
+            layers.push((free.layer, states.to_dtype(self.means_dtype)?));
+        }
+        layers.sort_by_key(|(layer, _)| *layer);
+        Ok(layers.into_iter().map(|(_, states)| states).collect())
+    }
+
+    /// Indices of tabulated states, by the inverse of their cumulative distribution.
+    fn draw_states(&self, example: usize, count: usize, stream: Stream) -> Result<Vec<u32>> {
+        let mut total = 0.0;
+        let cumulative: Vec<f64> = host(&self.probs(example)?)?
+            .iter()
+            .map(|prob| {
+                total += prob;
+                total
+            })
+            .collect();
+        let last = cumulative.len().saturating_sub(1);
+        // One draw picks a cell of (0, 1), a second a place in it: single draws are too coarse for large tables.
+        let draws = host(&stream.named("states").uniform(count, 2, DType::F64, self.log_probs.device())?)?;
+        let place = |pair: &[f64]| total * (pair[0] + (pair[1] - 0.5) / f64::from(1 << 23));
+        let index = |pair: &[f64]| cumulative.partition_point(|&below| below < place(pair)).min(last) as u32;
+        Ok(draws.chunks(2).map(index).collect())
     }
 
     /// Means and expected entropy of the free units come from the same loop over examples.

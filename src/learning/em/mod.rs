@@ -5,11 +5,13 @@
 //! the exact posterior F = ln p(v; θ) after every E step, so ln p(θ_t) = F(q_t, θ_t) ≤ F(q_t, θ_{t+1}) ≤ ln p(θ_{t+1}). Any E step (a
 //! warm-started mean field) and any M step (some gradient steps: generalised EM) that lower nothing keep F from falling.
 
+mod belief_net;
 mod binary_sparse_coding;
 mod expect;
 mod factor_analysis;
 mod maximize;
 mod mixture;
+mod start;
 mod trainer;
 
 use crate::math::{Nats, Result, Tensor, bail, host, mean_of};
@@ -17,6 +19,7 @@ use crate::models::ExpectedJoint;
 pub use expect::{Expect, WarmMeanField};
 pub use factor_analysis::principal_components;
 pub use maximize::{ClosedForm, ExpectedGradient, GradientSteps, InClosedForm, Maximize, Parametric};
+pub use start::{binary_sparse_coding_start, factor_analysis_start, gaussian_mixture_start};
 pub use trainer::{AnyMaximize, EmState, EmTraining, Kept};
 
 /// One driver for every pair of an E step and an M step.

@@ -9,7 +9,7 @@ mod bars;
 mod linear;
 
 use super::{Findings, Laboratory, Study};
-use crate::learning::{Update, VaeState, VaeTraining};
+use crate::learning::{Trainer, Update, VaeState, VaeTraining};
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::{Vae, VaeShape};
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl Run<'_> {
     ) -> Result<VaeState> {
         let training = VaeTraining::default();
         let vae = Vae::random(shape, stream.named("weights"), DType::F64, &Device::Cpu)?;
-        let mut state = training.init(vae)?;
+        let mut state = training.init(vae, stream)?;
         let every = (self.steps / self.evaluations.max(1)).max(1);
         for step in 0..self.steps {
             if step % every == 0 {
