@@ -18,9 +18,21 @@ use std::path::{Path, PathBuf};
 
 /// Judge inference schemes on a model.
 ///
-/// The model is a run folder (its newest checkpoint), a checkpoint, or any safetensors file with the tensors
-/// layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer) and, for the schemes
-/// that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)].
+/// The model is a run folder (its newest checkpoint), a checkpoint, or any safetensors file with the tensors of one of these:
+///
+/// deep Boltzmann machine: layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer)
+/// and, for the schemes that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)];
+///
+/// sigmoid belief net: generative.{l}.weight [n_l, n_(l+1)], generative.{l}.bias [n_l] (l = 0 … L) and recognition.{l}.* as above;
+///
+/// variational auto-encoder: encoder.{l}.weight [out, in], encoder.{l}.bias, encoder.mean.*, encoder.log_variance.*, decoder.{l}.*, for
+/// Gaussian outputs decoder.log_variance [1], and activation [1] (0 tanh, 1 relu, 2 soft_plus, 3 logistic);
+///
+/// binary sparse coding: weight [visible, hidden], bias [hidden], beta [visible]; sparse coding: weight [visible, atoms], lambda [1] or
+/// --lambda, precision [1], encoder.weight, encoder.bias, encoder.gain;
+///
+/// mixtures: log_weights [k] with means [k, visible] and covariances [k, visible, visible], or with inputs [k, visible]; factor analysis:
+/// mean [visible], weight [visible, factors], variances [visible] or [1].
 #[derive(Debug, clap::Args)]
 pub struct Eval {
     /// Run folder, checkpoint or safetensors file.
@@ -31,8 +43,8 @@ pub struct Eval {
     /// Name of the array inside an .npz file.
     #[arg(long, value_name = "NAME", requires = "data")]
     array: Option<String>,
-    /// A scheme: exact, map, icm, mean-field, structured, tap, gibbs, network, network+K, importance, with options after a colon,
-    /// as in mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
+    /// A scheme: exact, map, icm, mean-field, structured, tap, gibbs, network, network+K, importance, ista, fista, with options after
+    /// a colon, as in mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
     #[arg(long = "scheme", value_name = "WORD")]
     schemes: Vec<String>,
     /// How log Z is found; the default is what the options below ask for, else exact where that is cheap, else ais.
@@ -272,7 +284,9 @@ fn sensible(schemes: &[(String, Scheme)], kind: &dyn Kind) -> Result<()> {
     experiment.train = Some(Train::default());
     for (word, scheme) in schemes {
         experiment.evaluate.schemes = vec![scheme.clone()];
-        if let Some(problem) = check(&experiment).first() {
+        // How such a model would be trained is not asked.
+        let problems = check(&experiment);
+        if let Some(problem) = problems.iter().find(|problem| problem.path.starts_with("evaluate.schemes")) {
             // A problem of the scheme as a whole says so itself.
             let option = Some(problem.path.as_str()).filter(|path| *path != "evaluate.schemes.0");
             let option = option.and_then(|path| path.rsplit('.').next()).unwrap_or_default().replace('_', "-");

@@ -15,6 +15,7 @@ mod report;
 mod resolved;
 mod scheme;
 mod study;
+mod thresholding;
 mod training;
 mod word;
 
@@ -31,9 +32,9 @@ pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use scheme::{
     Blocks, Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap,
-    Thresholding,
 };
 pub use study::{StudyExperiment, check_study};
+pub use thresholding::Thresholding;
 pub use training::{
     Algorithm, Chains, Decay, DictionaryLearning, Expectation, ExpectationMaximization, LearningRate,
     MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,

@@ -2,9 +2,8 @@
 
 use super::choice;
 use super::report::{self, plain, suggestion};
-use super::scheme::{
-    Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Scheme, Structured, Tap, Thresholding,
-};
+use super::scheme::{Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Scheme, Structured, Tap};
+use super::thresholding::Thresholding;
 use crate::experiment::Error;
 use serde::Serialize;
 use std::fmt;

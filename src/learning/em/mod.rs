@@ -110,7 +110,7 @@ impl<E, S> ExpectationMaximization<E, S> {
         M: Parametric + ExpectedJoint<E::Posterior>,
         S: Maximize<M, E::Posterior>,
     {
-        let q = self.expect.expect(model, visible, last)?;
+        let q = Expect::expect(&self.expect, model, visible, last)?;
         let after_expect = mean_of(&model.free_energy(visible, &q)?);
         let moved = self.maximize.maximize(model, visible, &q)?;
         let degenerate = moved.degenerate()?;
