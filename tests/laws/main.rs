@@ -6,6 +6,7 @@ mod algebra;
 mod belief;
 mod belief_learning;
 mod bounds;
+mod causes;
 mod centring;
 mod devices;
 mod dictionaries;
