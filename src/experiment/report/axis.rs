@@ -155,8 +155,12 @@ fn power(decade: i64, digit: i32, plain: bool) -> String {
         let decimals = (-decade).max(0) as usize;
         return format!("{:.decimals$}", f64::from(digit) * 10f64.powi(decade as i32));
     }
-    let times = if digit == 1 { String::new() } else { format!("{digit}·") };
-    format!("{times}10{}", superscript(decade))
+    let power = match decade {
+        0 => return digit.to_string(),
+        1 => "10".into(),
+        decade => format!("10{}", superscript(decade)),
+    };
+    if digit == 1 { power } else { format!("{digit}·{power}") }
 }
 
 fn superscript(number: i64) -> String {
