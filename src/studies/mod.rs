@@ -21,7 +21,6 @@ mod em_ascent;
 mod em_course;
 pub mod em_instances;
 mod em_mean_field;
-mod exact_training;
 mod every_q;
 mod exact_training;
 mod expectation_cost;
