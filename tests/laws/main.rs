@@ -7,6 +7,7 @@ mod belief;
 mod belief_learning;
 mod bounds;
 mod causes;
+mod codings;
 mod centring;
 mod continuous;
 mod criteria;
