@@ -3,6 +3,7 @@
 mod adam;
 mod agreement;
 mod algebra;
+mod amortization;
 mod belief;
 mod belief_learning;
 mod bounds;
