@@ -12,6 +12,8 @@ mod codings;
 mod centring;
 mod continuous;
 mod criteria;
+mod centring;
+mod continuous;
 mod devices;
 mod dictionaries;
 mod elementwise;
