@@ -12,8 +12,6 @@ mod codings;
 mod centring;
 mod continuous;
 mod criteria;
-mod centring;
-mod continuous;
 mod devices;
 mod dictionaries;
 mod elementwise;
