@@ -129,6 +129,7 @@ impl Contest<'_> {
                     }
                     scheme.assess(self.dbm, rows, by, stream, &seconds)?
                 }
+                Chosen::Judged(scheme) => scheme.assess(self.dbm, rows, by, stream, &seconds)?,
                 Chosen::Exact(exact) => {
                     let part = exact.assess(self.dbm, rows, by, stream, &seconds)?;
                     Assessment { guarantee: Guarantee::Exact, ..part }

@@ -13,6 +13,10 @@ const GREY: &str = "Some values are neither 0 nor 1: they enter the formulas as 
 const COARSE: &str = "The numbers are too large for their precision, or no numbers at all: nothing they seem to promise holds. The \
                       model has most likely diverged.";
 
+/// Said of a number that stands in the place of a bound and is none.
+const NO_BOUND: &str = "The free energy of `tap` approximates log p(v) from either side and belongs to no q: it is no bound, has no KL, \
+                        and is not the best of the gaps.";
+
 /// Everything found, before it is put into words.
 pub struct Verdict<'a> {
     /// The kind of model in the user's words; none of a deep Boltzmann machine.
@@ -48,6 +52,7 @@ impl Verdict<'_> {
         let coarse = coarse || self.log_partition.value.guarantee == Guarantee::Approximation;
         warnings.extend(self.grey().then(|| GREY.into()));
         warnings.extend(coarse.then(|| COARSE.into()));
+        warnings.extend(self.assessments.iter().any(is_no_bound).then(|| NO_BOUND.into()));
         let loose = coarse || self.grey();
         let log_partition = self.log_partition.value;
         let likelihood = self.evidence.as_ref().map(|evidence| Bounded::exact(mean_of(evidence)) - log_partition);
@@ -76,7 +81,7 @@ impl Verdict<'_> {
     fn rows(&self, coarse: bool) -> Vec<SchemeResult> {
         // A number that is none must not pass for the largest.
         let mean = |assessment: &Assessment| assessment.elbo_unnormalized().mean;
-        let numbers = self.assessments.iter().filter(|assessment| !mean(assessment).is_nan());
+        let numbers = self.assessments.iter().filter(|one| !mean(one).is_nan() && !is_no_bound(one));
         let best = numbers.max_by(|a, b| mean(a).total_cmp(&mean(b)));
         let named = self.request.schemes.iter().zip(&self.assessments);
         named.map(|((name, _), assessment)| self.row(name, assessment, best.unwrap_or(assessment), coarse)).collect()
@@ -98,7 +103,7 @@ impl Verdict<'_> {
             elbo_unnormalized_nats_mean: unnormalized.mean,
             gap_nats_mean: gap.mean,
             gap_nats_error: gap.standard_error,
-            gap_guarantee: weakened(Guarantee::Exact, coarse),
+            gap_guarantee: weakened(Guarantee::Exact, coarse || is_no_bound(assessment)),
             kl_nats_mean: kl.map(|kl| kl.mean),
             kl_guarantee: kl.map(|_| weakened(Guarantee::Exact, loose)),
             marginal_error_mean: assessment.marginal_error().map(|error| error.mean),
@@ -106,6 +111,7 @@ impl Verdict<'_> {
             sweeps_mean: assessment.sweeps().mean,
             converged_fraction: assessment.converged_fraction(),
             time_us_per_example: assessment.time_us_per_example(),
+            objective: None,
             per_example: self.request.per_example.then(|| PerExample {
                 elbo_nats: assessment.elbos_unnormalized.iter().map(normalized).collect(),
                 elbo_unnormalized_nats: assessment.elbos_unnormalized.clone(),
@@ -117,6 +123,11 @@ impl Verdict<'_> {
             }),
         }
     }
+}
+
+/// Whether what stands in the place of the bound approximates the evidence from either side.
+fn is_no_bound(assessment: &Assessment) -> bool {
+    assessment.guarantee == Guarantee::Approximation
 }
 
 /// Nothing is promised of numbers that are no log-probabilities or have lost their digits.

@@ -4,7 +4,7 @@
 //! batch.
 
 use super::{Stop, Trace};
-use crate::math::{Device, Nats, Result, Tensor, largest_change, mean_of};
+use crate::math::{Device, Nats, Result, Tensor, bail, largest_change, mean_of};
 
 /// A batch that can be swept as a whole and taken apart.
 pub(super) trait Sweeping: Sized {
@@ -90,10 +90,10 @@ pub(super) fn until<T: Sweeping>(start: T, stop: Stop) -> Result<Settled<T>> {
 impl<T: Sweeping> Moving<T> {
     fn keep(&self, places: &[usize]) -> Result<Self> {
         let index: Vec<u32> = places.iter().map(|&place| place as u32).collect();
-        let device = self.batch.means().first().map_or(&Device::Cpu, Tensor::device);
+        let Some(first) = self.batch.means().first() else { bail!("a batch has at least one layer") };
         Ok(Self {
             rows: places.iter().map(|&place| self.rows[place]).collect(),
-            batch: self.batch.select(&indices(index, device)?)?,
+            batch: self.batch.select(&indices(index, first.device())?)?,
         })
     }
 

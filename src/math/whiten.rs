@@ -43,6 +43,11 @@ impl Whitening {
         Ok(Self { mean, map: map.matmul(&rotate)?, back: leading.matmul(&back)? })
     }
 
+    /// The map from centred examples to whitened ones, `[units, kept]` or `[units, units]`: to components, its columns point along them.
+    pub fn map(&self) -> &Tensor {
+        &self.map
+    }
+
     /// Whitens examples `[examples, units]`.
     pub fn apply(&self, examples: &Tensor) -> Result<Tensor> {
         examples.broadcast_sub(&self.mean)?.matmul(&self.map)

@@ -55,7 +55,7 @@ impl Stack {
         let from = chunk * CHUNK;
         let count = CHUNK.min(states.count()?.saturating_sub(from));
         let exact = self.doubled()?;
-        let tabulated = exact.split(&layers, &states.chunk(from, count as usize, exact.dtype(), &Device::Cpu)?)?;
+        let tabulated = exact.states_of(&layers, &states, from, count as usize)?;
         let log_weights =
             exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?, summed_out)?.to_vec2::<f64>()?;
         Ok(log_weights.iter().map(|row| log_sum_exp(row)).collect())
@@ -66,8 +66,7 @@ impl Stack {
     pub fn tabulate(&self, max_bits: f64) -> Result<(Table, Nats)> {
         let (layers, states) = self.smaller_half_within(max_bits)?;
         let exact = self.doubled()?;
-        let all = states.chunk(0, states.count()? as usize, exact.dtype(), &Device::Cpu)?;
-        let tabulated = exact.split(&layers, &all)?;
+        let tabulated = exact.states_of(&layers, &states, 0, states.count()? as usize)?;
         let free = exact.free_layers(&tabulated)?;
         let log_weights = exact.log_weights(&tabulated, &free, summed_out)?;
         Table::normalize(self.units.clone(), tabulated, free, &log_weights, self.dtype())
@@ -81,9 +80,16 @@ impl Stack {
         Ok((layers, states))
     }
 
-    /// Joint states `[states, units]` on the host cut into layers; there may be none, and then nothing is moved: other devices
-    /// have no tensors without values.
-    pub(super) fn split(&self, layers: &[usize], states: &Tensor) -> Result<Vec<(usize, Tensor)>> {
+    /// Joint states `from` to `from + count` of some layers, made on the host and cut into layers; there may be none, and then nothing
+    /// is moved: other devices have no tensors without values.
+    pub(super) fn states_of(
+        &self,
+        layers: &[usize],
+        states: &Enumeration,
+        from: u64,
+        count: usize,
+    ) -> Result<Vec<(usize, Tensor)>> {
+        let states = states.chunk(from, count, self.dtype(), &Device::Cpu)?;
         let sizes = self.sizes();
         let mut from = 0;
         layers

@@ -4,7 +4,7 @@
 //! every unit of the others takes its own best state.
 
 use super::{Conditionals, Enumeration, Stack};
-use crate::math::{DType, Device, Layers, Nats, Result, Tensor, bail, host, sum_units};
+use crate::math::{Layers, Nats, Result, Tensor, bail, host, sum_units};
 use crate::units::Kind;
 
 /// States looked at in one go.
@@ -68,7 +68,7 @@ impl Mode for Stack {
         let (layers, states) = self.smaller_half()?;
         let states = within(states, max_bits)?;
         let exact = self.doubled()?;
-        let tabulated = |from, count| exact.split(&layers, &states.chunk(from, count, DType::F64, &Device::Cpu)?);
+        let tabulated = |from, count| exact.states_of(&layers, &states, from, count);
         let mut best: Vec<(f64, u64)> = Vec::new();
         for from in (0..states.count()?).step_by(CHUNK as usize) {
             let chunk = tabulated(from, CHUNK.min(states.count()? - from) as usize)?;

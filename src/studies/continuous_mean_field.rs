@@ -69,8 +69,8 @@ impl Study for ContinuousMeanField {
         }
         worst.report(&mut findings);
         errors.caption = format!(
-            "The error of the means falls by a constant factor per sweep, that of the theory within {:.2} %, down to rounding.",
-            100.0 * worst.rate
+            "The error of the means falls by a constant factor per sweep, that of the theory to a share of {:.0e}, down to rounding.",
+            worst.rate
         );
         findings.figure(errors);
         lab.at("models", self.weights.len(), self.weights.len() + 1)?;

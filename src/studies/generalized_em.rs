@@ -121,11 +121,13 @@ impl GeneralizedEm {
         let far = run(self.large_rate)?;
         let change = far.evidence.get(1).map_or(f64::NEG_INFINITY, |after| after - far.evidence[0]);
         findings.quantity("factor_analysis_large_rate_first_change_nats", change);
+        let fall = largest_fall(&far.evidence);
+        findings.quantity("factor_analysis_large_rate_fall_nats_max", fall);
+        findings.quantity("factor_analysis_large_rate_iterations", far.half_steps.len() as f64 / 2.0);
+        figure = figure.dashed(format!("rate {}", self.large_rate), numbered(&far.evidence));
         figure.caption = format!(
-            "Short gradient steps raise the likelihood at every iteration; a first step of rate {} takes it from {:.2} to {:.2}.",
-            self.large_rate,
-            far.evidence[0],
-            far.evidence[0] + change
+            "Short gradient steps raise the likelihood at every iteration; steps of rate {} lower it by up to {fall:.2} nats at once.",
+            self.large_rate
         );
         findings.figure(figure);
         Ok(())

@@ -6,7 +6,6 @@
 use super::instances::bars_and_stripes;
 use super::training::{Ascent, Course, Look, beginning, sweeps};
 use super::{Axis, Figure, Findings, Laboratory, Study};
-use crate::inference::Network;
 use crate::learning::{
     Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd,
     Trainer,
@@ -121,8 +120,7 @@ impl JointTraining {
             learning_rate: self.learning_rate,
             network_learning_rate: 0.0,
         };
-        let network = Network::from_dbm(&dbm)?;
-        let state = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
+        let state = by.init(DbmWithNetwork::from_dbm(dbm)?, stream.named("start"))?;
         let (mut looks, every) = (Looks::new(), (self.updates / self.looks.max(1)).max(1));
         course.train(by, state, data, stream.named("joint"), &mut |update, state| {
             if update.is_multiple_of(every) || update == self.early || update == self.updates {
@@ -137,22 +135,14 @@ impl JointTraining {
     fn pretrained(&self, dbm: Dbm, data: &Tensor, stream: Stream) -> Result<Dbm> {
         let sgd = Sgd { momentum: self.momentum, weight_decay: 0.0 };
         let by = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd };
-        let (depth, batch) = (dbm.depth(), self.pretraining_batch.min(data.dim(0)?));
+        let batch = self.pretraining_batch.min(data.dim(0)?);
         let course = Course {
             updates: self.pretraining_epochs * (data.dim(0)? / batch) as u64,
             batch,
             learning_rate: [self.pretraining_rate; 2],
             network_learning_rate: 0.0,
         };
-        let network = Network::from_dbm(&dbm)?;
-        let mut stack = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
-        for layer in 0..depth {
-            if layer > 0 {
-                stack = by.next_layer(stack, stream.named("start"))?;
-            }
-            stack = course.train(&by, stack, data, stream.at(layer as u64), &mut |_, _| Ok(()))?;
-        }
-        stack.dbm()
+        course.pretrain(&by, &dbm, data, stream)?.dbm()
     }
 
     fn findings(&self, runs: &[Vec<Looks>; 3], patterns: usize) -> Result<Findings> {

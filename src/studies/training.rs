@@ -4,7 +4,10 @@
 
 use crate::evaluate::elbo;
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
-use crate::learning::{Adam, AdamState, ExpectedStatistics, SchemeAlone, Trainer, Update, exact_gradient};
+use crate::learning::{
+    Adam, AdamState, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
+    exact_gradient,
+};
 use crate::math::{DType, Result, Stream, Tensor, Weight, host, mean_of, norm};
 use crate::models::{Dbm, LatentModel};
 
@@ -53,6 +56,20 @@ impl Course {
             watch(step + 1, &state)?;
         }
         Ok(state)
+    }
+}
+
+impl Course {
+    /// Trains the restricted Boltzmann machines of `dbm` one after the other, each by this course.
+    pub fn pretrain(&self, by: &Pretraining, dbm: &Dbm, data: &Tensor, stream: Stream) -> Result<RbmStack> {
+        let mut stack = by.init(DbmWithNetwork::from_dbm(dbm.clone())?, stream.named("start"))?;
+        for layer in 0..dbm.depth() {
+            if layer > 0 {
+                stack = by.next_layer(stack, stream.named("start"))?;
+            }
+            stack = self.train(by, stack, data, stream.at(layer as u64), &mut |_, _| Ok(()))?;
+        }
+        Ok(stack)
     }
 }
 

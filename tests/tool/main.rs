@@ -25,6 +25,7 @@ mod progress;
 mod reproduce;
 mod resume;
 mod runs;
+mod scheme_words;
 mod sizes;
 mod speed;
 mod stopping;
