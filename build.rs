@@ -1,13 +1,21 @@
-//! Tells the program which commit it is built from. Without git, or outside its own repository, it is built all the same.
+//! Tells the program which commit it is built from, and gives it the experiment files that it carries. Without git, or outside its
+//! own repository, it is built all the same.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the program is built from, the digits inside it too.
-const SOURCES: [&str; 5] = ["src", "experiments/data/digits-8x8", "build.rs", "Cargo.toml", "Cargo.lock"];
+const SOURCES: [&str; 6] = ["src", "experiments/data/digits-8x8", CHAPTER, "build.rs", "Cargo.toml", "Cargo.lock"];
+
+/// The experiment files that the program carries.
+const CHAPTER: &str = "experiments/chapter19";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed={CHAPTER}");
+    if let Err(error) = carry_experiments() {
+        println!("cargo:error={CHAPTER}: {error}");
+    }
     // Only where this package belongs to the repository, not where it was merely unpacked inside one.
     if git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_none() {
         return;
@@ -28,6 +36,18 @@ fn main() {
     let changes =
         git(&[&["--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "--"], &SOURCES[..]].concat());
     println!("cargo:rustc-env=DBM_CHANGED={}", changes.is_none_or(|changes| !changes.is_empty()));
+}
+
+/// Writes the list of experiment files, (name, text), which the program includes.
+fn carry_experiments() -> std::io::Result<()> {
+    let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join(CHAPTER);
+    let mut files = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    let item = |file: &PathBuf| format!("    ({:?}, include_str!({file:?})),\n", file.file_name().unwrap_or_default());
+    let items: String = files.iter().map(item).collect();
+    let target = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("chapter19.rs");
+    std::fs::write(target, format!("&[\n{items}]\n"))
 }
 
 /// What git says; nothing where it fails.

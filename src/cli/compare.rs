@@ -4,6 +4,7 @@ use super::{print, print_json, table};
 use crate::evaluate::Bounded;
 use crate::experiment::config::{stored, summary};
 use crate::experiment::results::{Results, SchemeResult};
+use crate::experiment::study::refuse_study;
 use crate::experiment::{Error, Result, RunFolder, Status, quoted};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ impl Compare {
 
 fn side(path: &Path) -> Result<Side> {
     let run = RunFolder::open(path)?;
+    refuse_study(&run, "a study judges no inference schemes of one model", "what it found is in RESULTS")?;
     let provenance = run.provenance()?;
     if !run.results().exists() {
         let at_work = provenance.status == Status::Running && !run.abandoned();

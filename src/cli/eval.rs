@@ -8,10 +8,11 @@ use crate::experiment::config::{
     Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, stored,
 };
 use crate::experiment::data::{FileOptions, load_examples};
-use crate::experiment::judge::{Portion, Request, judge};
+use crate::experiment::judge::{Portion, Request};
+use crate::experiment::kinds::Kind;
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::results::JudgedFile;
-use crate::experiment::{Error, Result, RunFolder, setup};
+use crate::experiment::{Error, Known, Result, RunFolder, setup};
 use crate::math::{DType, Stream, Tensor};
 use std::path::{Path, PathBuf};
 
@@ -30,8 +31,8 @@ pub struct Eval {
     /// Name of the array inside an .npz file.
     #[arg(long, value_name = "NAME", requires = "data")]
     array: Option<String>,
-    /// A scheme: exact, mean-field, gibbs, network, network+K, with options after a colon, as in
-    /// mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
+    /// A scheme: exact, map, icm, mean-field, structured, tap, gibbs, network, network+K, importance, with options after a colon,
+    /// as in mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
     #[arg(long = "scheme", value_name = "WORD")]
     schemes: Vec<String>,
     /// How log Z is found; the default is what the options below ask for, else exact where that is cheap, else ais.
@@ -100,12 +101,13 @@ impl Eval {
         let device = self.compute.chosen()?;
         let (file, mut warnings) = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, dtype, &device)?;
-        sensible(schemes.as_deref().unwrap_or_default(), model.dbm.dtype())?;
+        let kind = model.model.kind();
+        sensible(schemes.as_deref().unwrap_or_default(), kind)?;
         let examples = self.examples(&model, &file)?;
         warnings.extend(examples.fewer);
         let request = Request {
             data: &examples.name,
-            schemes: schemes.unwrap_or_else(|| defaults(&model)),
+            schemes: schemes.unwrap_or_else(|| words(kind.usual_schemes())),
             log_partition,
             visible_means: Some(examples.means),
             per_example: self.per_example,
@@ -116,7 +118,7 @@ impl Eval {
             line.show(portion);
             Ok(())
         };
-        let mut results = judge(&model.dbm, model.network.as_ref(), &examples.visible, &request, stream, watch)?;
+        let mut results = kind.judge(&examples.visible, &request, &mut Known::default(), stream, watch)?;
         drop(line);
         results.warnings.splice(0..0, warnings);
         results.model = Some(JudgedFile { step: checkpoint::step(&model), file });
@@ -178,7 +180,7 @@ impl Eval {
             None => self.read_run(model, file)?,
         };
         let (count, units) = all.dims2()?;
-        let expected = model.dbm.sizes()[0];
+        let expected = model.model.kind().sizes()[0];
         if units != expected {
             return Err(Error::Data {
                 file: self.data.clone().unwrap_or_else(|| file.to_path_buf()),
@@ -200,14 +202,14 @@ impl Eval {
                 "stochastic" => Binarize::StochasticOnce,
                 _ => Binarize::None,
             },
-            dtype: model.dbm.dtype(),
+            dtype: model.model.kind().dtype(),
             ..FileOptions::default()
         };
         let stream = Stream::new(self.seed).named("data");
         let loaded = load_examples(path, &options, stream)?;
         Ok((
             path.display().to_string(),
-            loaded.examples.all(stream)?.to_device(model.dbm.device())?,
+            loaded.examples.all(stream)?.to_device(model.model.kind().device())?,
             loaded.examples.mean(),
         ))
     }
@@ -226,7 +228,7 @@ impl Eval {
         };
         let mut experiment = stored(&run.config())?;
         experiment.device = self.compute.device;
-        experiment.dtype = setup::dtype_word(model.dbm.dtype());
+        experiment.dtype = setup::dtype_word(model.model.kind().dtype());
         let dataset = setup::dataset(&experiment)?;
         dataset.expect_files(&run.provenance()?.data, run.path())?;
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
@@ -235,27 +237,29 @@ impl Eval {
 }
 
 /// Options of schemes must make sense here as they must in an experiment file.
-fn sensible(schemes: &[(String, Scheme)], dtype: DType) -> Result<()> {
+fn sensible(schemes: &[(String, Scheme)], kind: &dyn Kind) -> Result<()> {
     // How large a model exact inference may have is asked where the model is at hand.
     let mut experiment = Experiment::new("eval", Source::Digits {}, vec![1]);
-    experiment.dtype = setup::dtype_word(dtype);
+    if kind.name().is_some() {
+        experiment.model = kind.section();
+    }
+    experiment.dtype = setup::dtype_word(kind.dtype());
     experiment.train = Some(Train::default());
     for (word, scheme) in schemes {
         experiment.evaluate.schemes = vec![scheme.clone()];
         if let Some(problem) = check(&experiment).first() {
-            let option = problem.path.rsplit('.').next().unwrap_or_default().replace('_', "-");
-            let report = format!("--scheme `{word}`: {option} {}\n  = {}", problem.message, problem.remedy);
+            // A problem of the scheme as a whole says so itself.
+            let option = Some(problem.path.as_str()).filter(|path| *path != "evaluate.schemes.0");
+            let option = option.and_then(|path| path.rsplit('.').next()).unwrap_or_default().replace('_', "-");
+            let problem_of = format!("{option} {}", problem.message);
+            let report = format!("--scheme `{word}`: {}\n  = {}", problem_of.trim_start(), problem.remedy);
             return Err(Error::Experiment { report });
         }
     }
     Ok(())
 }
 
-/// Without a word from the user: mean field, and the network where there is one.
-fn defaults(model: &ModelFile) -> Vec<(String, Scheme)> {
-    let mut schemes = vec![Scheme::mean_field()];
-    if model.network.is_some() {
-        schemes.splice(0..0, [Scheme::network(0), Scheme::network(1)]);
-    }
+/// Schemes under their shortest words.
+fn words(schemes: Vec<Scheme>) -> Vec<(String, Scheme)> {
     schemes.into_iter().map(|scheme| (scheme.to_string(), scheme)).collect()
 }

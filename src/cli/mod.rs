@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod eval;
 mod line;
+mod reproduce;
 mod run;
 mod runs;
 mod sample;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 /// Deep Boltzmann machine research workbench: train, infer, compare and evaluate from one experiment file.
 ///
-/// Exit codes: 0 fine, 1 a fault of the program, 2 a bad experiment, command line or request, 3 bad data, 4 a bad run folder,
+/// Exit codes: 0 fine, 1 a fault of the program or a claim that does not come out as its file says, 2 a bad experiment, command line or request, 3 bad data, 4 a bad run folder,
 /// checkpoint or model file, 5 training diverged, 6 a file could not be read or written, 130 interrupted (saved, unless Ctrl-C was pressed twice).
 #[derive(Debug, Parser)]
 #[command(name = "dbm", version, max_term_width = 120)]
@@ -36,6 +37,7 @@ pub struct Cli {
 enum Command {
     Run(run::Run),
     Resume(run::Resume),
+    Reproduce(reproduce::Reproduce),
     Eval(eval::Eval),
     Compare(compare::Compare),
     Runs(runs::Runs),
@@ -89,6 +91,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(command) => command.execute(),
         Command::Resume(command) => command.execute(),
+        Command::Reproduce(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Compare(command) => command.execute(),
         Command::Runs(command) => command.execute(),
@@ -115,7 +118,7 @@ fn report(error: &Error) {
     use std::io::Write;
     let mut out = std::io::stderr().lock();
     // What was asked for is no error.
-    let head = if matches!(error, Error::Interrupted { .. }) { "" } else { "error: " };
+    let head = if matches!(error, Error::Interrupted { .. } | Error::Broken { .. }) { "" } else { "error: " };
     let _ = writeln!(out, "{head}{error}");
     if let Some(remedy) = error.remedy() {
         let _ = writeln!(out, " help: {remedy}");

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Set by the first Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Run an experiment file.
 #[derive(Debug, clap::Args)]
@@ -138,7 +138,7 @@ fn stopped(Stopped { error, profile }: Stopped) -> Error {
 }
 
 /// The first Ctrl-C asks the run to finish its update or to break off an evaluation, save and stop; the second ends the program at once.
-fn listen_for_ctrl_c() -> Result<()> {
+pub fn listen_for_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
         // Nobody may be there to read it; that must not keep the program from stopping.
         let mut out = std::io::stderr();

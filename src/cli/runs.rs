@@ -3,7 +3,9 @@
 use super::{RunsFolder, print, print_json, table};
 use crate::evaluate::Guarantee;
 use crate::experiment::results::Results;
+use crate::experiment::study::StudyResults;
 use crate::experiment::{Error, Provenance, Result, RunFolder, Status, list};
+use crate::studies::Verdict;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -26,6 +28,8 @@ struct Row {
     steps: Option<u64>,
     seconds: Option<f64>,
     seed: Option<u64>,
+    /// Of a study.
+    verdict: Option<Verdict>,
     best_scheme: Option<String>,
     elbo_nats_mean: Option<f64>,
     elbo_guarantee: Option<Guarantee>,
@@ -46,7 +50,7 @@ impl Runs {
             return print(&format!("no runs in {folder}; make one with: dbm run experiments/quickstart.toml"));
         }
         let cells = rows.iter().map(cells).collect();
-        let mut text = table::table(&["run", "status", "steps", "seconds", "best ELBO (nats)", "by"], cells);
+        let mut text = table::table(&["run", "status", "steps", "seconds", "best ELBO (nats) or verdict", "by"], cells);
         for Row { name, status, note, .. } in &rows {
             text += &note.as_ref().map_or(String::new(), |note| format!("\n{name} is {status}: {note}"));
         }
@@ -64,7 +68,7 @@ fn cells(row: &Row) -> Vec<String> {
         row.status.into(),
         or_dash(row.steps.map(|steps| steps.to_string())),
         or_dash(row.seconds.map(|seconds| format!("{seconds:.1}"))),
-        or_dash(elbo(row)),
+        or_dash(elbo(row).or(row.verdict.map(|verdict| verdict.to_string()))),
         or_dash(row.best_scheme.clone()),
     ]
 }
@@ -94,6 +98,11 @@ fn row(run: &RunFolder) -> Row {
     let (status, mut note) = status(run, &provenance, abandoned);
     // An unfinished run has no results yet.
     let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
+    let study = results.as_ref().is_some_and(Result::is_err).then(|| run.read_json::<StudyResults>(&run.results()));
+    if let Some(Ok(StudyResults { verdict, .. })) = study {
+        let (steps, seconds, seed) = (Some(provenance.steps), Some(provenance.seconds), Some(provenance.seed));
+        return Row { status, note, steps, seconds, seed, verdict: Some(verdict), ..row };
+    }
     let (schemes, warnings) = match results {
         Some(Ok(results)) => (results.schemes, results.warnings),
         Some(Err(error)) => {

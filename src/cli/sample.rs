@@ -89,7 +89,8 @@ impl Sample {
         let device = self.compute.chosen()?;
         let (file, warnings) = checkpoint::locate(&self.model)?;
         let model = model_file::read(&file, None, &device)?;
-        let (dbm, step) = (&model.dbm, checkpoint::step(&model));
+        let step = checkpoint::step(&model);
+        let dbm = &model.machine(&file)?.dbm;
         let shape = self.shape(&file, dbm.sizes()[0])?;
         let asked = format!("--count {}", self.count);
         if ending == "png" {

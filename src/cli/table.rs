@@ -2,8 +2,10 @@
 
 use crate::evaluate::{Bounded, Guarantee};
 use crate::experiment::profile::Profile;
+use crate::experiment::reproduce::Reproduction;
 use crate::experiment::results::{JudgedFile, LogPartitionResult, Results, SchemeResult};
 use crate::experiment::study::StudyResults;
+use crate::studies::Judgement;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// A table with a head; every column but the first is aligned to the right.
@@ -60,7 +62,7 @@ pub fn results(results: &Results) -> String {
             scheme.name.clone(),
             mark(scheme.elbo_guarantee) + &elbo(scheme),
             gap(scheme),
-            number(scheme.reconstruction_error_mean, 4),
+            known(Some(scheme.reconstruction_error_mean).filter(|error| !error.is_nan()), 4),
             number(scheme.sweeps_mean, 1),
             scheme.converged_fraction.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)),
             number(scheme.time_us_per_example, 1),
@@ -71,9 +73,12 @@ pub fn results(results: &Results) -> String {
         row
     });
     let layers = results.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let mut text = format!("{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
+    let kind = results.kind.as_ref().map_or(String::new(), |kind| format!("{kind} "));
+    let mut text = format!("{kind}{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
     text += &results.model.as_ref().map_or(String::new(), model);
-    text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
+    if results.kind.is_none() {
+        text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
+    }
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
         text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }
@@ -84,22 +89,49 @@ pub fn results(results: &Results) -> String {
 
 /// The statement of a study, what was expected and obtained, and the verdict.
 pub fn study(results: &StudyResults) -> String {
-    let rows = results.judgements.iter().map(|judgement| {
-        let obtained = judgement.obtained.as_ref();
-        let digits =
-            |value: f64| if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { number(value, 5) };
-        let error = obtained.and_then(|quantity| quantity.error).map_or(String::new(), |e| format!(" ± {}", digits(e)));
-        vec![
-            judgement.criterion.quantity.clone(),
-            judgement.criterion.to_string(),
-            obtained.map_or("not found".into(), |quantity| digits(quantity.value)) + &error,
-            judgement.verdict.to_string(),
-        ]
-    });
+    let rows = results.judgements.iter().map(|judgement| judged(judgement).to_vec());
     let table = table(&["quantity", "expected", "obtained", "verdict"], rows.collect());
     let reason = results.refuted_because.as_ref().map_or(String::new(), |reason| format!("because: {reason}\n"));
     let (statement, verdict, seconds) = (&results.statement, results.verdict, number(results.seconds, 1));
     format!("{statement}\n{table}\nverdict: {verdict} ({seconds} s)\n{reason}")
+}
+
+/// Quantity, expected, obtained, verdict.
+fn judged(judgement: &Judgement) -> [String; 4] {
+    let obtained = judgement.obtained.as_ref();
+    let digits =
+        |value: f64| if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { number(value, 5) };
+    let error = obtained.and_then(|quantity| quantity.error).map_or(String::new(), |e| format!(" ± {}", digits(e)));
+    [
+        judgement.criterion.quantity.clone(),
+        judgement.criterion.to_string(),
+        obtained.map_or("not found".into(), |quantity| digits(quantity.value)) + &error,
+        judgement.verdict.to_string(),
+    ]
+}
+
+/// Every claim with every criterion, and the totals.
+pub fn reproduction(reproduction: &Reproduction) -> String {
+    let mut rows = Vec::new();
+    for claim in &reproduction.claims {
+        let own = [claim.id.clone(), number(claim.seconds, 1)];
+        if claim.judgements.is_empty() {
+            let missing = ["–".into(), "–".into(), "–".into(), claim.outcome.to_string()];
+            rows.push([&own[..1], &missing[..], &own[1..]].concat());
+        }
+        for (at, judgement) in claim.judgements.iter().enumerate() {
+            let own = if at == 0 { own.clone() } else { Default::default() };
+            rows.push([&own[..1], &judged(judgement)[..], &own[1..]].concat());
+        }
+    }
+    let table = table(&["claim", "quantity", "expected", "obtained", "verdict", "seconds"], rows);
+    let known = reproduction.claims.iter().filter_map(|claim| {
+        let reason = claim.refuted_because.as_ref()?;
+        Some(format!("{} is refuted because: {reason}\n", claim.id))
+    });
+    let known: String = known.collect();
+    let (totals, seconds) = (reproduction.totals(), number(reproduction.seconds, 0));
+    format!("{table}\n{known}{totals} ({seconds} s)\nreport: {}", reproduction.report.display())
 }
 
 /// What the wall time of a run was spent on, and the whole of it.
@@ -145,7 +177,9 @@ fn mark(guarantee: Guarantee) -> String {
 fn promise(results: &Results) -> String {
     let promises = || results.schemes.iter().map(|scheme| scheme.elbo_guarantee);
     let tight = promises().any(|guarantee| guarantee == Guarantee::Exact);
-    let what = match promises().find(|guarantee| *guarantee != Guarantee::Exact) {
+    // An approximation among bounds is marked where it stands.
+    let named = promises().filter(|guarantee| *guarantee != Guarantee::Exact);
+    let what = match named.min_by_key(|guarantee| *guarantee == Guarantee::Approximation) {
         None => "log p(v) itself".into(),
         Some(guarantee) if tight => format!("{guarantee} of log p(v), by exact inference log p(v) itself"),
         Some(guarantee) => format!("{guarantee} of log p(v)"),

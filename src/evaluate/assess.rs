@@ -2,10 +2,10 @@
 
 use super::bound::elbo_unnormalized;
 use super::quantity::{Bounded, Guarantee};
-use crate::inference::Inference;
+use crate::inference::{Inference, Tap};
 use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of, mean_square_differences, sum_units};
-use crate::models::{ExpectedLogJoint, LatentModel, Reconstruct, Stack};
-use crate::posterior::Posterior;
+use crate::models::{Dbm, ExpectedLogJoint, LatentModel, Reconstruct, Stack};
+use crate::posterior::{Factorial, Posterior};
 use serde::Serialize;
 
 /// A scheme that can be judged.
@@ -44,11 +44,8 @@ where
             bail!("there are no examples to judge a scheme on");
         }
         by.reference.map_or(Ok(()), |reference| reference.expect_examples(by.first + examples))?;
-        visible.device().synchronize()?;
-        let before = seconds();
-        let inferred = self.infer(model, visible, stream.from_row(by.first as u64))?;
-        visible.device().synchronize()?;
-        let seconds = seconds() - before;
+        let infer = || self.infer(model, visible, stream.from_row(by.first as u64));
+        let (inferred, seconds) = timed(visible, seconds, infer)?;
         let elbos_unnormalized = elbo_unnormalized(model, visible, &inferred.q)?;
         let means = inferred.q.means()?;
         let marginal_errors = by.reference.map(|reference| reference.marginal_errors(by.first, &means)).transpose()?;
@@ -61,6 +58,42 @@ where
             reconstruction_errors: mean_square_differences(&model.reconstruct(&means)?, visible)?,
             seconds,
             marginal_errors,
+        })
+    }
+}
+
+/// What `work` on these examples yields, and how long it took.
+fn timed<T>(visible: &Tensor, seconds: &dyn Fn() -> f64, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    visible.device().synchronize()?;
+    let before = seconds();
+    let done = work()?;
+    visible.device().synchronize()?;
+    Ok((done, seconds() - before))
+}
+
+/// TAP has means and a free energy, but no q: what stands in the place of the bound is an approximation, and there is no KL.
+impl<S: Inference<Dbm, Posterior = Factorial>> Assess<Dbm> for Tap<S> {
+    fn assess(
+        &self,
+        model: &Dbm,
+        visible: &Tensor,
+        by: Yardstick<'_>,
+        stream: Stream,
+        seconds: &dyn Fn() -> f64,
+    ) -> Result<Assessment> {
+        by.reference.map_or(Ok(()), |reference| reference.expect_examples(by.first + visible.dim(0)?))?;
+        let estimate = || self.estimate(model, visible, stream.from_row(by.first as u64));
+        let (found, seconds) = timed(visible, seconds, estimate)?;
+        let errors = by.reference.map(|reference| reference.marginal_errors(by.first, &found.means)).transpose()?;
+        Ok(Assessment {
+            guarantee: Guarantee::Approximation,
+            kl: None,
+            elbos_unnormalized: found.free_energies,
+            sweeps: found.trace.sweeps,
+            converged: found.trace.converged,
+            reconstruction_errors: mean_square_differences(&model.reconstruct(&found.means)?, visible)?,
+            seconds,
+            marginal_errors: errors,
         })
     }
 }
@@ -133,7 +166,8 @@ impl Reference {
 /// How a scheme did, example by example.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assessment {
-    /// What `elbos_unnormalized` are of ln p̃(v): lower bounds, or exact where q is the true posterior.
+    /// What `elbos_unnormalized` are of ln p̃(v): lower bounds, exact where q is the true posterior, approximations where there is
+    /// no q.
     pub guarantee: Guarantee,
     /// E_q[ln p̃] + H(q), nats.
     pub elbos_unnormalized: Nats,

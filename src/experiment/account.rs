@@ -34,7 +34,7 @@ impl<'a> Account<'a> {
         self.provenance.profile = profile.or(self.provenance.profile);
         self.provenance.status = match outcome {
             Ok(_) => Status::Finished,
-            Err(Error::Interrupted { .. }) => Status::Interrupted,
+            Err(Error::Interrupted { .. } | Error::Broken { .. }) => Status::Interrupted,
             Err(_) => Status::Failed,
         };
         self.provenance.error = outcome.as_ref().err().map(ToString::to_string);

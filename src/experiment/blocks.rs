@@ -3,8 +3,7 @@
 use super::Result;
 use super::config::Scheme;
 use super::judge::{Portion, Watch};
-use super::schemes::sweeps;
-use crate::evaluate;
+use super::schemes::{sweeps, table_bits};
 use crate::math::Tensor;
 use crate::models::Dbm;
 
@@ -43,7 +42,7 @@ pub fn scheme_block(scheme: &Scheme, dbm: &Dbm) -> Result<usize> {
     match sweeps(scheme) {
         // A start, the bound and the reconstruction on top; every sweep sends both ways between the hidden layers.
         Some(sweeps) => Ok(fitting(3.0 * pass(&sizes) + 2.0 * sweeps as f64 * pass(&sizes[1..]))),
-        None => Ok(exact_block(dbm, evaluate::posterior_bits(dbm)?)),
+        None => Ok(exact_block(dbm, table_bits(scheme, dbm)?)),
     }
 }
 

@@ -1,14 +1,13 @@
 //! The end of a run: the trained model judged on all test examples, drawn, and written down.
 
-use super::blocks::{in_blocks, scheme_block};
 use super::driver::Driver;
 use super::judge::Portion;
 use super::observe::Occasion;
 use super::phase::{Phase, Snapshot};
 use super::profile::Share;
 use super::results::Results;
-use super::{Chosen, Known, Result, setup};
-use crate::inference::{Inference, Trace};
+use super::{Known, Result, setup};
+use crate::inference::Trace;
 use crate::math::Tensor;
 
 /// Examples whose inference is traced sweep by sweep.
@@ -64,38 +63,12 @@ fn last_on_the_way(
 
 /// How the sweeping schemes come to their answers, sweep by sweep.
 fn traces(driver: &mut Driver, phase: &dyn Phase, visible: &Tensor) -> Result<Vec<(String, Trace)>> {
-    let Snapshot { dbm, network, .. } = phase.snapshot()?;
-    let (experiment, stream) = (driver.experiment, driver.root.named("trace"));
+    let Snapshot { model, .. } = phase.snapshot()?;
+    let stream = driver.root.named("trace");
     let visible = visible.narrow(0, 0, visible.dim(0)?.min(TRACED))?;
-    let mut traces = Vec::new();
-    for scheme in &experiment.evaluate.schemes {
-        let Some(traced) = Chosen::traced(scheme, Some(&network), dbm.dtype())? else { continue };
-        let mut blocks = Vec::new();
-        let watch = &mut |portion: Portion| driver.watch("tracing", portion);
-        in_blocks(&scheme.to_string(), &visible, scheme_block(scheme, &dbm)?, watch, |first, rows| {
-            blocks.push((rows.dim(0)?, traced.infer(&dbm, rows, stream.at(first as u64))?.trace));
-            Ok(())
-        })?;
-        traces.push((scheme.to_string(), together(&blocks)));
-    }
+    let request = driver.request(&driver.experiment.evaluate.final_log_partition);
+    let watch = &mut |portion: Portion| driver.watch("tracing", portion);
+    let traces = model.kind().traces(&visible, &request, stream, watch);
     driver.journal.progress.aside_over();
-    Ok(traces)
-}
-
-/// The sweeps of blocks of examples, given with their sizes, as those of all; a block that is done stays as it is.
-fn together(blocks: &[(usize, Trace)]) -> Trace {
-    let longest = |of: fn(&Trace) -> &[f64]| blocks.iter().map(|(_, trace)| of(trace).len()).max().unwrap_or(0);
-    let examples: usize = blocks.iter().map(|(rows, _)| rows).sum();
-    let elbo = |sweep: usize| {
-        let at = |elbos: &[f64]| elbos.get(sweep).or(elbos.last()).copied().unwrap_or_default();
-        let sum: f64 = blocks.iter().map(|(rows, trace)| *rows as f64 * at(&trace.elbos_unnormalized)).sum();
-        sum / examples as f64
-    };
-    let change =
-        |sweep: usize| blocks.iter().filter_map(|(_, trace)| trace.changes.get(sweep).copied()).fold(0.0, f64::max);
-    Trace {
-        elbos_unnormalized: (0..longest(|trace| &trace.elbos_unnormalized)).map(elbo).collect(),
-        changes: (0..longest(|trace| &trace.changes)).map(change).collect(),
-        ..Trace::default()
-    }
+    traces
 }

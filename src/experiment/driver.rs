@@ -4,17 +4,16 @@ use super::account::Account;
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
-use super::judge::{Portion, Request, judge_knowing};
-use super::model_file::public_tensors;
+use super::judge::{Portion, Request};
+use super::kinds::Seen;
 use super::observe::{Occasion, Record};
 use super::phase::{Phase, Snapshot};
-use super::pictures::View;
 use super::profile::{Profiler, Share};
 use super::results::Results;
 use super::stages::Stage;
 use super::{Error, Journal, Known, Result, RunFolder, setup};
 use crate::learning::{Measurements, Update};
-use crate::math::{Layers, Stream, Tensor, host};
+use crate::math::{Stream, Tensor, host};
 use rand::seq::SliceRandom;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -205,18 +204,13 @@ impl<'a> Driver<'a> {
         }
         let snapshot = phase.snapshot()?;
         let visible = self.held_out(100)?;
-        let view = View {
-            dbm: &snapshot.dbm,
-            network: &snapshot.network,
-            visible: &visible,
-            chains: chains(&snapshot),
-            shape: self.dataset.shape,
-        };
+        let stream = self.root.named("pictures");
+        let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape: self.dataset.shape, stream };
         if histograms {
-            view.histograms(&mut record)?;
+            snapshot.model.kind().histograms(seen, &mut record)?;
         }
         if images {
-            view.images(&mut record)?;
+            snapshot.model.kind().images(seen, &mut record)?;
         }
         Ok(record)
     }
@@ -253,20 +247,25 @@ impl<'a> Driver<'a> {
         known: &mut Known,
     ) -> Result<Results> {
         let snapshot = phase.snapshot()?;
-        let request = Request {
+        let request = self.request(log_partition);
+        // The same draws for every evaluation of a run, the last one included: differences between steps are then those of the
+        // models, less of the luck of an estimate.
+        let stream = self.root.named("final evaluation");
+        let watch = &mut |portion: Portion| self.watch("judging:", portion);
+        let results = snapshot.model.kind().judge(visible, &request, known, stream, watch);
+        self.journal.progress.aside_over();
+        results
+    }
+
+    /// The schemes of the experiment.
+    pub fn request(&self, log_partition: &LogPartition) -> Request<'a> {
+        Request {
             data: &self.dataset.judged,
             schemes: self.experiment.evaluate.schemes.iter().map(|s| (s.to_string(), s.clone())).collect(),
             log_partition: log_partition.clone(),
             visible_means: Some(self.visible_means.clone()),
             per_example: false,
-        };
-        // The same draws for every evaluation of a run, the last one included: differences between steps are then those of the
-        // models, less of the luck of an estimate.
-        let stream = self.root.named("final evaluation");
-        let watch = &mut |portion: Portion| self.watch("judging:", portion);
-        let results = judge_knowing(&snapshot.dbm, Some(&snapshot.network), visible, &request, known, stream, watch);
-        self.journal.progress.aside_over();
-        results
+        }
     }
 
     /// Saves the model apart if it beats the best so far: by the highest ELBO of any scheme. One without a warning beats every one
@@ -297,7 +296,7 @@ impl<'a> Driver<'a> {
 
 /// The first parameter that is no finite number: the name of its tensor, and its value.
 pub fn broken(snapshot: &Snapshot) -> Result<Option<(String, f64)>> {
-    for (name, tensor) in public_tensors(&snapshot.dbm, Some(&snapshot.network))? {
+    for (name, tensor) in snapshot.model.kind().tensors()? {
         if let Some(&value) = host(&tensor)?.iter().find(|value| !value.is_finite()) {
             return Ok(Some((name, value)));
         }
@@ -307,13 +306,8 @@ pub fn broken(snapshot: &Snapshot) -> Result<Option<(String, f64)>> {
 
 /// Model and trainer state under the names of a checkpoint.
 fn tensors(snapshot: &Snapshot) -> Result<Vec<(String, Tensor)>> {
-    let mut tensors = public_tensors(&snapshot.dbm, Some(&snapshot.network))?;
+    let mut tensors = snapshot.model.kind().tensors()?;
     let own = snapshot.tensors.iter();
     tensors.extend(own.map(|(name, tensor)| (format!("{TRAINER_PREFIX}{name}"), tensor.clone())));
     Ok(tensors)
-}
-
-/// The persistent chains of a trainer that has them, visible first.
-fn chains(snapshot: &Snapshot) -> Option<Layers> {
-    (0..=snapshot.dbm.depth()).map(|l| snapshot.tensors.get(&format!("chains.{l}")).cloned()).collect()
 }

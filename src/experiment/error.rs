@@ -72,6 +72,22 @@ pub enum Error {
         /// Updates made, over all stages of the run.
         step: u64,
     },
+    /// Stopped by Ctrl-C where there is nothing to be resumed.
+    #[error("{problem}")]
+    Broken {
+        /// What was stopped, and what of it is kept.
+        problem: String,
+        /// One action that helps.
+        remedy: String,
+    },
+    /// Some claim does not come out as its experiment file says.
+    #[error("{problem}")]
+    Contradicted {
+        /// Which claims, and how they come out.
+        problem: String,
+        /// Where to read more.
+        remedy: String,
+    },
     /// An operation on tensors failed: a fault of the program or of the device.
     #[error("computation failed: {problem}")]
     Compute {
@@ -96,13 +112,13 @@ impl Error {
     /// The process's exit code, as documented in the README.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Compute { .. } => 1,
+            Self::Compute { .. } | Self::Contradicted { .. } => 1,
             Self::Experiment { .. } | Self::Refused { .. } => 2,
             Self::Data { .. } => 3,
             Self::Model { .. } => 4,
             Self::Diverged { .. } => 5,
             Self::Io { .. } => 6,
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { .. } | Self::Broken { .. } => 130,
         }
     }
 
@@ -110,9 +126,11 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Experiment { .. } => None,
-            Self::Data { remedy, .. } | Self::Model { remedy, .. } | Self::Refused { remedy, .. } => {
-                Some(remedy.clone())
-            }
+            Self::Data { remedy, .. }
+            | Self::Model { remedy, .. }
+            | Self::Refused { remedy, .. }
+            | Self::Broken { remedy, .. }
+            | Self::Contradicted { remedy, .. } => Some(remedy.clone()),
             Self::Diverged { .. } => Some(Self::AFTER_DIVERGENCE.into()),
             Self::Io { action, source, run, .. } => {
                 let remedy = io_remedy(action, source.kind());

@@ -5,7 +5,7 @@ use super::observe::{
     Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Occasion, Progress, Record, Section, TensorBoard,
     tell_all,
 };
-use super::results::{Results, SchemeResult};
+use super::results::{LogPartitionResult, Results, SchemeResult};
 use super::{Result, RunFolder};
 use crate::inference::Trace;
 use std::collections::BTreeMap;
@@ -61,15 +61,8 @@ impl Journal {
     pub fn compare(&mut self, occasion: Occasion, step: u64, results: &Results) -> Result<()> {
         let mut shared = Record::new(step);
         let of = occasion.prefix();
-        let log_partition = &results.log_partition;
-        shared.scalar(format!("{of}log_partition_nats"), log_partition.nats);
-        let error = log_partition.error.or((log_partition.method == "exact").then_some(0.0));
-        // An interval without a lower end still has the mean of the log weights below it, and a band needs both sides.
-        let lower = log_partition.lower.or(log_partition.stochastic_lower_bound);
-        for (end, nats) in [("error", error), ("lower", lower), ("upper", log_partition.upper)] {
-            if let Some(nats) = nats {
-                shared.scalar(format!("{of}log_partition_{end}_nats"), nats);
-            }
+        if results.kind.is_none() {
+            log_partition(&mut shared, of, &results.log_partition);
         }
         if let Some(nats) = results.log_likelihood_nats_mean {
             shared.scalar(format!("{of}log_likelihood_nats_mean"), nats);
@@ -133,6 +126,19 @@ impl Journal {
     }
 }
 
+/// ln Z and how well it is known.
+fn log_partition(record: &mut Record, of: &str, log_partition: &LogPartitionResult) {
+    record.scalar(format!("{of}log_partition_nats"), log_partition.nats);
+    let error = log_partition.error.or((log_partition.method == "exact").then_some(0.0));
+    // An interval without a lower end still has the mean of the log weights below it, and a band needs both sides.
+    let lower = log_partition.lower.or(log_partition.stochastic_lower_bound);
+    for (end, nats) in [("error", error), ("lower", lower), ("upper", log_partition.upper)] {
+        if let Some(nats) = nats {
+            record.scalar(format!("{of}log_partition_{end}_nats"), nats);
+        }
+    }
+}
+
 /// What is logged of a scheme, by the same names everywhere.
 fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
     let mut measured = vec![
@@ -150,7 +156,7 @@ fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
 }
 
 /// A scheme's word as the name of a folder.
-fn file_name(word: &str) -> String {
+pub(super) fn file_name(word: &str) -> String {
     word.chars().map(|c| if c.is_alphanumeric() || "+-_.=,".contains(c) { c } else { '_' }).collect()
 }
 

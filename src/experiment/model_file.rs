@@ -3,10 +3,9 @@
 //! `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the visible layer), and for
 //! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`. Other names are kept apart.
 
+use super::kinds::{Machine, Trained};
 use super::{Error, Result};
-use crate::inference::Network;
 use crate::math::{DType, Device, Tensor};
-use crate::models::Dbm;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -16,32 +15,26 @@ const HEADER_KEY: &str = "dbm";
 /// What a model file holds.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
-    /// The machine.
-    pub dbm: Dbm,
-    /// The inference network, if the file has one.
-    pub network: Option<Network>,
+    /// The model.
+    pub model: Trained,
     /// Tensors under names that are not the model's.
     pub other: BTreeMap<String, Tensor>,
     /// This program's own header, JSON.
     pub header: Option<String>,
 }
 
-/// The model's tensors under their public names.
-pub fn public_tensors(dbm: &Dbm, network: Option<&Network>) -> Result<Vec<(String, Tensor)>> {
-    let mut tensors = Vec::new();
-    for (l, weight) in dbm.weights().iter().enumerate() {
-        tensors.push((format!("layers.{l}.weight"), weight.tensor()?));
-    }
-    for (l, bias) in dbm.biases().iter().enumerate() {
-        tensors.push((format!("bias.{l}"), bias.clone()));
-    }
-    if let Some(network) = network {
-        for (l, (weight, bias)) in network.weights().iter().zip(network.biases()).enumerate() {
-            tensors.push((format!("recognition.{l}.weight"), weight.tensor()?));
-            tensors.push((format!("recognition.{l}.bias"), bias.clone()));
+impl ModelFile {
+    /// The machine of a file that must hold a deep Boltzmann machine.
+    pub fn machine(self, path: &Path) -> Result<Machine> {
+        match self.model {
+            Trained::Machine(machine) => Ok(machine),
+            other => Err(Error::Model {
+                path: path.to_path_buf(),
+                problem: format!("holds a {}, and this needs a deep Boltzmann machine", other.name()),
+                remedy: "give a file with layers.{l}.weight and bias.{l}".into(),
+            }),
         }
     }
-    Ok(tensors)
 }
 
 /// The bytes of a safetensors file; equal tensors and headers give equal bytes.
@@ -79,7 +72,8 @@ pub fn read(path: &Path, dtype: Option<DType>, device: &Device) -> Result<ModelF
     Reader { path, tensors: tensors.into_iter().collect(), dtype, device }.read(header)
 }
 
-struct Reader<'a> {
+/// The tensors of a file, from which a kind of model takes its own.
+pub struct Reader<'a> {
     path: &'a Path,
     tensors: BTreeMap<String, Tensor>,
     dtype: Option<DType>,
@@ -88,55 +82,50 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(mut self, header: Option<String>) -> Result<ModelFile> {
-        let depth = (0..).take_while(|l| self.tensors.contains_key(&format!("layers.{l}.weight"))).count();
-        if depth == 0 {
-            let names = self.tensors.keys().take(8).cloned().collect::<Vec<_>>().join(", ");
-            return Err(self.problem(format!("has no tensor layers.0.weight (it has: {names})")));
-        }
-        let dtype = self.dtype.unwrap_or(match self.tensors["layers.0.weight"].dtype() {
-            DType::F64 => DType::F64,
-            _ => DType::F32,
-        });
-        let weights =
-            (0..depth).map(|l| self.take(&format!("layers.{l}.weight"), 2, dtype)).collect::<Result<Vec<_>>>()?;
-        let biases = (0..=depth).map(|l| self.take(&format!("bias.{l}"), 1, dtype)).collect::<Result<Vec<_>>>()?;
-        let dbm = Dbm::binary(weights, biases).map_err(|error| self.problem(plain(error)))?;
-        let network = self.network(&dbm, dtype)?;
-        let strange = ["layers.", "bias.", "recognition."];
-        if let Some(name) = self.tensors.keys().find(|name| strange.iter().any(|prefix| name.starts_with(prefix))) {
-            return Err(self
-                .problem(format!("the tensor {name} has no place: the weights end with layers.{}.weight", depth - 1)));
-        }
+        let model = Trained::read(&mut self)?;
         let other = self.tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_device(self.device)?)));
-        Ok(ModelFile { dbm, network, other: other.collect::<Result<_>>()?, header })
+        Ok(ModelFile { model, other: other.collect::<Result<_>>()?, header })
     }
 
-    fn network(&mut self, dbm: &Dbm, dtype: DType) -> Result<Option<Network>> {
-        if !self.tensors.keys().any(|name| name.starts_with("recognition.")) {
-            return Ok(None);
-        }
-        let (mut weights, mut biases) = (Vec::new(), Vec::new());
-        for l in 0..dbm.depth() {
-            weights.push(self.take(&format!("recognition.{l}.weight"), 2, dtype)?);
-            biases.push(self.take(&format!("recognition.{l}.bias"), 1, dtype)?);
-            if weights[l].dims() != dbm.weights()[l].dims() {
-                return Err(self.problem(format!(
-                    "recognition.{l}.weight is {:?}, layers.{l}.weight is {:?}",
-                    weights[l].dims(),
-                    dbm.weights()[l].dims()
-                )));
-            }
-        }
-        let network = Network::new(dbm.units()[1..].to_vec(), weights, biases);
-        Ok(Some(network.map_err(|error| self.problem(plain(error)))?))
+    /// Whether a tensor of this name is there, and not taken yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
-    fn take(&mut self, name: &str, rank: usize, dtype: DType) -> Result<Tensor> {
+    /// Whether any tensor's name begins so.
+    pub fn has_any(&self, prefix: &str) -> bool {
+        self.tensors.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// How many of the names that `name` makes of 0, 1, 2 … are there before the first that is not.
+    pub fn count(&self, name: impl Fn(usize) -> String) -> usize {
+        (0..).take_while(|&l| self.has(&name(l))).count()
+    }
+
+    /// The precision asked for, or that of the tensor `name`.
+    pub fn dtype(&self, name: &str) -> DType {
+        self.dtype.unwrap_or(match self.tensors.get(name).map(Tensor::dtype) {
+            Some(DType::F64) => DType::F64,
+            _ => DType::F32,
+        })
+    }
+
+    /// Refuses names that begin like one of the model's and are none of it.
+    pub fn nothing_left(&self, beginnings: &[&str], end: &str) -> Result<()> {
+        let strange = |name: &&String| beginnings.iter().any(|prefix| name.starts_with(prefix));
+        match self.tensors.keys().find(strange) {
+            Some(name) => Err(self.problem(format!("the tensor {name} has no place: {end}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a tensor of finite numbers out of the file.
+    pub fn take(&mut self, name: &str, rank: usize, dtype: DType) -> Result<Tensor> {
         let Some(tensor) = self.tensors.remove(name) else {
             return Err(self.problem(format!("has no tensor {name}")));
         };
         if tensor.rank() != rank {
-            let expected = if rank == 1 { "a vector" } else { "a matrix" };
+            let expected = ["a single number", "a vector", "a matrix"].get(rank).unwrap_or(&"more dimensions");
             return Err(self.problem(format!("{name} has shape {:?}, expected {expected}", tensor.dims())));
         }
         if tensor.elem_count() == 0 {
@@ -152,7 +141,14 @@ impl Reader<'_> {
         Ok(tensor.to_dtype(dtype)?.to_device(self.device)?)
     }
 
-    fn problem(&self, problem: String) -> Error {
+    /// The error of a file that holds no model by its names; `telling` are the tensors that would.
+    pub fn strange(&self, telling: &[&str]) -> Error {
+        let names = self.tensors.keys().take(8).cloned().collect::<Vec<_>>().join(", ");
+        self.problem(format!("has no tensor {} (it has: {names})", telling.join(" or ")))
+    }
+
+    /// What is wrong with the file.
+    pub fn problem(&self, problem: String) -> Error {
         Error::Model {
             path: self.path.to_path_buf(),
             problem,

@@ -1,17 +1,14 @@
 //! A trainer at work, by one face for all of them, whatever state they carry.
 
-use crate::inference::Network;
-use crate::learning::{Measurements, Pretraining, RbmStack, SavedTensors, State, Trainer, Update};
+use super::kinds::Trained;
+use crate::learning::{Measurements, ModelOf, Pretraining, RbmStack, SavedTensors, State, Trainer, Update};
 use crate::math::{Result, Stream, Tensor, bail};
-use crate::models::Dbm;
 
 /// All that passes from one stage to the next, or from a checkpoint into a run.
 pub struct Snapshot {
-    /// The machine.
-    pub dbm: Dbm,
-    /// The inference network.
-    pub network: Network,
-    /// What the trainer has beside them.
+    /// The model.
+    pub model: Trained,
+    /// What the trainer has beside it.
     pub tensors: SavedTensors,
 }
 
@@ -37,14 +34,15 @@ impl<T> Algorithm for T
 where
     T: Trainer + Clone + 'static,
     T::State: 'static,
+    ModelOf<T>: Into<Trained> + TryFrom<Trained, Error = candle_core::Error>,
 {
     fn begin(&self, before: Snapshot, stream: Stream) -> Result<Box<dyn Phase>> {
-        let state = self.init(before.dbm, before.network, stream)?;
+        let state = self.init(before.model.try_into()?, stream)?;
         Ok(AtWork::boxed(self.clone(), state))
     }
 
     fn restore(&self, saved: Snapshot) -> Result<Box<dyn Phase>> {
-        let state = T::State::restore(saved.dbm, saved.network, &saved.tensors)?;
+        let state = T::State::restore(saved.model.try_into()?, &saved.tensors)?;
         Ok(AtWork::boxed(self.clone(), state))
     }
 }
@@ -54,7 +52,7 @@ pub struct NextLayer(pub Pretraining);
 
 impl Algorithm for NextLayer {
     fn begin(&self, before: Snapshot, stream: Stream) -> Result<Box<dyn Phase>> {
-        let stack = RbmStack::restore(before.dbm, before.network, &before.tensors)?;
+        let stack = RbmStack::restore(before.model.try_into()?, &before.tensors)?;
         Ok(AtWork::boxed(self.0, self.0.next_layer(stack, stream)?))
     }
 
@@ -73,12 +71,16 @@ impl<T: Trainer> AtWork<T> {
     fn boxed(trainer: T, state: T::State) -> Box<dyn Phase>
     where
         T: 'static,
+        ModelOf<T>: Into<Trained>,
     {
         Box::new(Self { trainer, state: Some(state) })
     }
 }
 
-impl<T: Trainer> Phase for AtWork<T> {
+impl<T: Trainer> Phase for AtWork<T>
+where
+    ModelOf<T>: Into<Trained>,
+{
     fn step(&mut self, batch: &Tensor, update: Update) -> Result<Measurements> {
         let Some(before) = self.state.take() else { bail!("training cannot go on after a step that failed") };
         let (state, measurements) = self.trainer.step(before, batch, update)?;
@@ -88,6 +90,6 @@ impl<T: Trainer> Phase for AtWork<T> {
 
     fn snapshot(&self) -> Result<Snapshot> {
         let Some(state) = &self.state else { bail!("a step that failed has left no state") };
-        Ok(Snapshot { dbm: state.dbm()?, network: state.network()?, tensors: state.tensors()?.into_iter().collect() })
+        Ok(Snapshot { model: state.model()?.into(), tensors: state.tensors()?.into_iter().collect() })
     }
 }

@@ -101,7 +101,7 @@ impl Provenance {
 
     /// Of a study that starts now; it computes in `f64` on the processor.
     pub fn of_study(seed: u64) -> Self {
-        Self::of(Origin::on(Some(Device::Cpu), Some(Kernels::Off)), seed)
+        Self::of(Origin::of_studies(), seed)
     }
 
     fn of(origin: Origin, seed: u64) -> Self {
@@ -134,6 +134,11 @@ impl Origin {
     /// This program on this machine.
     fn here(experiment: &Experiment) -> Self {
         Self::on(Some(experiment.device), Some(setup::kernels_in_use(experiment)))
+    }
+
+    /// This program on this machine, as it computes studies.
+    pub fn of_studies() -> Self {
+        Self::on(Some(Device::Cpu), Some(Kernels::Off))
     }
 
     fn on(device: Option<Device>, kernels: Option<Kernels>) -> Self {

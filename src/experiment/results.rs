@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// One model judged on one set of examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
+    /// The kind of model; none of a deep Boltzmann machine. Other kinds are normalised: their ln Z is 0.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
     /// Units per layer, visible first.
     pub sizes: Vec<usize>,
     /// The file the model was read from; none at the end of a run, which has it at hand.

@@ -12,6 +12,7 @@ use super::profile::{Profile, Profiler, Share};
 use super::results::Results;
 use super::stages::Stage;
 use super::start::{Start, initial_stream};
+use super::study::refuse_study;
 use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Status, setup};
 use crate::math::Stream;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,8 @@ pub fn run(loaded: &Loaded, options: &Options) -> Outcome {
 /// settings of the machine, as in `device=cpu`, that replace those of the run's file.
 pub fn resume(path: &Path, changes: &[String], options: &Options) -> Outcome {
     let folder = RunFolder::open(path)?;
+    let nothing = "a study is computed in one go; there is nothing to resume";
+    refuse_study(&folder, nothing, "compute it anew with: dbm run CONFIG")?;
     let _claim = folder.claim()?;
     let mut provenance = folder.provenance()?;
     let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));

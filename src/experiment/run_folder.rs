@@ -35,6 +35,13 @@ impl RunFolder {
         }
     }
 
+    /// Creates the folder of one run among several that belong together.
+    pub fn create_within(parent: &Path, name: &str) -> Result<Self> {
+        let path = parent.join(name);
+        std::fs::create_dir(&path).map_err(Error::io("create the folder", &path))?;
+        Ok(Self { path })
+    }
+
     /// Opens the folder of an earlier run.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
@@ -129,6 +136,11 @@ impl RunFolder {
     /// The final table.
     pub fn results(&self) -> PathBuf {
         self.path.join("results.json")
+    }
+
+    /// The pictures of a study.
+    pub fn figures(&self) -> PathBuf {
+        self.path.join("figures")
     }
 
     /// TensorBoard events of one inference scheme; a sibling run with the same tags as the others.

@@ -2,9 +2,10 @@
 
 use super::config::{self, NetworkScheme, Scheme, Start};
 use super::{Error, Result};
-use crate::evaluate::posterior_bits;
+use crate::evaluate::{AnyScheme, posterior_bits};
 use crate::inference::{
-    AnyInference, BottomUp, Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop, Uninformed,
+    AnyInference, BottomUp, Exact, Gibbs, Inference, IteratedModes, Map, MeanField, Network, Random, Refine, Refined,
+    Stop, Structured, Tables, Tap, Uninformed,
 };
 use crate::math::DType;
 use crate::models::{Dbm, Schedule, Stack};
@@ -18,6 +19,8 @@ pub enum Chosen {
     Factorial(AnyInference<Dbm>),
     /// The true posterior.
     Exact(Exact),
+    /// What can be judged and not learned from: a point, tables over blocks, TAP.
+    Judged(AnyScheme<Dbm>),
 }
 
 impl Chosen {
@@ -28,15 +31,26 @@ impl Chosen {
 
     /// The same for judging `dbm`; refused where its tables would be too large.
     pub fn for_machine(scheme: &Scheme, network: Option<&Network>, dbm: &Dbm) -> Result<Self> {
-        if let Some(max_bits) = scheme.table_bits() {
-            let bits = posterior_bits(dbm)?;
+        if let Some(max_bits) = scheme.enumerated_bits() {
+            let (bits, word) = (posterior_bits(dbm)?, scheme.key());
             if bits > max_bits as f64 {
-                let (most, setting) = (config::Exact::MOST_BITS, format!("exact:max-bits={bits:.0}"));
+                let (most, setting) = (config::Exact::MOST_BITS, format!("{word}:max-bits={bits:.0}"));
                 return Err(Error::Refused {
                     problem: format!(
-                        "exact inference in this machine enumerates 2^{bits:.0} states per example; the limit is 2^{max_bits}"
+                        "{word} inference in this machine enumerates 2^{bits:.0} states per example; the limit is 2^{max_bits}"
                     ),
-                    remedy: config::raised(bits as usize, most, "leave the scheme `exact` out", &setting),
+                    remedy: config::raised(bits as usize, most, &format!("leave the scheme `{word}` out"), &setting),
+                });
+            }
+        }
+        if let Scheme::Structured(settings) = scheme {
+            let (units, most) = (settings.blocks.largest(&dbm.sizes()[1..]), config::Structured::MOST_BITS);
+            if units > most {
+                return Err(Error::Refused {
+                    problem: format!(
+                        "`{scheme}` makes tables of 2^{units} states of each example; the limit is 2^{most}"
+                    ),
+                    remedy: format!("ask for structured:blocks={most} at most"),
                 });
             }
         }
@@ -54,6 +68,7 @@ impl Chosen {
 
     fn make(scheme: &Scheme, network: Option<&Network>, dtype: DType, watched: impl Fn(Stop) -> Stop) -> Result<Self> {
         Ok(match scheme {
+            Scheme::Importance(_) => return Err(foreign(scheme, "a deep Boltzmann machine", "mean-field")),
             Scheme::Exact(exact) => Self::Exact(Exact { max_bits: exact.max_bits as f64 }),
             Scheme::Network(NetworkScheme { refine: 0 }) => Self::Factorial(Box::new(present(network)?)),
             Scheme::Network(NetworkScheme { refine }) => {
@@ -67,27 +82,72 @@ impl Chosen {
                 let by = Gibbs { schedule: Schedule::OddEven, burn_in: settings.burn_in };
                 Self::Factorial(from(settings.start, network, by, Stop::after(settings.sweeps))?)
             }
+            Scheme::Map(map) => Self::Judged(Box::new(Map { max_bits: map.max_bits as f64 })),
+            Scheme::Icm(config::Icm { starts, max_sweeps }) => {
+                Self::Judged(Box::new(IteratedModes { starts: *starts, max_sweeps: *max_sweeps }))
+            }
+            Scheme::Structured(settings) => {
+                let stop = until(settings.tolerance, settings.max_sweeps, dtype);
+                let start = from(settings.start, network, MeanField::default(), stop)?;
+                let tables = tables(settings.blocks);
+                let max_bits = config::Structured::MOST_BITS as f64;
+                Self::Judged(Box::new(Structured { start, tables, max_bits, stop }))
+            }
+            Scheme::Tap(settings) => {
+                let stop = until(settings.tolerance, settings.max_sweeps, dtype);
+                let start = from(settings.start, network, MeanField::default(), Stop::after(0))?;
+                Self::Judged(Box::new(Tap { start, order: settings.order, damping: settings.damping, stop }))
+            }
         })
     }
+}
+
+fn tables(blocks: config::Blocks) -> Tables {
+    match blocks {
+        config::Blocks::Columns => Tables::Columns,
+        config::Blocks::OfSize(units) => Tables::OfSize(units),
+        config::Blocks::All => Tables::OfSize(usize::MAX),
+    }
+}
+
+/// Bits of the largest table that a scheme holds of one example.
+pub fn table_bits(scheme: &Scheme, dbm: &Dbm) -> Result<f64> {
+    Ok(match scheme {
+        Scheme::Structured(settings) => settings.blocks.largest(&dbm.sizes()[1..]) as f64,
+        _ => posterior_bits(dbm)?,
+    })
 }
 
 /// Sweeps of one example, at most: an expectation where a tolerance decides, none where there is nothing to sweep but a table.
 pub fn sweeps(scheme: &Scheme) -> Option<usize> {
     match scheme {
-        Scheme::Exact(_) => None,
+        Scheme::Exact(_) | Scheme::Map(_) | Scheme::Structured(_) => None,
+        Scheme::Icm(icm) => Some(icm.starts.saturating_mul(icm.max_sweeps.min(LIKELY_SWEEPS))),
+        Scheme::Tap(tap) => Some(tap.order.saturating_mul(tap.max_sweeps.min(LIKELY_SWEEPS))),
+        Scheme::Importance(_) => Some(0),
         Scheme::Network(network) => Some(network.refine),
         Scheme::MeanField(settings) => Some(settings.sweeps.unwrap_or(settings.max_sweeps.min(LIKELY_SWEEPS))),
         Scheme::Gibbs(settings) => Some(settings.burn_in + settings.sweeps),
     }
 }
 
-/// Until converged unless a number of sweeps is given; the tolerance follows the precision.
+/// The refusal of a scheme that does not infer in a model of this kind.
+pub fn foreign(scheme: &Scheme, kind: &str, instead: &str) -> Error {
+    Error::Refused { problem: format!("`{scheme}` does not infer in {kind}"), remedy: format!("ask for {instead}") }
+}
+
+/// Until converged unless a number of sweeps is given.
 fn stop(settings: &config::MeanField, dtype: DType) -> Stop {
-    let default = if dtype == DType::F64 { 1e-10 } else { 1e-6 };
     match settings.sweeps {
         Some(sweeps) => Stop::after(sweeps),
-        None => Stop::when_within(settings.tolerance.unwrap_or(default), settings.max_sweeps),
+        None => until(settings.tolerance, settings.max_sweeps, dtype),
     }
+}
+
+/// Until converged; the tolerance follows the precision where none is given.
+fn until(tolerance: Option<f64>, max_sweeps: usize, dtype: DType) -> Stop {
+    let default = if dtype == DType::F64 { 1e-10 } else { 1e-6 };
+    Stop::when_within(tolerance.unwrap_or(default), max_sweeps)
 }
 
 fn from<R>(start: Start, network: Option<&Network>, by: R, stop: Stop) -> Result<AnyInference<Dbm>>

@@ -1,13 +1,14 @@
 //! From the sections `[pretrain]` and `[train]` to trainers: the only place that matches training algorithms.
 
-use super::config::{self, Chains, Experiment, LearningRate, Pretrain, Scheme, Train};
+use super::config::{self, Chains, Experiment, LearningRate, Model, Pretrain, Recognized, Scheme, Train};
 use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::Network;
 use crate::learning::{
-    MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining, SchemeAlone, Sgd, WakeSleep,
+    Ascent, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining, ReweightedWakeSleep,
+    SchemeAlone, Sgd, WakeSleep,
 };
-use crate::math::{Result, Stream, Tensor};
+use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::Dbm;
 
 /// A stretch of updates by one trainer.
@@ -30,7 +31,7 @@ pub struct Stage {
 pub fn stages(experiment: &Experiment) -> Vec<Stage> {
     let mut stages = Vec::new();
     if let Some(pretrain) = &experiment.pretrain {
-        stages.extend((0..experiment.model.hidden.len()).map(|layer| Stage {
+        stages.extend((0..experiment.model.hidden().len()).map(|layer| Stage {
             name: format!("pretraining layer {}", layer + 1),
             algorithm: match layer {
                 0 => Box::new(pretraining(pretrain)),
@@ -43,7 +44,7 @@ pub fn stages(experiment: &Experiment) -> Vec<Stage> {
         }));
     }
     if let Some(train) = &experiment.train {
-        let (name, algorithm) = joint(train);
+        let (name, algorithm) = joint(train, &experiment.model);
         stages.push(Stage {
             name: name.into(),
             algorithm,
@@ -80,7 +81,7 @@ fn pretraining(pretrain: &Pretrain) -> Pretraining {
 }
 
 /// The trainer of all layers, and what the user sees of it.
-fn joint(train: &Train) -> (&'static str, Box<dyn Algorithm>) {
+fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
     let dbm = Sgd { momentum: train.momentum, weight_decay: train.weight_decay };
     let network = Sgd { momentum: train.network.momentum, weight_decay: 0.0 };
     match &train.algorithm {
@@ -89,11 +90,27 @@ fn joint(train: &Train) -> (&'static str, Box<dyn Algorithm>) {
             let positive = SchemeByWord(settings.positive.clone());
             ("joint training", Box::new(MaximumLikelihood { positive, negative, dbm, network }))
         }
+        config::Algorithm::WakeSleep(_) if matches!(model, Model::BeliefNet(_)) => {
+            ("wake-sleep", Box::new(reweighted(1, 0.0, dbm, network)))
+        }
+        config::Algorithm::ReweightedWakeSleep(settings) => {
+            let wake_share = match settings.recognition {
+                Recognized::Wake => 1.0,
+                Recognized::Sleep => 0.0,
+                Recognized::Both => 0.5,
+            };
+            ("reweighted wake-sleep", Box::new(reweighted(settings.particles, wake_share, dbm, network)))
+        }
         config::Algorithm::WakeSleep(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             ("wake-sleep", Box::new(WakeSleep { negative, dbm, network }))
         }
     }
+}
+
+fn reweighted(particles: usize, wake_share: f64, generative: Sgd, recognition: Sgd) -> ReweightedWakeSleep {
+    let [generative, recognition] = [generative, recognition].map(Ascent::Sgd);
+    ReweightedWakeSleep { particles, wake_share, generative, recognition }
 }
 
 /// A positive phase by any scheme, made ready anew for the network of every update.
@@ -106,6 +123,7 @@ impl PositivePhase for SchemeByWord {
         match chosen.map_err(|error: Error| candle_core::Error::msg(error.to_string()))? {
             Chosen::Factorial(scheme) => SchemeAlone(scheme).infer(dbm, network, visible, stream),
             Chosen::Exact(exact) => SchemeAlone(exact).infer(dbm, network, visible, stream),
+            Chosen::Judged(_) => bail!("the answers of `{}` are judged but not learned from", self.0),
         }
     }
 }

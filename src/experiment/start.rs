@@ -1,17 +1,18 @@
 //! Where a run begins: at small random weights, or at a checkpoint.
 
 use super::checkpoint::{Checkpoint, Position};
-use super::config::{Experiment, VisibleBias};
+use super::config::{Experiment, Model, VisibleBias};
 use super::data::Dataset;
 use super::driver::{TRAINER_PREFIX, broken};
+use super::kinds::Trained;
 use super::model_file::plain;
 use super::phase::{Phase, Snapshot};
 use super::stages::{Stage, stages};
 use super::{Error, Result, setup};
-use crate::inference::Network;
-use crate::learning::SavedTensors;
+use crate::inference::Recognition;
+use crate::learning::{DbmWithNetwork, HelmholtzMachine, SavedTensors};
 use crate::math::{Stream, Tensor};
-use crate::models::Dbm;
+use crate::models::{BeliefNet, Dbm};
 
 /// Where a run begins or goes on.
 pub struct Start {
@@ -28,8 +29,7 @@ impl Start {
     /// Before the first update; refuses parameters that are no finite numbers.
     pub fn fresh(experiment: &Experiment, dataset: &Dataset) -> Result<Self> {
         let (plan, root) = (stages(experiment), Stream::new(experiment.seed));
-        let dbm = initial(experiment, dataset, root)?;
-        let before = Snapshot { network: Network::from_dbm(&dbm)?, dbm, tensors: SavedTensors::new() };
+        let before = Snapshot { model: initial(experiment, dataset, root)?, tensors: SavedTensors::new() };
         if let Some((name, value)) = broken(&before)? {
             return Err(Error::Refused {
                 problem: format!("the run would begin with {name} holding {value}"),
@@ -53,8 +53,7 @@ impl Start {
             return Err(foreign(format!("was saved in stage {} of {}", position.stage + 1, plan.len())));
         };
         let own = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(TRAINER_PREFIX)?.to_string(), tensor));
-        let network = model.network.map_or_else(|| Network::from_dbm(&model.dbm), Ok)?;
-        let saved = Snapshot { dbm: model.dbm, network, tensors: model.other.into_iter().filter_map(own).collect() };
+        let saved = Snapshot { model: model.model, tensors: model.other.into_iter().filter_map(own).collect() };
         let phase = stage.algorithm.restore(saved).map_err(|error| foreign(plain(error)))?;
         Ok(Self { plan, phase, position, resumed: true })
     }
@@ -66,20 +65,37 @@ pub fn initial_stream(root: Stream, stage: usize) -> Stream {
 }
 
 /// Small random weights; visible biases from the data's means or zero.
-fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<Dbm> {
+fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<Trained> {
     let (dtype, device) = (setup::dtype(experiment.dtype), setup::device(experiment.device)?);
-    let mut sizes = vec![dataset.train.units()];
-    sizes.extend(&experiment.model.hidden);
+    let sizes = [&[dataset.train.units()], experiment.model.hidden()].concat();
     let stream = root.named("initial weights");
-    let dbm = Dbm::random(&sizes, experiment.model.weight_std, stream, dtype, &device)?;
-    if experiment.model.visible_bias == VisibleBias::Zero {
-        return Ok(dbm);
+    let visible_bias = |how: VisibleBias, zero: &Tensor| match how {
+        VisibleBias::Zero => Ok(zero.clone()),
+        VisibleBias::Data => Ok::<_, Error>(Tensor::new(log_odds(dataset), &device)?.to_dtype(dtype)?),
+    };
+    match &experiment.model {
+        Model::Machine(settings) => {
+            let dbm = Dbm::random(&sizes, settings.weight_std, stream, dtype, &device)?;
+            let mut biases = dbm.biases().to_vec();
+            biases[0] = visible_bias(settings.visible_bias, &biases[0])?;
+            let dbm = dbm.with_parameters(dbm.weights().to_vec(), biases)?;
+            Ok(DbmWithNetwork::from_dbm(dbm)?.into())
+        }
+        Model::BeliefNet(settings) => {
+            let std = settings.weight_std;
+            let net = BeliefNet::random(&sizes, std, stream.named("generative"), dtype, &device)?;
+            let recognition = Recognition::random(&sizes, std, stream.named("recognition"), dtype, &device)?;
+            let mut biases = net.biases().to_vec();
+            biases[0] = visible_bias(settings.visible_bias, &biases[0])?;
+            let generative = BeliefNet::new(net.weights().to_vec(), biases)?;
+            Ok(HelmholtzMachine { generative, recognition }.into())
+        }
     }
-    // Add-one estimates, so that a pixel that never changes keeps a finite bias.
+}
+
+/// The log-odds of each pixel's mean; add-one estimates, so that a pixel that never changes keeps a finite bias.
+fn log_odds(dataset: &Dataset) -> Vec<f64> {
     let examples = dataset.train.len() as f64;
     let log_odds = |mean: f64| ((mean * examples + 1.0) / ((1.0 - mean) * examples + 1.0)).ln();
-    let bias: Vec<f64> = dataset.train.mean().into_iter().map(log_odds).collect();
-    let mut biases = dbm.biases().to_vec();
-    biases[0] = Tensor::new(bias, &device)?.to_dtype(dtype)?;
-    Ok(dbm.with_parameters(dbm.weights().to_vec(), biases)?)
+    dataset.train.mean().into_iter().map(log_odds).collect()
 }

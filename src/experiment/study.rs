@@ -2,14 +2,16 @@
 
 use super::account::Account;
 use super::clock::Stopwatch;
-use super::config::{Loaded, StudyExperiment, resolved};
-use super::observe::{Ended, Metrics, Observe, Progress, Record, TensorBoard};
+use super::config::{Loaded, StudyExperiment, holds_study, resolved, text_of};
+use super::journal::file_name;
+use super::observe::{Ended, Metrics, Observe, Progress, Record, TensorBoard, Value};
 use super::run::{Options, label};
-use super::{Error, Provenance, Result, RunFolder, data};
+use super::{Error, Provenance, Result, RunFolder, data, quoted, report};
 use crate::math::{self, Stream};
-use crate::studies::{Bundled, Findings, Judgement, Laboratory, Study, Verdict, verdict};
+use crate::studies::{Bundled, Figure, Findings, Judgement, Laboratory, Mark, Study, Verdict, verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a study found and what that says of its statement: the `results.json` of its run.
@@ -33,6 +35,35 @@ pub struct StudyResults {
     pub findings: Findings,
 }
 
+impl StudyResults {
+    /// Holds what was found against what was expected.
+    pub fn judge(loaded: &Loaded<StudyExperiment>, findings: Findings, seconds: f64) -> Self {
+        let experiment = &loaded.experiment;
+        let judgements: Vec<Judgement> = experiment.expect.iter().map(|criterion| criterion.judge(&findings)).collect();
+        Self {
+            name: experiment.name.clone(),
+            statement: statement(&loaded.text),
+            seed: experiment.seed,
+            verdict: verdict(&judgements),
+            judgements,
+            refuted_because: experiment.refuted_because.clone(),
+            seconds,
+            findings,
+        }
+    }
+}
+
+/// Refuses a run of a study where only one that trains a model will do.
+pub fn refuse_study(folder: &RunFolder, problem: &str, remedy: &str) -> Result<()> {
+    let path = folder.config();
+    if !holds_study(&text_of(&path)?) {
+        return Ok(());
+    }
+    let here = folder.path().display();
+    let remedy = remedy.replace("CONFIG", &quoted(&path)).replace("RESULTS", &quoted(&folder.results()));
+    Err(Error::Refused { problem: format!("{here}: {problem}"), remedy })
+}
+
 /// A study that went through.
 pub struct FinishedStudy {
     /// Its folder.
@@ -46,50 +77,60 @@ pub fn run_study(loaded: &Loaded<StudyExperiment>, options: &Options) -> Result<
     let experiment = &loaded.experiment;
     let mut progress = Progress::new(options.verbosity);
     let folder = RunFolder::create(&options.runs, &label(&experiment.name, experiment.seed, &loaded.overrides))?;
-    let account = Account::open(&folder, Provenance::of_study(experiment.seed))?;
-    folder.write_text(&folder.config(), &format!("{}\n{}", opening(&loaded.text), resolved(experiment)))?;
-    let _claim = folder.claim()?;
+    let opened = Opened::begin(&folder, loaded)?;
     progress.note(&format!("run folder: {}", folder.path().display()));
-    let outcome = compute(loaded, &mut progress, options.interrupted).and_then(|results| {
-        record(&folder, &results)?;
-        Ok(results)
-    });
+    let found = compute(experiment, &mut progress, options.interrupted);
     progress.finish();
-    account.close(0, &outcome, None)?;
-    Ok(FinishedStudy { folder, results: outcome? })
+    let results = opened.end(found)?;
+    Ok(FinishedStudy { folder, results })
 }
 
-/// Computes and judges a study without writing anything.
+/// A run of a study that has begun.
+pub struct Opened<'a> {
+    folder: &'a RunFolder,
+    loaded: &'a Loaded<StudyExperiment>,
+    account: Account<'a>,
+    /// Held until the run is over.
+    _claim: File,
+}
+
+impl<'a> Opened<'a> {
+    /// Writes down what is going to be run.
+    pub fn begin(folder: &'a RunFolder, loaded: &'a Loaded<StudyExperiment>) -> Result<Self> {
+        let account = Account::open(folder, Provenance::of_study(loaded.experiment.seed))?;
+        let text = format!("{}\n{}", opening(&loaded.text), resolved(&loaded.experiment));
+        folder.write_text(&folder.config(), &text)?;
+        Ok(Self { folder, loaded, account, _claim: folder.claim()? })
+    }
+
+    /// Judges and writes down what was found in so many seconds, or that nothing was.
+    pub fn end(self, found: Result<(Findings, f64)>) -> Result<StudyResults> {
+        let outcome = found.and_then(|(findings, seconds)| {
+            let results = StudyResults::judge(self.loaded, findings, seconds);
+            record(self.folder, &results).map(|()| results)
+        });
+        self.account.close(0, &outcome, None)?;
+        outcome
+    }
+}
+
+/// Computes a study without writing anything: what it found, and in how many seconds.
 pub fn compute(
-    loaded: &Loaded<StudyExperiment>,
+    experiment: &StudyExperiment,
     progress: &mut Progress,
     interrupted: &AtomicBool,
-) -> Result<StudyResults> {
-    let experiment = &loaded.experiment;
+) -> Result<(Findings, f64)> {
     let clock = Stopwatch::start();
     let mut lab = Workbench { progress, interrupted, clock, stage: String::new() };
     let outcome = experiment.study.run(Stream::new(experiment.seed), &mut lab);
-    if interrupted.load(Ordering::Relaxed) {
-        return Err(Error::Refused {
-            problem: format!(
-                "{} was interrupted; a study is computed in one go and nothing of it is kept",
-                experiment.name
-            ),
+    if outcome.is_err() && interrupted.load(Ordering::Relaxed) {
+        let name = &experiment.name;
+        return Err(Error::Broken {
+            problem: format!("{name} was interrupted; a study is computed in one go and nothing of it is kept"),
             remedy: "run it again".into(),
         });
     }
-    let findings = outcome?;
-    let judgements: Vec<Judgement> = experiment.expect.iter().map(|criterion| criterion.judge(&findings)).collect();
-    Ok(StudyResults {
-        name: experiment.name.clone(),
-        statement: statement(&loaded.text),
-        seed: experiment.seed,
-        verdict: verdict(&judgements),
-        judgements,
-        refuted_because: experiment.refuted_because.clone(),
-        seconds: clock.seconds(),
-        findings,
-    })
+    Ok((outcome?, clock.seconds()))
 }
 
 /// The comment lines that a file opens with, as they stand.
@@ -102,7 +143,7 @@ pub fn statement(text: &str) -> String {
     text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or_default().trim().to_string()
 }
 
-/// Writes the findings: `results.json`, the archive, and one TensorBoard run for each run that the curves name.
+/// Writes the findings: `results.json`, the figures, the archive, and one TensorBoard run for each run that the curves name.
 fn record(folder: &RunFolder, results: &StudyResults) -> Result<()> {
     let mut archive = Metrics::create(&folder.metrics())?;
     let mut boards: BTreeMap<&str, BTreeMap<u64, Record>> = BTreeMap::new();
@@ -122,13 +163,39 @@ fn record(folder: &RunFolder, results: &StudyResults) -> Result<()> {
     }
     archive.record(&own)?;
     archive.finish(Ended::Finished)?;
+    let last = boards.get("").and_then(|records| records.keys().last()).copied().unwrap_or(0);
+    let own = boards.entry("").or_default().entry(last).or_insert_with(|| Record::new(last));
+    for figure in &results.findings.figures {
+        for mark in figure.marks.iter().filter(|mark| matches!(mark, Mark::Tiles { .. })) {
+            own.push(format!("figures/{}", figure.title), Value::Image(report::picture(mark)?));
+        }
+    }
+    boards.retain(|_, records| records.values().any(|record| !record.entries.is_empty()));
     for (run, records) in boards {
-        let path = if run.is_empty() { folder.path().to_path_buf() } else { folder.scheme_events(run) };
+        let path = if run.is_empty() { folder.path().to_path_buf() } else { folder.scheme_events(&file_name(run)) };
         let mut board = TensorBoard::create(&path, 0)?;
         records.values().try_for_each(|record| board.record(record))?;
         board.finish(Ended::Finished)?;
     }
+    draw(folder, &results.findings.figures)?;
     folder.write_json(&folder.results(), results)
+}
+
+/// Writes every figure as a file of its own.
+fn draw(folder: &RunFolder, figures: &[Figure]) -> Result<()> {
+    if figures.is_empty() {
+        return Ok(());
+    }
+    let place = folder.figures();
+    std::fs::create_dir_all(&place).map_err(Error::io("create the folder", &place))?;
+    for (at, figure) in figures.iter().enumerate() {
+        let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };
+        let words: String = figure.title.chars().map(letter).collect();
+        let name: Vec<&str> = words.split_whitespace().take(8).collect();
+        let path = place.join(format!("{}-{}.svg", at + 1, name.join("-")));
+        folder.write_text(&path, &report::svg(figure)?)?;
+    }
+    Ok(())
 }
 
 /// The surroundings of a study in this program.

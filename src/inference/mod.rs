@@ -1,22 +1,51 @@
 //! Floor 4: schemes that turn (model, v) into a q, and the combinator that refines any start by any scheme.
 
+mod ascent;
+mod continuous;
+mod coordinate_descent;
+mod encoder;
 mod exact;
+mod fista;
+mod gaussian_fit;
 mod gibbs;
+mod icm;
+mod ista;
+mod lista;
+mod map;
+mod maximum_entropy;
 mod mean_field;
 mod network;
+mod recognition;
+mod sparse;
 mod start;
+mod structured;
+mod tap;
 
 use crate::math::{Nats, Result, Stream, Tensor};
 use crate::models::{Conditionals, LatentModel};
 use crate::posterior::{Factorial, Posterior};
+pub use continuous::{GaussianFactors, GaussianPosterior, OnGridAscent};
+pub use coordinate_descent::CoordinateDescent;
+pub use encoder::Encoder;
 pub use exact::Exact;
+pub use fista::Fista;
+pub use gaussian_fit::{GaussianFit, OnLine, best_gaussian, elbo_slope_in_log_deviation, gaussian_elbo};
 pub use gibbs::Gibbs;
+pub use icm::IteratedModes;
+pub use ista::Ista;
+pub use lista::Lista;
+pub use map::Map;
+pub use maximum_entropy::{MaximumEntropy, differential_entropy, maximum_entropy};
 pub use mean_field::MeanField;
 pub use network::Network;
+pub use recognition::{Recognition, Recognized, repeat_rows};
+pub use sparse::{CodeTrace, Coded, SolveCodes, Until, soft_threshold};
 pub use start::{BottomUp, Random, Uninformed};
+pub use structured::{Structured, Tables};
+pub use tap::{Tap, TapEstimate};
 
 /// A scheme: the approximate posterior of each example.
-pub trait Inference<M: LatentModel> {
+pub trait Inference<M> {
     /// The family q belongs to.
     type Posterior: Posterior;
     /// Infers q(h | v) for `visible` `[examples, visible]`; rows of draws are rows of `visible`.
@@ -26,7 +55,7 @@ pub trait Inference<M: LatentModel> {
 /// A scheme chosen at run time that yields a factorial q.
 pub type AnyInference<M> = Box<dyn Inference<M, Posterior = Factorial> + Send + Sync>;
 
-impl<M: LatentModel, Q: Posterior> Inference<M> for Box<dyn Inference<M, Posterior = Q> + Send + Sync> {
+impl<M, Q: Posterior> Inference<M> for Box<dyn Inference<M, Posterior = Q> + Send + Sync> {
     type Posterior = Q;
 
     fn infer(&self, model: &M, visible: &Tensor, stream: Stream) -> Result<Inferred<Q>> {

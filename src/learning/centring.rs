@@ -6,8 +6,7 @@
 //! the offsets, db_l = ⟨x_l⟩_data - ⟨x_l⟩_model - dW_l o_{l+1} - dW_{l-1}ᵀ o_{l-1}. The parameters stay the ordinary ones, so nothing has to be
 //! told anew when offsets move.
 
-use super::{Gradient, Joint, Measurements, SavedTensors, Trainer, Update};
-use crate::inference::Network;
+use super::{DbmWithNetwork, Gradient, Joint, Measurements, SavedTensors, Trainer, Update};
 use crate::math::{Layers, Result, Stream, Tensor, Term};
 use crate::models::Dbm;
 
@@ -88,9 +87,9 @@ impl Gradient {
 impl<T: Trainer<State = Joint>> Trainer for Centred<T> {
     type State = Joint;
 
-    fn init(&self, dbm: Dbm, network: Network, stream: Stream) -> Result<Joint> {
-        let offsets = Some(Offsets::from_biases(&dbm, self.rate)?);
-        Ok(Joint { offsets, ..self.by.init(dbm, network, stream)? })
+    fn init(&self, model: DbmWithNetwork, stream: Stream) -> Result<Joint> {
+        let offsets = Some(Offsets::from_biases(&model.dbm, self.rate)?);
+        Ok(Joint { offsets, ..self.by.init(model, stream)? })
     }
 
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {

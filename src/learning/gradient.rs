@@ -23,15 +23,26 @@ impl Gradient {
         Ok(Parameters { weights, biases: self.biases.clone() })
     }
 
+    /// `self + other`.
+    pub fn plus(&self, other: &Self) -> Result<Self> {
+        let both = self.weights.iter().zip(&other.weights);
+        Ok(Self {
+            weights: both.map(|(own, other)| own.iter().chain(other).cloned().collect()).collect(),
+            biases: self.biases.iter().zip(&other.biases).map(|(own, other)| own + other).collect::<Result<_>>()?,
+        })
+    }
+
+    /// `factor · self`.
+    pub fn times(&self, factor: f64) -> Result<Self> {
+        let scaled = |terms: &Vec<Term>| terms.iter().map(|term| term.times(factor)).collect::<Result<Vec<_>>>();
+        Ok(Self {
+            weights: self.weights.iter().map(scaled).collect::<Result<_>>()?,
+            biases: self.biases.iter().map(|bias| bias * factor).collect::<Result<_>>()?,
+        })
+    }
+
     /// `self - other`.
     pub fn minus(&self, other: &Self) -> Result<Self> {
-        let less = |(own, other): (&Vec<Term>, &Vec<Term>)| {
-            let taken = other.iter().map(Term::negated);
-            own.iter().cloned().map(Ok).chain(taken).collect::<Result<Vec<_>>>()
-        };
-        Ok(Self {
-            weights: self.weights.iter().zip(&other.weights).map(less).collect::<Result<_>>()?,
-            biases: self.biases.iter().zip(&other.biases).map(|(own, other)| own - other).collect::<Result<_>>()?,
-        })
+        self.plus(&other.times(-1.0)?)
     }
 }

@@ -1,6 +1,8 @@
 //! The state of joint training: machine, inference network, their momenta and the persistent chains.
 
-use super::{Chains, Gradient, Measurements, Offsets, Parameters, SavedTensors, Sgd, State, Statistics, Update};
+use super::{
+    Chains, DbmWithNetwork, Gradient, Measurements, Offsets, Parameters, SavedTensors, Sgd, State, Statistics, Update,
+};
 use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
 use crate::models::{Dbm, Reconstruct};
@@ -33,7 +35,8 @@ pub struct NegativePhase {
 
 impl Joint {
     /// No momentum yet, chains drawn from the biases.
-    pub fn new(dbm: Dbm, network: Network, chains: usize, stream: Stream) -> Result<Self> {
+    pub fn new(model: DbmWithNetwork, chains: usize, stream: Stream) -> Result<Self> {
+        let DbmWithNetwork { dbm, network } = model;
         Ok(Self {
             dbm_momentum: Parameters::of_dbm(&dbm).zeros_like()?,
             network_momentum: Parameters::of_network(&network).zeros_like()?,
@@ -107,12 +110,10 @@ pub(super) struct Phases<'a> {
 }
 
 impl State for Joint {
-    fn dbm(&self) -> Result<Dbm> {
-        Ok(self.dbm.clone())
-    }
+    type Model = DbmWithNetwork;
 
-    fn network(&self) -> Result<Network> {
-        Ok(self.network.clone())
+    fn model(&self) -> Result<DbmWithNetwork> {
+        Ok(DbmWithNetwork { dbm: self.dbm.clone(), network: self.network.clone() })
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
@@ -121,7 +122,7 @@ impl State for Joint {
         Ok([momenta.concat(), self.chains.named(), offsets].concat())
     }
 
-    fn restore(dbm: Dbm, network: Network, tensors: &SavedTensors) -> Result<Self> {
+    fn restore(DbmWithNetwork { dbm, network }: DbmWithNetwork, tensors: &SavedTensors) -> Result<Self> {
         Ok(Self {
             dbm_momentum: Parameters::of_dbm(&dbm).restore("momentum.dbm", tensors)?,
             network_momentum: Parameters::of_network(&network).restore("momentum.network", tensors)?,

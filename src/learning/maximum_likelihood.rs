@@ -6,8 +6,8 @@
 
 use super::joint::Phases;
 use super::{
-    ExpectedStatistics, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy,
-    recognition_gradient,
+    DbmWithNetwork, ExpectedStatistics, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update,
+    cross_entropy, recognition_gradient,
 };
 use crate::inference::{Inference, Network, Refine, Stop};
 use crate::math::{Layers, Result, Stream, Tensor, host, mean_of};
@@ -88,8 +88,8 @@ impl Positive {
 impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
     type State = Joint;
 
-    fn init(&self, dbm: Dbm, network: Network, stream: Stream) -> Result<Joint> {
-        Joint::new(dbm, network, self.negative.chains, stream)
+    fn init(&self, model: DbmWithNetwork, stream: Stream) -> Result<Joint> {
+        Joint::new(model, self.negative.chains, stream)
     }
 
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {

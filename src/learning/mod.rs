@@ -4,45 +4,74 @@
 //! of the uninterrupted run.
 
 mod adam;
+mod amortization;
+mod ascent;
+mod autodiff;
+mod belief_gradient;
 mod centring;
 mod chains;
+mod dictionary;
+mod em;
 mod exact;
 mod gradient;
+mod helmholtz;
 mod joint;
 mod maximum_likelihood;
 mod measurements;
 mod optimizer;
 mod parameters;
 mod pretraining;
+mod psd;
 mod recognition;
 mod statistics;
+mod trainers;
+mod unrolled;
+mod vae;
 mod wake_sleep;
+mod with_network;
 
-use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor};
-use crate::models::Dbm;
 pub use adam::{Adam, AdamState};
+pub use amortization::{Amortization, Amortized, NetworkTaught};
+pub use ascent::{Ascent, AscentState};
+pub use autodiff::gradients;
+pub use belief_gradient::{
+    RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
+    log_recognition_gradient,
+};
 pub use centring::{Centred, Offsets};
 pub use chains::Chains;
+pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
+pub use em::{
+    ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
+    Iteration, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start, factor_analysis_start,
+    gaussian_mixture_start, principal_components,
+};
 pub use exact::exact_gradient;
 pub use gradient::{Gradient, Statistics};
+pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
 pub use measurements::Measurements;
 pub use optimizer::Sgd;
 pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
+pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
+pub use trainers::HelmholtzMachine;
+pub use unrolled::{ListaTraining, lista_gradient};
+pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
 pub use wake_sleep::WakeSleep;
+pub use with_network::DbmWithNetwork;
 
 /// A learning algorithm.
 pub trait Trainer {
     /// What it moves.
     type State: State;
 
-    /// The state before the first update, from the parameters training begins with.
-    fn init(&self, dbm: Dbm, network: Network, stream: Stream) -> Result<Self::State>;
+    /// The state before the first update, from the model as training begins with it.
+    fn init(&self, model: ModelOf<Self>, stream: Stream) -> Result<Self::State>;
 
     /// One update on `batch` `[examples, visible]`: the next state, and the measurements if the update is measured.
     fn step(&self, state: Self::State, batch: &Tensor, update: Update) -> Result<(Self::State, Measurements)>;
@@ -50,20 +79,23 @@ pub trait Trainer {
 
 /// All a trainer carries from one update to the next, saved as tensors with stable names.
 ///
-/// The parameters of `dbm` and `network` are saved beside `tensors` by whoever writes the checkpoint.
+/// The parameters of the `model` are saved beside `tensors` by whoever writes the checkpoint.
 pub trait State: Clone + Sized {
-    /// The machine so far.
-    fn dbm(&self) -> Result<Dbm>;
+    /// What is trained: a machine with its inference network, a belief net with its recognition net, and so on.
+    type Model;
 
-    /// The inference network so far.
-    fn network(&self) -> Result<Network>;
+    /// The model so far.
+    fn model(&self) -> Result<Self::Model>;
 
-    /// What `dbm` and `network` do not hold: momenta, chains, and so on.
+    /// What the model does not hold: momenta, chains, and so on.
     fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
 
-    /// The state that gave this `dbm`, this `network` and these `tensors`, bit for bit; more tensors may be there.
-    fn restore(dbm: Dbm, network: Network, tensors: &SavedTensors) -> Result<Self>;
+    /// The state that gave this `model` and these `tensors`, bit for bit; more tensors may be there.
+    fn restore(model: Self::Model, tensors: &SavedTensors) -> Result<Self>;
 }
+
+/// What a trainer trains.
+pub type ModelOf<T> = <<T as Trainer>::State as State>::Model;
 
 /// A part of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +121,7 @@ pub trait Listener {
 pub struct Update<'a> {
     /// Draws of this update: a stream of its own for every step.
     pub stream: Stream,
-    /// Step size of the machine.
+    /// Step size of the model.
     pub learning_rate: f64,
     /// Step size of the inference network; 0 leaves it as it is.
     pub network_learning_rate: f64,

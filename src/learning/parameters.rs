@@ -70,7 +70,7 @@ impl Parameters {
     }
 
     /// Weights, then biases.
-    fn tensors(&self) -> Result<Vec<Tensor>> {
+    pub fn tensors(&self) -> Result<Vec<Tensor>> {
         self.weights.iter().map(Weight::tensor).chain(self.biases.iter().cloned().map(Ok)).collect()
     }
 }

@@ -11,8 +11,7 @@
 //! bias of a new RBM is the hidden bias of the one below.
 
 use super::parameters::saved;
-use super::{Measurements, Parameters, Part, SavedTensors, Sgd, State, Statistics, Trainer, Update};
-use crate::inference::Network;
+use super::{DbmWithNetwork, Measurements, Parameters, Part, SavedTensors, Sgd, State, Statistics, Trainer, Update};
 use crate::math::{Result, Stream, Tensor, Weight, bail};
 use crate::models::Dbm;
 use crate::units::Kind;
@@ -149,7 +148,7 @@ impl Pretraining {
 impl Trainer for Pretraining {
     type State = RbmStack;
 
-    fn init(&self, dbm: Dbm, _: Network, stream: Stream) -> Result<RbmStack> {
+    fn init(&self, DbmWithNetwork { dbm, .. }: DbmWithNetwork, stream: Stream) -> Result<RbmStack> {
         let rbms = (0..dbm.depth()).map(|l| Rbm::of(&dbm, l)).collect::<Result<Vec<_>>>()?;
         let momentum = rbms[0].parameters.zeros_like()?;
         self.begin(RbmStack { like: dbm, rbms, layer: 0, momentum, chains: None }, stream)
@@ -205,11 +204,9 @@ impl RbmStack {
     pub fn rbms(&self) -> Vec<Parameters> {
         self.rbms.iter().map(|rbm| rbm.parameters.clone()).collect()
     }
-}
 
-impl State for RbmStack {
-    /// Layers above the one in training have the parameters they began with.
-    fn dbm(&self) -> Result<Dbm> {
+    /// The DBM of the stack so far. Layers above the one in training have the parameters they began with.
+    pub fn dbm(&self) -> Result<Dbm> {
         let weight = |(l, rbm): (usize, &Rbm)| scaled(&rbm.parameters.weights[0], share_in_dbm(&self.like, l));
         let mut biases = vec![self.rbms[0].parameters.biases[0].clone()];
         for (l, rbm) in self.rbms.iter().enumerate() {
@@ -220,9 +217,13 @@ impl State for RbmStack {
         }
         self.like.with_parameters(self.rbms.iter().enumerate().map(weight).collect::<Result<Vec<_>>>()?, biases)
     }
+}
 
-    fn network(&self) -> Result<Network> {
-        Network::from_dbm(&self.dbm()?)
+impl State for RbmStack {
+    type Model = DbmWithNetwork;
+
+    fn model(&self) -> Result<DbmWithNetwork> {
+        DbmWithNetwork::from_dbm(self.dbm()?)
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
@@ -235,7 +236,7 @@ impl State for RbmStack {
         Ok(tensors)
     }
 
-    fn restore(dbm: Dbm, _: Network, tensors: &SavedTensors) -> Result<Self> {
+    fn restore(DbmWithNetwork { dbm, .. }: DbmWithNetwork, tensors: &SavedTensors) -> Result<Self> {
         let layer = saved(tensors, "pretraining.layer", &[1])?.to_vec1::<u32>()?[0] as usize;
         let restore = |l: usize| {
             let rbm = Rbm::of(&dbm, l)?;

@@ -7,11 +7,10 @@
 use super::joint::Phases;
 use super::statistics::with_visible;
 use super::{
-    Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy, recognition_gradient,
+    DbmWithNetwork, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy,
+    recognition_gradient,
 };
-use crate::inference::Network;
 use crate::math::{Result, Stream, Tensor, mean_of};
-use crate::models::Dbm;
 use crate::posterior::Posterior;
 
 /// The two phases, made once each at every update.
@@ -28,8 +27,8 @@ pub struct WakeSleep {
 impl Trainer for WakeSleep {
     type State = Joint;
 
-    fn init(&self, dbm: Dbm, network: Network, stream: Stream) -> Result<Joint> {
-        Joint::new(dbm, network, self.negative.chains, stream)
+    fn init(&self, model: DbmWithNetwork, stream: Stream) -> Result<Joint> {
+        Joint::new(model, self.negative.chains, stream)
     }
 
     /// Wake uses the network's means where the original samples: q is factorial, so they give the expectation of the

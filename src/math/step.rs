@@ -21,13 +21,13 @@ pub enum Term {
 }
 
 impl Term {
-    /// The same with the other sign.
-    pub fn negated(&self) -> Result<Self> {
+    /// The same, counted `factor` times.
+    pub fn times(&self, factor: f64) -> Result<Self> {
         Ok(match self {
             Self::Outer { below, above, share } => {
-                Self::Outer { below: below.clone(), above: above.clone(), share: -share }
+                Self::Outer { below: below.clone(), above: above.clone(), share: share * factor }
             }
-            Self::Dense(tensor) => Self::Dense(tensor.neg()?),
+            Self::Dense(tensor) => Self::Dense((tensor * factor)?),
         })
     }
 

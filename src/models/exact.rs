@@ -11,9 +11,14 @@ use crate::units::Kind;
 /// States summed in one go.
 const CHUNK: u64 = 4096;
 
+/// Σ over units of ln Σ_state exp(state · input + log base), `[states]`.
+fn summed_out(kind: &Kind, input: &Tensor) -> Result<Tensor> {
+    kind.total_log_normalizer(input)
+}
+
 impl Stack {
     /// The alternate layers with fewer joint states, and the log2 of their number.
-    fn smaller_half(&self) -> Result<(Vec<usize>, Enumeration)> {
+    pub(super) fn smaller_half(&self) -> Result<(Vec<usize>, Enumeration)> {
         let half = |first: usize| {
             let layers: Vec<usize> = (first..self.depth()).step_by(2).collect();
             let sizes = self.sizes();
@@ -50,8 +55,9 @@ impl Stack {
         let from = chunk * CHUNK;
         let count = CHUNK.min(states.count()?.saturating_sub(from));
         let exact = self.doubled()?;
-        let tabulated = exact.split(&layers, &states.chunk(from, count as usize, exact.dtype(), &Device::Cpu)?)?;
-        let log_weights = exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?)?.to_vec2::<f64>()?;
+        let tabulated = exact.states_of(&layers, &states, from, count as usize)?;
+        let log_weights =
+            exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?, summed_out)?.to_vec2::<f64>()?;
         Ok(log_weights.iter().map(|row| log_sum_exp(row)).collect())
     }
 
@@ -60,10 +66,9 @@ impl Stack {
     pub fn tabulate(&self, max_bits: f64) -> Result<(Table, Nats)> {
         let (layers, states) = self.smaller_half_within(max_bits)?;
         let exact = self.doubled()?;
-        let all = states.chunk(0, states.count()? as usize, exact.dtype(), &Device::Cpu)?;
-        let tabulated = exact.split(&layers, &all)?;
+        let tabulated = exact.states_of(&layers, &states, 0, states.count()? as usize)?;
         let free = exact.free_layers(&tabulated)?;
-        let log_weights = exact.log_weights(&tabulated, &free)?;
+        let log_weights = exact.log_weights(&tabulated, &free, summed_out)?;
         Table::normalize(self.units.clone(), tabulated, free, &log_weights, self.dtype())
     }
 
@@ -75,9 +80,16 @@ impl Stack {
         Ok((layers, states))
     }
 
-    /// Joint states `[states, units]` on the host cut into layers; there may be none, and then nothing is moved: other devices
-    /// have no tensors without values.
-    fn split(&self, layers: &[usize], states: &Tensor) -> Result<Vec<(usize, Tensor)>> {
+    /// Joint states `from` to `from + count` of some layers, made on the host and cut into layers; there may be none, and then nothing
+    /// is moved: other devices have no tensors without values.
+    pub(super) fn states_of(
+        &self,
+        layers: &[usize],
+        states: &Enumeration,
+        from: u64,
+        count: usize,
+    ) -> Result<Vec<(usize, Tensor)>> {
+        let states = states.chunk(from, count, self.dtype(), &Device::Cpu)?;
         let sizes = self.sizes();
         let mut from = 0;
         layers
@@ -90,7 +102,7 @@ impl Stack {
             .collect()
     }
 
-    fn free_layers(&self, tabulated: &[(usize, Tensor)]) -> Result<Vec<FreeLayer>> {
+    pub(super) fn free_layers(&self, tabulated: &[(usize, Tensor)]) -> Result<Vec<FreeLayer>> {
         let rows = tabulated.first().map_or(Ok(1), |(_, states)| states.dim(0))?;
         let sizes = self.sizes();
         // Free layers have only tabulated neighbours, so what stands in their own place is never read.
@@ -113,8 +125,14 @@ impl Stack {
             .collect()
     }
 
-    /// ln of the summed weight of each tabulated state, `[examples, states]`.
-    fn log_weights(&self, tabulated: &[(usize, Tensor)], free: &[FreeLayer]) -> Result<Tensor> {
+    /// ln of the weight of each tabulated state, `[examples, states]`; `of_free` says what free units of a kind add at an input,
+    /// `[states, units]` to `[states]`: their log-normaliser where they are summed out.
+    pub(super) fn log_weights(
+        &self,
+        tabulated: &[(usize, Tensor)],
+        free: &[FreeLayer],
+        of_free: impl Fn(&Kind, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let mut total = self.offset()?.unsqueeze(1)?;
         for (layer, states) in tabulated {
             let base = sum_units(&self.units[*layer].log_base(states)?)?.unsqueeze(0)?;
@@ -125,7 +143,7 @@ impl Stack {
             let rows = (0..layer.own.dim(0)?)
                 .map(|row| {
                     let input = layer.from_state.broadcast_add(&layer.own.narrow(0, row, 1)?)?;
-                    kind.total_log_normalizer(&input)
+                    of_free(kind, &input)
                 })
                 .collect::<Result<Vec<_>>>()?;
             total = total.broadcast_add(&Tensor::stack(&rows, 0)?)?;

@@ -1,17 +1,42 @@
 //! Floor 3: joints over visible and hidden units, known up to a constant.
 
+mod belief_net;
+mod belief_sums;
+mod binary_sparse_coding;
 mod dbm;
 mod enumeration;
+mod evidence;
 mod exact;
+mod factor_analysis;
 mod fused;
+mod lasso;
+mod linear_latents;
+mod mixture;
+mod mlp;
+mod mode;
+mod pairwise;
+mod sparse_coding;
 mod stack;
+mod vae;
 
 use crate::math::{Layers, Nats, Result, Stream, Tensor, host, sum_units};
-use crate::posterior::{Factorial, Posterior, Table};
+use crate::posterior::{Factorial, PointMass, Posterior, Table};
 use crate::units::Kind;
+pub use belief_net::{BeliefNet, layers_named, log_prob, named_layers};
+pub use binary_sparse_coding::{BinarySparseCoding, Causes};
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
+pub use evidence::{Evidence, ExpectedJoint};
+pub use factor_analysis::{FactorAnalysis, Noise};
+pub use lasso::{CodeSums, Lasso};
+pub use linear_latents::{Expected, GaussianExpectation, LinearLatents, LogJoint, Observed, Prior};
+pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
+pub use mlp::{Activation, Mlp};
+pub use mode::{Mode, best_of_all};
+pub use pairwise::{Couplings, Pairwise, index};
+pub use sparse_coding::{SparseCoding, lengths, unit_columns};
 pub use stack::Stack;
+pub use vae::{Vae, VaeShape, Visible};
 
 /// A joint p̃(v, h) whose hidden units, once v is given, are a set of conditionals.
 pub trait LatentModel {
@@ -93,6 +118,12 @@ impl<C: Multilinear> ExpectedLogJoint<Factorial> for C {
             total = (total + base)?;
         }
         host(&total)
+    }
+}
+
+impl<C: Conditionals> ExpectedLogJoint<PointMass> for C {
+    fn expected_log_joint(&self, q: &PointMass) -> Result<Nats> {
+        host(&self.log_joint(q.states())?)
     }
 }
 

@@ -4,7 +4,7 @@
 //! bias of h_1 and b_0 · v as the offset, so mean field, sampling, enumeration and annealing are each written once.
 
 use super::fused::Fused;
-use super::{Conditionals, Multilinear, Reading, Schedule, Swept, composed_sweep};
+use super::{Conditionals, Multilinear, Pairwise, Reading, Schedule, Swept, composed_sweep};
 use crate::math::{DType, Device, Result, Tensor, Weight, double, inner, sum_units};
 use crate::units::Kind;
 
@@ -141,6 +141,8 @@ impl Conditionals for Stack {
 }
 
 impl Multilinear for Stack {}
+
+impl Pairwise for Stack {}
 
 /// One row serves all examples; only what belongs to single examples is picked.
 fn picked(tensor: &Tensor, rows: &Tensor) -> Result<Tensor> {

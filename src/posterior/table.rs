@@ -1,7 +1,7 @@
 //! A table over the states of some layers; the units of the others are independent once a state is given.
 
-use super::Posterior;
-use crate::math::{DType, Layers, Nats, Result, Stream, Tensor, double, host, log_sum_exp};
+use super::{Moments, Posterior};
+use crate::math::{DType, Layers, Nats, Result, Stream, Tensor, bail, double, host, log_sum_exp, mean_over_examples};
 use crate::units::Kind;
 
 /// q(h | v) = q(tabulated layers | v) Π q(h_i | tabulated layers, v).
@@ -150,5 +150,19 @@ impl Posterior for Table {
             Ok(entropy)
         })?;
         Tensor::from_slice(&entropies, entropies.len(), self.log_probs.device())
+    }
+}
+
+/// For tables over the states of all layers; fails where some are free.
+impl Moments for Table {
+    fn moments(&self) -> Result<(Tensor, Tensor)> {
+        if !self.free.is_empty() {
+            bail!("second moments are taken of tables over all layers; {} are free here", self.free.len());
+        }
+        let states = double(&Tensor::cat(&self.states(0)?, 1)?)?;
+        let probs = self.log_probs.exp()?;
+        let share = mean_over_examples(&probs)?.unsqueeze(1)?;
+        let pairs = states.t()?.matmul(&states.broadcast_mul(&share)?)?;
+        Ok((probs.matmul(&states)?, pairs))
     }
 }

@@ -88,7 +88,12 @@ pub fn verdict(judgements: &[Judgement]) -> Verdict {
 impl fmt::Display for Criterion {
     /// Like `0.2518 ± 0.001`, `≥ 15`, `0.15 to 0.45`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.equals, self.within, self.at_least, self.at_most) {
+        // Powers of ten where zeros would have to be counted.
+        let shown = |value: f64| match value.abs() {
+            size if size != 0.0 && !(1e-3..1e6).contains(&size) => format!("{value:e}"),
+            _ => value.to_string(),
+        };
+        match (self.equals.map(shown), self.within.map(shown), self.at_least.map(shown), self.at_most.map(shown)) {
             (Some(value), None, ..) => write!(f, "{value}"),
             (Some(value), Some(within), ..) => write!(f, "{value} ± {within}"),
             (None, _, Some(low), Some(high)) => write!(f, "{low} to {high}"),

@@ -31,6 +31,19 @@ pub fn random_binary(rows: usize, units: usize, stream: Stream) -> Result<Tensor
     stream.uniform(rows, units, DType::F64, &Device::Cpu)?.gt(0.5)?.to_dtype(DType::F64)
 }
 
+/// Every vector of zeros and ones where there are no more than `most`, else so many random ones, `[rows, units]`.
+pub fn binary_inputs(units: usize, most: usize, stream: Stream) -> Result<Tensor> {
+    match units < usize::BITS as usize - 1 && 1_usize << units <= most {
+        true => all_binary(units),
+        false => random_binary(most, units, stream),
+    }
+}
+
+/// The sizes of a machine as a word: `8-6-4-2`.
+pub fn sizes_word(sizes: &[usize]) -> String {
+    sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
+}
+
 /// Square images of whole rows or whole columns, each once, `[2^(side + 1) - 2, side · side]`.
 pub fn bars_and_stripes(side: usize) -> Result<Tensor> {
     let pixels = side * side;

@@ -8,7 +8,8 @@ use super::training::{Ascent, Course, Look, beginning, sweeps};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::Network;
 use crate::learning::{
-    Centred, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd, State, Trainer,
+    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd,
+    Trainer,
 };
 use crate::math::{DType, Result, Stream, Tensor, mean_of};
 use crate::models::Dbm;
@@ -121,7 +122,7 @@ impl JointTraining {
             network_learning_rate: 0.0,
         };
         let network = Network::from_dbm(&dbm)?;
-        let state = by.init(dbm, network, stream.named("start"))?;
+        let state = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
         let (mut looks, every) = (Looks::new(), (self.updates / self.looks.max(1)).max(1));
         course.train(by, state, data, stream.named("joint"), &mut |update, state| {
             if update.is_multiple_of(every) || update == self.early || update == self.updates {

@@ -4,22 +4,70 @@
 //! curves, figures and tables. It judges nothing; the criteria stand in the experiment file and are held against the numbers by
 //! [`Criterion::judge`].
 
+mod alternation;
+mod amortized;
 mod annealing_moments;
+mod atoms;
+mod certified_codes;
+mod code_solvers;
 mod conservative_bound;
+mod continuous_mean_field;
 mod coordinate_ascent;
 mod criterion;
+mod dream_mismatch;
+mod direct_sums;
+mod em_ascent;
+mod em_course;
+pub mod em_instances;
+mod em_mean_field;
+mod explaining_away;
+mod every_q;
 mod digits_training;
 mod exact_training;
+mod expectation_cost;
 mod factorial_learning;
+mod factorised;
 mod figure;
 mod findings;
+mod fisher_identity;
+mod fixed_points;
+mod gaussian_bound;
+mod generalized_em;
+mod helmholtz_updates;
+mod importance_ladder;
+mod inference_network;
+mod inference_speed;
 pub mod instances;
 mod joint_training;
+mod largest_entropy;
+mod learning_with_network;
 mod likelihood_gradient;
-mod machine_identities;
+mod lost_uncertainty;
+mod mean_field_sweeps;
+mod mode_search;
+mod network_fit;
+mod natural_patches;
+mod nets;
+mod network_generalization;
 pub mod number;
+mod planted;
+mod parallel_oscillation;
+mod point_mass_bound;
+mod predictive;
+mod reparametrised_gradient;
+mod scheme_comparison;
+mod structured_gain;
+mod table_sizes;
+mod tap_orders;
+mod scale;
+mod sparse_map;
+mod machine_identities;
 mod stack_composition;
 mod training;
+mod two_modes;
+mod unrolled;
+mod variational_autoencoder;
+mod wake_sleep;
 
 use crate::math::{Result, Stream, Tensor};
 pub use criterion::{Criterion, Judgement, Verdict, verdict};
@@ -75,14 +123,54 @@ macro_rules! studies {
 }
 
 studies! {
+    alternation::Alternation,
     annealing_moments::AnnealingMoments,
+    certified_codes::CertifiedCodes,
+    code_solvers::CodeSolvers,
     conservative_bound::ConservativeBound,
+    continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
     digits_training::DigitsTraining,
+    dream_mismatch::DreamMismatch,
+    em_ascent::EmAscent,
+    em_mean_field::EmMeanField,
+    every_q::EveryQ,
     exact_training::ExactTraining,
+    expectation_cost::ExpectationCost,
+    explaining_away::ExplainingAway,
     factorial_learning::FactorialLearning,
+    factorised::Factorised,
+    fisher_identity::FisherIdentity,
+    fixed_points::FixedPoints,
+    gaussian_bound::GaussianBound,
+    generalized_em::GeneralizedEm,
+    helmholtz_updates::HelmholtzUpdates,
+    importance_ladder::ImportanceLadder,
+    inference_network::InferenceNetwork,
+    inference_speed::InferenceSpeed,
     joint_training::JointTraining,
+    largest_entropy::LargestEntropy,
+    learning_with_network::LearningWithNetwork,
     likelihood_gradient::LikelihoodGradient,
+    lost_uncertainty::LostUncertainty,
     machine_identities::MachineIdentities,
+    mean_field_sweeps::MeanFieldSweeps,
+    mode_search::ModeSearch,
+    natural_patches::NaturalPatches,
+    network_generalization::NetworkGeneralization,
+    parallel_oscillation::ParallelOscillation,
+    point_mass_bound::PointMassBound,
+    predictive::Predictive,
+    reparametrised_gradient::ReparametrisedGradient,
+    scale::Scale,
+    scheme_comparison::SchemeComparison,
+    sparse_map::SparseMap,
     stack_composition::StackComposition,
+    structured_gain::StructuredGain,
+    table_sizes::TableSizes,
+    tap_orders::TapOrders,
+    two_modes::TwoModes,
+    unrolled::Unrolled,
+    variational_autoencoder::VariationalAutoencoder,
+    wake_sleep::WakeSleep,
 }

@@ -3,10 +3,10 @@
 use crate::gradients::{differences, examples, flat, machines, model_statistics, with};
 use crate::learning::PLAIN;
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrices, random_dbm, rows};
-use dbm::inference::{BottomUp, Exact, MeanField, Network, Refined, Stop, Uninformed};
+use dbm::inference::{BottomUp, Exact, MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
-    Centred, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State, Statistics, Trainer, Update,
-    exact_gradient,
+    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State, Statistics,
+    Trainer, Update, exact_gradient,
 };
 use dbm::math::{Layers, Stream, Tensor, host, mean_of};
 use dbm::models::Dbm;
@@ -132,7 +132,7 @@ fn step(trainer: &impl Trainer<State = Joint>, state: Joint, visible: &Tensor, s
 fn offsets_follow_the_means_of_the_data_phase() {
     let (dbm, trainer) = (random_dbm(&[4, 3, 2], 0.5, 0.5, 3), centred(0.25));
     let visible = examples(4);
-    let start = trainer.init(dbm.clone(), Network::from_dbm(&dbm).unwrap(), Stream::new(1)).unwrap();
+    let start = trainer.init(DbmWithNetwork::from_dbm(dbm.clone()).unwrap(), Stream::new(1)).unwrap();
     let before = host(&start.offsets.as_ref().unwrap().layers[0]).unwrap();
     let means = host(&visible.mean(0).unwrap()).unwrap();
     let after = step(&trainer, start, &visible, 0).offsets.unwrap();
@@ -144,10 +144,10 @@ fn offsets_follow_the_means_of_the_data_phase() {
 fn centred_training_goes_on_to_the_bit_where_it_was_saved() {
     let (dbm, trainer) = (random_dbm(&[4, 3, 2], 0.5, 0.5, 3), centred(0.1));
     let visible = examples(4);
-    let start = trainer.init(dbm.clone(), Network::from_dbm(&dbm).unwrap(), Stream::new(1)).unwrap();
+    let start = trainer.init(DbmWithNetwork::from_dbm(dbm.clone()).unwrap(), Stream::new(1)).unwrap();
     let half = (0..3).fold(start, |state, index| step(&trainer, state, &visible, index));
     let saved = half.tensors().unwrap().into_iter().collect();
-    let restored = Joint::restore(half.dbm.clone(), half.network.clone(), &saved).unwrap();
+    let restored = Joint::restore(half.model().unwrap(), &saved).unwrap();
     let [whole, resumed] = [half, restored].map(|state| {
         let end = (3..6).fold(state, |state, index| step(&trainer, state, &visible, index));
         flat(&Parameters::of_dbm(&end.dbm)).into_iter().map(f64::to_bits).collect::<Vec<_>>()

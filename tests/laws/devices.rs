@@ -6,8 +6,8 @@ use dbm::evaluate::{Annealing, Spacing, ais, elbo_unnormalized, exact};
 use dbm::experiment::model_file::{read, to_bytes};
 use dbm::inference::{Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop};
 use dbm::learning::{
-    Chains, MaximumLikelihood, NegativePhase, NegativeStart, NetworkRefined, Pretraining, SavedTensors, SchemeAlone,
-    Sgd, State, Trainer, Update, WakeSleep,
+    Chains, DbmWithNetwork, MaximumLikelihood, NegativePhase, NegativeStart, NetworkRefined, Pretraining, SavedTensors,
+    SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host};
 use dbm::models::{Dbm, LatentModel, Schedule};
@@ -114,9 +114,9 @@ fn annealing(place: &Place) -> Vec<f64> {
 }
 
 /// The state after some updates, one of them after a rest on the disk, and what was measured.
-fn trained<T: Trainer>(place: &Place, trainer: &T) -> Vec<f64> {
+fn trained<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(place: &Place, trainer: &T) -> Vec<f64> {
     let (dbm, visible) = (place.machine(&SIZES), place.visible());
-    let mut state = trainer.init(dbm.clone(), Network::from_dbm(&dbm).unwrap(), Stream::new(7)).unwrap();
+    let mut state = trainer.init(DbmWithNetwork::from_dbm(dbm).unwrap(), Stream::new(7)).unwrap();
     let mut measured = Vec::new();
     for step in 0..4 {
         let stream = Stream::new(8).at(step);
@@ -127,7 +127,7 @@ fn trained<T: Trainer>(place: &Place, trainer: &T) -> Vec<f64> {
         state = if step == 1 { rested(place, &next) } else { next };
     }
     let tensors: Vec<Tensor> = state.tensors().unwrap().into_iter().map(|(_, tensor)| tensor).collect();
-    let (dbm, network) = (state.dbm().unwrap(), state.network().unwrap());
+    let DbmWithNetwork { dbm, network } = state.model().unwrap();
     let all =
         [&tensors, &matrices(dbm.weights())[..], dbm.biases(), &matrices(network.weights()), network.biases()].concat();
     place.here(&all);
@@ -135,8 +135,8 @@ fn trained<T: Trainer>(place: &Place, trainer: &T) -> Vec<f64> {
 }
 
 /// A state written to a checkpoint and read again at the same place.
-fn rested<S: State>(place: &Place, state: &S) -> S {
-    let (dbm, network) = (state.dbm().unwrap(), state.network().unwrap());
+fn rested<S: State<Model = DbmWithNetwork>>(place: &Place, state: &S) -> S {
+    let DbmWithNetwork { dbm, network } = state.model().unwrap();
     let mut tensors = state.tensors().unwrap();
     for (name, all) in [("layers.{}.weight", &matrices(dbm.weights())[..]), ("bias.{}", dbm.biases())] {
         tensors.extend(all.iter().enumerate().map(|(l, one)| (name.replace("{}", &l.to_string()), one.clone())));
@@ -148,7 +148,7 @@ fn rested<S: State>(place: &Place, state: &S) -> S {
     let path = folder.path().join("state.safetensors");
     std::fs::write(&path, to_bytes(&tensors, None).unwrap()).unwrap();
     let file = read(&path, None, &place.device).unwrap();
-    S::restore(file.dbm, file.network.unwrap(), &file.other.into_iter().collect::<SavedTensors>()).unwrap()
+    S::restore(file.model.try_into().unwrap(), &file.other.into_iter().collect::<SavedTensors>()).unwrap()
 }
 
 fn training(place: &Place) -> Vec<f64> {

@@ -4,8 +4,8 @@ use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrice
 use candle_core::Var;
 use dbm::inference::{Exact, Inference, MeanField, Network, Refine, Stop};
 use dbm::learning::{
-    Chains, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters, Sgd, Statistics, Trainer,
-    Update, cross_entropy, recognition_gradient,
+    Chains, DbmWithNetwork, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters, Sgd,
+    Statistics, Trainer, Update, cross_entropy, recognition_gradient,
 };
 use dbm::math::{Stream, Tensor, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -228,7 +228,7 @@ fn no_gradient_flows_through_the_target_of_the_network() {
     let one_sweep = NetworkRefined { by: MeanField::default(), stop: Stop::after(1) };
     let negative = NegativePhase { chains: 2, sweeps: 1 };
     let trainer = MaximumLikelihood { positive: one_sweep, negative, dbm: plain, network: plain };
-    let state = trainer.init(dbm.clone(), network.clone(), Stream::new(1)).unwrap();
+    let state = trainer.init(DbmWithNetwork { dbm: dbm.clone(), network: network.clone() }, Stream::new(1)).unwrap();
     let update = Update {
         stream: Stream::new(2),
         learning_rate: 0.1,

@@ -3,8 +3,8 @@
 use crate::support::{ByHand, all_states, assert_close, matrices, random_dbm, tensor};
 use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
 use dbm::learning::{
-    Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined, Parameters,
-    PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
+    DbmWithNetwork, Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined,
+    Parameters, PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
 };
 use dbm::math::{DType, Device, Stream, Tensor, Term, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -31,8 +31,8 @@ pub fn train<T: Trainer>(
     state
 }
 
-pub fn begin<T: Trainer>(trainer: &T, dbm: &Dbm) -> T::State {
-    trainer.init(dbm.clone(), Network::from_dbm(dbm).unwrap(), Stream::new(4)).unwrap()
+pub fn begin<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, dbm: &Dbm) -> S {
+    trainer.init(DbmWithNetwork::from_dbm(dbm.clone()).unwrap(), Stream::new(4)).unwrap()
 }
 
 pub fn values(tensors: &[Tensor]) -> Vec<f64> {
@@ -80,8 +80,8 @@ fn bits(tensors: &[(String, Tensor)]) -> Vec<(String, Vec<u64>)> {
 }
 
 /// Everything a checkpoint holds.
-fn checkpoint<S: State>(state: &S) -> Vec<(String, Vec<u64>)> {
-    let (dbm, network) = (state.dbm().unwrap(), state.network().unwrap());
+fn checkpoint<S: State<Model = DbmWithNetwork>>(state: &S) -> Vec<(String, Vec<u64>)> {
+    let DbmWithNetwork { dbm, network } = state.model().unwrap();
     let parameters =
         [Parameters::of_dbm(&dbm).named("dbm").unwrap(), Parameters::of_network(&network).named("network").unwrap()];
     bits(&[parameters.concat(), state.tensors().unwrap()].concat())
@@ -89,11 +89,15 @@ fn checkpoint<S: State>(state: &S) -> Vec<(String, Vec<u64>)> {
 
 fn restored<S: State>(state: &S) -> S {
     let tensors: SavedTensors = state.tensors().unwrap().into_iter().collect();
-    S::restore(state.dbm().unwrap(), state.network().unwrap(), &tensors).unwrap()
+    S::restore(state.model().unwrap(), &tensors).unwrap()
 }
 
 /// Repeats, resumes, and does not care whether it is measured.
-fn assert_reproducible<T: Trainer>(trainer: &T, begin: impl Fn() -> T::State) {
+fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
+where
+    T: Trainer<State = S>,
+    S: State<Model = DbmWithNetwork>,
+{
     let batch = some_examples();
     let through = train(trainer, begin(), &batch, 0..6, 0.1);
     assert_eq!(checkpoint(&through), checkpoint(&train(trainer, begin(), &batch, 0..6, 0.1)), "the same seed");
@@ -165,8 +169,8 @@ fn a_missing_or_misshapen_tensor_is_named() {
     let state = begin(&trainer, &dbm);
     let mut tensors: SavedTensors = state.tensors().unwrap().into_iter().collect();
     let restore = |tensors: &SavedTensors| {
-        let network = Network::from_dbm(&dbm).unwrap();
-        Joint::restore(dbm.clone(), network, tensors).map(|_| ()).unwrap_err().to_string()
+        let model = DbmWithNetwork::from_dbm(dbm.clone()).unwrap();
+        Joint::restore(model, tensors).map(|_| ()).unwrap_err().to_string()
     };
     let chains = tensors.insert("chains.1".into(), tensor(&[vec![0.0; 4]])).unwrap();
     assert!(restore(&tensors).contains("chains.1 is [1, 4]; this training needs [3, 4]"), "{}", restore(&tensors));
@@ -335,7 +339,8 @@ fn sleep_brings_the_network_near_the_posterior_of_dreams() {
     let dbm = random_dbm(&[5, 4, 3], 0.8, 0.4, 46);
     let trainer = WakeSleep { negative: NegativePhase { chains: 100, sweeps: 2 }, dbm: PLAIN, network: HALF };
     let network = Network::from_dbm(&random_dbm(&[5, 4, 3], 0.1, 0.1, 47)).unwrap();
-    let mut state = trainer.init(dbm.clone(), network.clone(), Stream::new(4)).unwrap();
+    let mut state =
+        trainer.init(DbmWithNetwork { dbm: dbm.clone(), network: network.clone() }, Stream::new(4)).unwrap();
     let data = some_examples();
     for step in 0..400 {
         let rate = 0.3 * (1.0 - step as f64 / 400.0);

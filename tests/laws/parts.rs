@@ -4,8 +4,8 @@ use crate::learning::{PLAIN, begin, some_examples};
 use crate::support::random_dbm;
 use dbm::inference::{MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
-    Listener, MaximumLikelihood, NegativePhase, NegativeStart, Part, Pretraining, SchemeAlone, Trainer, Update,
-    WakeSleep,
+    DbmWithNetwork, Listener, MaximumLikelihood, NegativePhase, NegativeStart, Part, Pretraining, SchemeAlone, State,
+    Trainer, Update, WakeSleep,
 };
 use dbm::math::Stream;
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ impl Listener for Heard {
 }
 
 /// The parts of one update, in order.
-fn parts<T: Trainer>(trainer: &T, measured: bool) -> Vec<Part> {
+fn parts<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, measured: bool) -> Vec<Part> {
     let heard = Heard::default();
     let update = Update {
         stream: Stream::new(3),
@@ -33,7 +33,7 @@ fn parts<T: Trainer>(trainer: &T, measured: bool) -> Vec<Part> {
     heard.0.into_inner()
 }
 
-fn assert_tells(trainer: &impl Trainer, phases: [Part; 2]) {
+fn assert_tells<S: State<Model = DbmWithNetwork>>(trainer: &impl Trainer<State = S>, phases: [Part; 2]) {
     assert_eq!(parts(trainer, false), [&phases[..], &[Part::Gradient; 2]].concat());
     let end = [Part::Gradient, Part::Measurements, Part::Gradient];
     assert_eq!(parts(trainer, true), [&phases[..], &end].concat());

@@ -3,7 +3,7 @@
 use crate::gradients::flat;
 use crate::learning::{PLAIN, begin, some_examples, train, values};
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, layers, matrices, random_dbm, tensor};
-use dbm::learning::{NegativeStart, Parameters, Pretraining, RbmStack, State, Statistics};
+use dbm::learning::{NegativeStart, Parameters, Pretraining, RbmStack, Statistics};
 use dbm::math::{Stream, Tensor};
 use dbm::models::{Conditionals, Dbm};
 

@@ -168,6 +168,7 @@ fn in_pieces_the_numbers_are_those_of_the_whole() {
         let whole = match Chosen::new(&word.parse().unwrap(), Some(&network), DType::F64).unwrap() {
             Chosen::Factorial(scheme) => scheme.assess(&dbm, &visible, by, stream, &|| 0.0),
             Chosen::Exact(scheme) => scheme.assess(&dbm, &visible, by, stream, &|| 0.0),
+            Chosen::Judged(scheme) => scheme.assess(&dbm, &visible, by, stream, &|| 0.0),
         };
         let (whole, found) = (whole.unwrap(), row.per_example.as_ref().unwrap());
         close(word, &found.elbo_unnormalized_nats, &whole.elbos_unnormalized);

@@ -2,8 +2,10 @@
 
 use super::model::{EXAMPLES, Sizes, data, model};
 use crate::evaluate::{Annealing, Half, Spacing, ais};
-use crate::inference::{MeanField, Network, Refined, Stop, Uninformed};
-use crate::learning::{Chains, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update};
+use crate::inference::{MeanField, Refined, Stop, Uninformed};
+use crate::learning::{
+    Chains, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
+};
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::Dbm;
 
@@ -81,7 +83,7 @@ impl Work {
             dbm: Sgd { momentum: 0.9, weight_decay: 2e-4 },
             network: Sgd { momentum: 0.0, weight_decay: 0.0 },
         };
-        let state = trainer.init(dbm.clone(), Network::from_dbm(&dbm)?, Stream::new(1))?;
+        let state = trainer.init(DbmWithNetwork::from_dbm(dbm.clone())?, Stream::new(1))?;
         let examples = data(EXAMPLES.max(batch), dbm.sizes()[0])?.to_device(dbm.device())?;
         Ok(Self::Training { trainer: Box::new(trainer), state: Some(state), examples, batch, step: 0 })
     }

@@ -1,8 +1,8 @@
 //! What types cannot say: sizes, ranges and settings that do not go together.
 
 use super::{
-    Ais, Algorithm, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate, LogPartition,
-    MeanField, Pretrain, Scheme, Train, memory,
+    Ais, Algorithm, Blocks, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate,
+    LogPartition, MeanField, Pretrain, Scheme, Structured, Train, memory,
 };
 use crate::math::kernels::Level;
 
@@ -32,7 +32,7 @@ pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
     let mut problems = Problems::default();
     whole(experiment, &mut problems);
     super::check_data::data(&experiment.data, &mut problems);
-    model(experiment, &mut problems);
+    super::check_model::model(experiment, &mut problems);
     if let Some(pretrain) = &experiment.pretrain {
         self::pretrain(pretrain, &mut problems);
     }
@@ -159,18 +159,6 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
     );
 }
 
-fn model(experiment: &Experiment, problems: &mut Problems) {
-    let hidden = &experiment.model.hidden;
-    let remedy = "name at least one layer, such as hidden = [128, 64]";
-    problems.require(!hidden.is_empty(), "model.hidden", "is empty", remedy);
-    for (layer, &units) in hidden.iter().enumerate() {
-        let path = format!("model.hidden.{layer}");
-        problems.require(units <= 1_000_000, path.clone(), format!("is {units} units"), "use a million at most");
-        problems.require(units > 0, path, "is a layer of 0 units", "set it to 1 or more, or leave the layer out");
-    }
-    problems.not_negative("model.weight_std", experiment.model.weight_std);
-}
-
 fn pretrain(pretrain: &Pretrain, problems: &mut Problems) {
     problems.count("pretrain.epochs", pretrain.epochs);
     problems.count("pretrain.batch_size", pretrain.batch_size);
@@ -186,16 +174,22 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
     problems.learning_rate("train.learning_rate", &train.learning_rate);
     problems.share("train.momentum", train.momentum);
     problems.not_negative("train.weight_decay", train.weight_decay);
-    let (word, chains, gibbs_sweeps) = match &train.algorithm {
-        Algorithm::MaximumLikelihood(likelihood) => {
-            let path = "train.algorithm.maximum_likelihood.positive";
-            scheme(path, &likelihood.positive, experiment, problems);
-            ("maximum_likelihood", likelihood.chains, likelihood.gibbs_sweeps)
+    let path = format!("train.algorithm.{}", train.algorithm.key());
+    match &train.algorithm {
+        Algorithm::MaximumLikelihood(settings) => {
+            scheme(&format!("{path}.positive"), &settings.positive, experiment, problems);
+            let remedy = "use exact, mean-field, gibbs, network or network+K, and name it under evaluate.schemes";
+            let message = format!("is `{}`, whose answers are judged but not learned from", settings.positive);
+            problems.require(!settings.positive.only_judged(), format!("{path}.positive"), message, remedy);
+            problems.count(format!("{path}.chains"), settings.chains);
+            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
         }
-        Algorithm::WakeSleep(wake_sleep) => ("wake_sleep", wake_sleep.chains, wake_sleep.gibbs_sweeps),
-    };
-    problems.count(format!("train.algorithm.{word}.chains"), chains);
-    problems.count(format!("train.algorithm.{word}.gibbs_sweeps"), gibbs_sweeps);
+        Algorithm::WakeSleep(settings) => {
+            problems.count(format!("{path}.chains"), settings.chains);
+            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+        }
+        Algorithm::ReweightedWakeSleep(settings) => problems.count(format!("{path}.particles"), settings.particles),
+    }
     problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
     problems.share("train.network.momentum", train.network.momentum);
 }
@@ -211,16 +205,19 @@ fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problem
         problems.require(!twice, path.clone(), format!("names `{one}` a second time"), "leave one of them out");
         scheme(&path, one, experiment, problems);
     }
+    // Other models are normalised.
+    let Some(hidden) = experiment.model.machine().map(|machine| machine.hidden.as_slice()) else { return };
     let visible = experiment.data.source.shape().map(|[height, width]| height.saturating_mul(width));
-    log_partition("evaluate.log_partition", &evaluate.log_partition, visible, &experiment.model.hidden, problems);
+    log_partition("evaluate.log_partition", &evaluate.log_partition, visible, hidden, problems);
     let last = &evaluate.final_log_partition;
-    log_partition("evaluate.final_log_partition", last, visible, &experiment.model.hidden, problems);
+    log_partition("evaluate.final_log_partition", last, visible, hidden, problems);
 }
 
 fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
+    super::check_model::scheme(path, scheme, experiment, problems);
     match scheme {
         Scheme::Exact(exact) => {
-            let bits = smaller_half(experiment.model.hidden.iter().copied());
+            let bits = experiment.model.machine().map_or(0, |machine| smaller_half(machine.hidden.iter().copied()));
             let limits = [exact.max_bits, Exact::MOST_BITS];
             enumerable(path, bits, limits, "hidden units in the smaller half of alternate layers", problems);
         }
@@ -230,26 +227,58 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.limit(format!("{path}.gibbs.burn_in"), gibbs.burn_in);
         }
         Scheme::Network(network) => problems.limit(format!("{path}.network.refine"), network.refine),
+        Scheme::Map(map) => {
+            let bits = experiment.model.machine().map_or(0, |machine| smaller_half(machine.hidden.iter().copied()));
+            let limits = [map.max_bits, Exact::MOST_BITS];
+            enumerable(path, bits, limits, "hidden units in the smaller half of alternate layers", problems);
+        }
+        Scheme::Icm(icm) => {
+            problems.count(format!("{path}.icm.starts"), icm.starts);
+            problems.count(format!("{path}.icm.max_sweeps"), icm.max_sweeps);
+        }
+        Scheme::Structured(settings) => {
+            let path = format!("{path}.structured");
+            let units = experiment.model.machine().map_or(0, |machine| settings.blocks.largest(&machine.hidden));
+            let (most, blocks) = (Structured::MOST_BITS, format!("{path}.blocks"));
+            let message = format!("makes tables of 2^{units} states of each example");
+            problems.require(units <= most, blocks.clone(), message, "use blocks of 16 units at most");
+            problems.require(settings.blocks != Blocks::OfSize(0), blocks, "is 0", "set it to 1 or more");
+            settles(&path, settings.tolerance, settings.max_sweeps, experiment.dtype, problems);
+        }
+        Scheme::Tap(tap) => {
+            let path = format!("{path}.tap");
+            let message = format!("is {}", tap.order);
+            problems.require((1..=3).contains(&tap.order), format!("{path}.order"), message, "set it to 1, 2 or 3");
+            problems.share(format!("{path}.damping"), tap.damping);
+            settles(&path, tap.tolerance, tap.max_sweeps, experiment.dtype, problems);
+        }
+        Scheme::Importance(importance) => problems.count(format!("{path}.importance.particles"), importance.particles),
     }
 }
 
 fn mean_field(path: &str, settings: &MeanField, dtype: Dtype, problems: &mut Problems) {
-    problems.count(format!("{path}.max_sweeps"), settings.max_sweeps);
     problems.limit(format!("{path}.sweeps"), settings.sweeps.unwrap_or(0));
     problems.share(format!("{path}.damping"), settings.damping);
-    let Some(tolerance) = settings.tolerance else { return };
+    settles(path, settings.tolerance, settings.max_sweeps, dtype, problems);
+    let remedy = "keep sweeps (exactly so many) or tolerance (until converged)";
+    let both = settings.sweeps.is_some() && settings.tolerance.is_some();
+    problems.require(!both, format!("{path}.tolerance"), "cannot go with a fixed number of sweeps", remedy);
+}
+
+/// The rule by which sweeps end.
+fn settles(path: &str, tolerance: Option<f64>, max_sweeps: usize, dtype: Dtype, problems: &mut Problems) {
+    problems.count(format!("{path}.max_sweeps"), max_sweeps);
+    let Some(tolerance) = tolerance else { return };
     let path = format!("{path}.tolerance");
     let remedy = "set it to a small positive number, such as 1e-5";
     let positive = tolerance > 0.0 && tolerance.is_finite();
     problems.require(positive, path.clone(), format!("is {tolerance:?}"), remedy);
     problems.require(
         !positive || dtype == Dtype::F64 || tolerance >= 1e-7,
-        path.clone(),
+        path,
         format!("is {tolerance:?}, finer than f32 can resolve"),
         "set it to 1e-7 or more, or set dtype = \"f64\"",
     );
-    let remedy = "keep sweeps (exactly so many) or tolerance (until converged)";
-    problems.require(settings.sweeps.is_none(), path, "cannot go with a fixed number of sweeps", remedy);
 }
 
 fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden: &[usize], problems: &mut Problems) {

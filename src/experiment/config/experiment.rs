@@ -1,11 +1,11 @@
 //! What an experiment file holds, section by section.
 
-use super::{Binarize, Data, Kernels, Pretrain, Scheme, Source, Split, Train, choice};
-use serde::{Deserialize, Serialize};
+use super::{Binarize, Data, Kernels, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One experiment: data, model, how to train it, how to judge it, what to write down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Experiment {
     /// What the run is called; part of the name of its folder.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Experiment {
     pub kernels: Kernels,
     /// What is learned from.
     pub data: Data,
-    /// The deep Boltzmann machine.
+    /// What is trained.
     pub model: Model,
     /// Greedy layer-wise pre-training; left out = start from small random weights.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ impl Experiment {
             device: Device::default(),
             kernels: Kernels::default(),
             data: Data { source, binarize: Binarize::default(), split: Split::default() },
-            model: Model { hidden, weight_std: weight_std(), visible_bias: VisibleBias::default() },
+            model: Model::Machine(Machine::new(hidden)),
             pretrain: None,
             train: None,
             evaluate: Evaluate::default(),
@@ -72,6 +72,24 @@ impl Experiment {
         Some(format!(
             "note: kernels = \"{word}\" changes nothing: kernels compute in f32 on the processor, and {reason}"
         ))
+    }
+}
+
+impl Serialize for Experiment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The function the derive makes.
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Experiment {
+    /// The schemes of a file that names none are those that suit its model.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut experiment = Self::deserialize(deserializer)?;
+        if experiment.evaluate.schemes == Evaluate::default().schemes {
+            experiment.evaluate.schemes = experiment.model.usual_schemes();
+        }
+        Ok(experiment)
     }
 }
 
@@ -105,35 +123,6 @@ impl Device {
             Self::Cuda => "cuda",
         }
     }
-}
-
-/// The deep Boltzmann machine: binary units, every layer connected to the next.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// Units in each hidden layer, from the one above the data upwards; one layer = an RBM.
-    pub hidden: Vec<usize>,
-    /// Standard deviation of the initial weights.
-    #[serde(default = "weight_std")]
-    pub weight_std: f64,
-    /// Initial biases of the visible units.
-    #[serde(default, deserialize_with = "choice::word")]
-    pub visible_bias: VisibleBias,
-}
-
-fn weight_std() -> f64 {
-    0.01
-}
-
-/// Initial biases of the visible units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VisibleBias {
-    /// The log-odds of each pixel's mean over the training examples.
-    #[default]
-    Data,
-    /// Zero.
-    Zero,
 }
 
 /// Judging on held-out examples, while training and at the end.

@@ -36,15 +36,25 @@ pub enum AnyLoaded {
 /// Reads an experiment file of either kind; one with a section `study` is a study.
 pub fn load_any(path: &Path, overrides: &[String]) -> Result<AnyLoaded> {
     let text = text_of(path)?;
-    if DeTable::parse_recoverable(&text).0.get_ref().contains_key("study") {
+    if holds_study(&text) {
         return Ok(AnyLoaded::Study(Box::new(loaded(path, text, overrides, check_study)?)));
     }
     Ok(AnyLoaded::Training(Box::new(loaded(path, text, overrides, check)?)))
 }
 
+/// Whether the text of an experiment file has a study in it.
+pub fn holds_study(text: &str) -> bool {
+    DeTable::parse_recoverable(text).0.get_ref().contains_key("study")
+}
+
 /// Reads an experiment file that trains a model; relative paths inside it are taken from the current directory.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
     loaded(path, text_of(path)?, overrides, check)
+}
+
+/// Reads the text of an experiment file that holds a study; `path` is how messages call it.
+pub fn load_study(path: &Path, text: &str) -> Result<Loaded<StudyExperiment>> {
+    loaded(path, text.to_string(), &[], check_study)
 }
 
 fn loaded<E: DeserializeOwned>(
@@ -62,7 +72,8 @@ pub fn stored(path: &Path) -> Result<Experiment> {
     checked(&path.display().to_string(), &text_of(path)?, &[], check_anywhere)
 }
 
-fn text_of(path: &Path) -> Result<String> {
+/// The text of an experiment file.
+pub fn text_of(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();

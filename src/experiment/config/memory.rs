@@ -14,6 +14,10 @@ const COPIES: f64 = 16.0;
 /// How often a row of units is held while it is swept: states, inputs, draws, means and what is measured on them.
 const ROW: f64 = 10.0;
 
+/// How often a number per pair of hidden units is held while a scheme knows them by pairs: the matrix, two powers of it, each
+/// once more by layers or blocks.
+const COUPLINGS: f64 = 6.0;
+
 /// Examples judged at once.
 const BLOCK: usize = 1000;
 
@@ -54,7 +58,7 @@ pub type TooLarge = (String, String, &'static str);
 /// The largest part of an experiment that does not fit into this machine's memory; without `extent`, as far as the file tells.
 pub fn too_large(experiment: &Experiment, extent: Option<Extent>) -> Option<TooLarge> {
     let known = extent.unwrap_or_else(|| Extent::least(experiment));
-    let mut machine = Machine::new(known.visible, &experiment.model.hidden, experiment.dtype);
+    let mut machine = Machine::new(known.visible, experiment.model.hidden(), experiment.dtype);
     machine.training(experiment, known);
     let evaluate = &experiment.evaluate;
     for (i, scheme) in evaluate.schemes.iter().enumerate() {
@@ -155,12 +159,21 @@ impl Machine {
                 ("maximum_likelihood", settings.chains)
             }
             Algorithm::WakeSleep(settings) => ("wake_sleep", settings.chains),
+            Algorithm::ReweightedWakeSleep(settings) => {
+                let rows = batch.saturating_mul(settings.particles);
+                let path = "train.algorithm.reweighted_wake_sleep.particles";
+                return self.part(path, self.rows(rows), "use fewer particles, or smaller batches");
+            }
         };
         self.part(format!("train.algorithm.{word}.chains"), self.rows(chains), CHAINS);
     }
 
     /// A table over the posterior of each of `together` examples, or of as many as are tabulated at once.
     fn tables(&mut self, path: String, scheme: &Scheme, together: usize) {
+        if scheme.holds_couplings() {
+            let squares = self.hidden * self.hidden * 8.0 * COUPLINGS;
+            return self.part(path, squares, "leave this scheme out, or use fewer hidden units");
+        }
         // What has more bits than its own limit is refused for that.
         if scheme.table_bits().is_none_or(|most| self.bits > most as f64) {
             return;

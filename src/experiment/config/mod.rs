@@ -2,12 +2,14 @@
 
 mod check;
 mod check_data;
+mod check_model;
 mod choice;
 mod data;
 mod experiment;
 mod kernels;
 mod load;
 pub mod memory;
+mod model;
 mod overrides;
 mod report;
 mod resolved;
@@ -18,14 +20,18 @@ mod word;
 
 pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, Source, Split};
-pub use experiment::{
-    Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition, Model, VisibleBias,
-};
+pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
-pub use load::{AnyLoaded, Loaded, load, load_any, parse, stored};
+pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
+pub use model::{BeliefNet, Fitting, Machine, Model, VisibleBias};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
-pub use scheme::{Exact, Gibbs, MeanField, NetworkScheme, Schedule, Scheme, Start};
+pub use scheme::{
+    Blocks, Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap,
+};
 pub use study::{StudyExperiment, check_study};
-pub use training::{Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Train, WakeSleep};
+pub use training::{
+    Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Recognized, ReweightedWakeSleep,
+    Train, WakeSleep,
+};
 pub use word::WORDS;

@@ -19,6 +19,172 @@ pub enum Scheme {
     Gibbs(Gibbs),
     /// The inference network, optionally refined by mean-field sweeps.
     Network(NetworkScheme),
+    /// The most probable state, by enumeration of one half of alternate hidden layers.
+    Map(Map),
+    /// A probable state, by iterated conditional modes from random starts.
+    Icm(Icm),
+    /// Tables over blocks of hidden units, from the answer of mean field.
+    Structured(Structured),
+    /// The equations of Thouless, Anderson and Palmer: means and a free energy that is no bound.
+    Tap(Tap),
+    /// The bound of several samples of a recognition net or an encoder, weighted by importance.
+    Importance(Importance),
+}
+
+/// The bound ln 1/K Σ_k p(v, h_k) / q(h_k | v) of K samples (Burda, Grosse and Salakhutdinov 2016).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Importance {
+    /// Samples K under the logarithm.
+    pub particles: usize,
+}
+
+impl Default for Importance {
+    fn default() -> Self {
+        Self { particles: 100 }
+    }
+}
+
+/// The most probable state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Map {
+    /// Refused where the smaller half of alternate hidden layers has more units than this; 20 at most.
+    pub max_bits: usize,
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self { max_bits: Exact::default().max_bits }
+    }
+}
+
+/// Iterated conditional modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Icm {
+    /// Random first states of each example; the best end is kept.
+    pub starts: usize,
+    /// Never more sweeps than this.
+    pub max_sweeps: usize,
+}
+
+impl Default for Icm {
+    fn default() -> Self {
+        Self { starts: 20, max_sweeps: 100 }
+    }
+}
+
+/// Structured mean field: independent blocks of hidden units, each a full table.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Structured {
+    /// Which units share a table.
+    pub blocks: Blocks,
+    /// The first q of the mean field that it starts from.
+    #[serde(deserialize_with = "choice::word")]
+    pub start: Start,
+    /// Largest change of a mean in one sweep that counts as converged; left out = 1e-6 in f32, 1e-10 in f64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// Never more sweeps than this.
+    pub max_sweeps: usize,
+}
+
+impl Structured {
+    /// The most units of a block: a table of 65536 states of each example.
+    pub const MOST_BITS: usize = 16;
+}
+
+impl Default for Structured {
+    fn default() -> Self {
+        Self { blocks: Blocks::Columns, start: Start::Half, tolerance: None, max_sweeps: 500 }
+    }
+}
+
+/// Which hidden units share a table: `columns`, `all`, or a number of units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// One unit of each hidden layer.
+    Columns,
+    /// So many units, filled column by column.
+    OfSize(usize),
+    /// All of them.
+    All,
+}
+
+impl Blocks {
+    /// Units of the largest block over hidden layers of these sizes.
+    pub fn largest(&self, hidden: &[usize]) -> usize {
+        let units = hidden.iter().fold(0_usize, |sum, units| sum.saturating_add(*units));
+        match self {
+            Self::Columns => hidden.len(),
+            Self::OfSize(size) => units.min(*size),
+            Self::All => units,
+        }
+    }
+}
+
+impl Serialize for Blocks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Columns => serializer.serialize_str("columns"),
+            Self::OfSize(units) => serializer.serialize_u64(*units as u64),
+            Self::All => serializer.serialize_str("all"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Blocks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Blocks;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                write!(f, "columns, all, or a number of units")
+            }
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Blocks, E> {
+                match word {
+                    "columns" => Ok(Blocks::Columns),
+                    "all" => Ok(Blocks::All),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)),
+                }
+            }
+            fn visit_i64<E: serde::de::Error>(self, units: i64) -> Result<Blocks, E> {
+                let wrong = |_| E::invalid_value(serde::de::Unexpected::Signed(units), &self);
+                usize::try_from(units).map(Blocks::OfSize).map_err(wrong)
+            }
+            fn visit_u64<E: serde::de::Error>(self, units: u64) -> Result<Blocks, E> {
+                let wrong = |_| E::invalid_value(serde::de::Unexpected::Unsigned(units), &self);
+                usize::try_from(units).map(Blocks::OfSize).map_err(wrong)
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+/// The TAP equations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tap {
+    /// 1 (mean field), 2 or 3.
+    pub order: usize,
+    /// The first means.
+    #[serde(deserialize_with = "choice::word")]
+    pub start: Start,
+    /// Share of the old mean that is kept in every update, from 0 up to but not 1.
+    pub damping: f64,
+    /// Largest change of a mean in one sweep that counts as converged; left out = 1e-6 in f32, 1e-10 in f64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// Never more sweeps than this.
+    pub max_sweeps: usize,
+}
+
+impl Default for Tap {
+    fn default() -> Self {
+        Self { order: 2, start: Start::Half, damping: 0.5, tolerance: None, max_sweeps: 500 }
+    }
 }
 
 /// The true posterior.
@@ -130,12 +296,50 @@ pub struct NetworkScheme {
 }
 
 impl Scheme {
+    /// The key in a file.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Exact(_) => "exact",
+            Self::MeanField(_) => "mean_field",
+            Self::Gibbs(_) => "gibbs",
+            Self::Network(_) => "network",
+            Self::Map(_) => "map",
+            Self::Icm(_) => "icm",
+            Self::Structured(_) => "structured",
+            Self::Tap(_) => "tap",
+            Self::Importance(_) => "importance",
+        }
+    }
+
     /// Most bits of the tables of an exact scheme; none for the others.
     pub fn table_bits(&self) -> Option<usize> {
         match self {
             Self::Exact(exact) => Some(exact.max_bits.min(Exact::MOST_BITS)),
             _ => None,
         }
+    }
+
+    /// Most bits of what it enumerates: one half of alternate hidden layers; none for schemes that do not.
+    pub fn enumerated_bits(&self) -> Option<usize> {
+        match self {
+            Self::Map(map) => Some(map.max_bits.min(Exact::MOST_BITS)),
+            _ => self.table_bits(),
+        }
+    }
+
+    /// Whether it answers with something that training cannot take its positive statistics from.
+    pub fn only_judged(&self) -> bool {
+        matches!(self, Self::Map(_) | Self::Icm(_) | Self::Structured(_) | Self::Tap(_))
+    }
+
+    /// Whether it holds a square matrix over all hidden units.
+    pub fn holds_couplings(&self) -> bool {
+        matches!(self, Self::Structured(_) | Self::Tap(_))
+    }
+
+    /// Whether it improves the answer of the network by sweeps.
+    pub fn refines(&self) -> bool {
+        matches!(self, Self::Network(NetworkScheme { refine: 1.. }))
     }
 
     /// Mean-field until it has converged.

@@ -23,6 +23,9 @@ pub struct StudyExperiment {
     /// Why the statement is known not to hold here; only for one whose verdict is `refuted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuted_because: Option<String>,
+    /// Whether it measures time, and so is computed while nothing else is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// What is computed.
     pub study: AnyStudy,
     /// What must come out; all of it.

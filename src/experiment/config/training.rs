@@ -96,6 +96,19 @@ pub enum Algorithm {
     MaximumLikelihood(MaximumLikelihood),
     /// Wake: infer with the network and update the DBM. Sleep: dream, and train the network on the dream.
     WakeSleep(WakeSleep),
+    /// Reweighted wake-sleep of a belief net (Bornschein and Bengio 2015).
+    ReweightedWakeSleep(ReweightedWakeSleep),
+}
+
+impl Algorithm {
+    /// The key in a file.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::MaximumLikelihood(_) => "maximum_likelihood",
+            Self::WakeSleep(_) => "wake_sleep",
+            Self::ReweightedWakeSleep(_) => "reweighted_wake_sleep",
+        }
+    }
 }
 
 impl Default for Algorithm {
@@ -136,6 +149,36 @@ impl Default for WakeSleep {
     fn default() -> Self {
         Self { chains: 100, gibbs_sweeps: 5 }
     }
+}
+
+/// Reweighted wake-sleep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReweightedWakeSleep {
+    /// Samples of the recognition net for each example.
+    pub particles: usize,
+    /// What the recognition net learns from.
+    #[serde(deserialize_with = "choice::word")]
+    pub recognition: Recognized,
+}
+
+impl Default for ReweightedWakeSleep {
+    fn default() -> Self {
+        Self { particles: 10, recognition: Recognized::default() }
+    }
+}
+
+/// What a recognition net learns from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recognized {
+    /// Data: the particles, weighted.
+    #[default]
+    Wake,
+    /// Dreams of the generative model.
+    Sleep,
+    /// Half of each.
+    Both,
 }
 
 /// Training of the inference network.

@@ -2,7 +2,7 @@
 
 use super::choice;
 use super::report::{self, plain, suggestion};
-use super::scheme::{Exact, Gibbs, MeanField, NetworkScheme, Scheme};
+use super::scheme::{Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Scheme, Structured, Tap};
 use crate::experiment::Error;
 use serde::Serialize;
 use std::fmt;
@@ -10,7 +10,8 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 /// The words that name a scheme.
-pub const WORDS: [&str; 5] = ["exact", "mean-field", "gibbs", "network", "network+K"];
+pub const WORDS: [&str; 10] =
+    ["exact", "map", "icm", "mean-field", "structured", "tap", "gibbs", "network", "network+K", "importance"];
 
 impl FromStr for Scheme {
     type Err = Error;
@@ -75,6 +76,11 @@ impl fmt::Display for Scheme {
             Self::Exact(exact) => write!(f, "exact{}", options(exact, &Exact::default())),
             Self::MeanField(mean_field) => write!(f, "mean-field{}", options(mean_field, &MeanField::default())),
             Self::Gibbs(gibbs) => write!(f, "gibbs{}", options(gibbs, &Gibbs::default())),
+            Self::Map(map) => write!(f, "map{}", options(map, &Map::default())),
+            Self::Icm(icm) => write!(f, "icm{}", options(icm, &Icm::default())),
+            Self::Structured(structured) => write!(f, "structured{}", options(structured, &Structured::default())),
+            Self::Tap(tap) => write!(f, "tap{}", options(tap, &Tap::default())),
+            Self::Importance(importance) => write!(f, "importance{}", options(importance, &Importance::default())),
             Self::Network(NetworkScheme { refine: 0 }) => write!(f, "network"),
             Self::Network(NetworkScheme { refine }) => write!(f, "network+{refine}"),
         }

@@ -26,7 +26,7 @@ pub(super) fn parts(
     stream: Stream,
 ) -> Result<Parts> {
     let (file, damaged) = checkpoint::locate(path)?;
-    let dbm = model_file::read(&file, Some(dtype), device)?.dbm;
+    let dbm = model_file::read(&file, Some(dtype), device)?.machine(&file)?.dbm;
     let (visible, _) = sample(&dbm, count, sweeps, stream, "data.source.samples.examples")?;
     let units = visible.dim(1)?;
     let pixels = Pixels::from_unit_values(&host(&visible)?).ok_or_else(|| Error::Model {

@@ -1,0 +1,126 @@
+//! Models of every kind, as a run carries them from stage to stage and a file holds them.
+//!
+//! A kind of model is a file here and a line in the list; everything else on this floor sees a [`Trained`] model.
+
+mod belief_net;
+mod directed;
+mod machine;
+
+use super::config::{Model, Scheme};
+use super::judge::{Request, Watch};
+use super::model_file::Reader;
+use super::observe::Record;
+use super::results::Results;
+use super::{Known, Result};
+use crate::inference::Trace;
+use crate::learning::SavedTensors;
+use crate::math::{DType, Device, Stream, Tensor};
+pub use belief_net::Net;
+pub use machine::Machine;
+
+/// What this floor asks of a model, whatever its kind.
+pub trait Kind {
+    /// The kind in the user's words; none of a deep Boltzmann machine, which needs no name here.
+    fn name(&self) -> Option<&'static str>;
+
+    /// The section `[model]` of an experiment that makes one like it.
+    fn section(&self) -> Model;
+
+    /// The schemes that judge it unless others are asked for.
+    fn usual_schemes(&self) -> Vec<Scheme>;
+
+    /// Units per layer, visible first.
+    fn sizes(&self) -> Vec<usize>;
+
+    /// Precision of the parameters.
+    fn dtype(&self) -> DType;
+
+    /// Where the parameters are.
+    fn device(&self) -> &Device;
+
+    /// All parameters under their public names.
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
+
+    /// Judges the schemes asked for on `visible` `[examples, visible]`; what is `known` of ln Z need not be found again.
+    fn judge(
+        &self,
+        visible: &Tensor,
+        request: &Request,
+        known: &mut Known,
+        stream: Stream,
+        watch: &mut Watch,
+    ) -> Result<Results>;
+
+    /// How a scheme comes to its answers on `visible`, sweep by sweep; empty for schemes that do not sweep.
+    fn traces(
+        &self,
+        visible: &Tensor,
+        request: &Request,
+        stream: Stream,
+        watch: &mut Watch,
+    ) -> Result<Vec<(String, Trace)>>;
+
+    /// Histograms of parameters and hidden means.
+    fn histograms(&self, seen: Seen, record: &mut Record) -> Result<()>;
+
+    /// Pictures of filters, reconstructions, samples and means.
+    fn images(&self, seen: Seen, record: &mut Record) -> Result<()>;
+}
+
+/// What a model is looked at with.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// Held-out examples, `[examples, visible]`.
+    pub visible: &'a Tensor,
+    /// What the trainer has beside the model.
+    pub tensors: &'a SavedTensors,
+    /// Height and width of an example.
+    pub shape: [usize; 2],
+    /// Draws for the eye.
+    pub stream: Stream,
+}
+
+/// The list of all kinds: the model, and the tensor that tells it in a file.
+macro_rules! kinds {
+    ($($name:ident($model:ty) by $telling:literal),+ $(,)?) => {
+        /// A model of any kind.
+        #[derive(Clone, Debug)]
+        pub enum Trained {
+            $(#[doc = concat!("Files hold it with the tensor `", $telling, "`.")] $name($model)),+
+        }
+
+        impl Trained {
+            /// What this floor asks of it.
+            pub fn kind(&self) -> &dyn Kind {
+                match self {
+                    $(Self::$name(model) => model),+
+                }
+            }
+
+            /// The model of a file, by the tensors it has.
+            pub(super) fn read(reader: &mut Reader) -> Result<Self> {
+                $(if reader.has($telling) {
+                    return Ok(Self::$name(<$model>::read(reader)?));
+                })+
+                Err(reader.strange(&[$($telling),+]))
+            }
+        }
+    };
+}
+
+kinds! {
+    Machine(Machine) by "layers.0.weight",
+    BeliefNet(Net) by "generative.0.weight",
+}
+
+impl Trained {
+    /// The kind in the user's words.
+    pub fn name(&self) -> &'static str {
+        self.kind().name().unwrap_or("deep Boltzmann machine")
+    }
+
+    /// The error of a trainer that was given a model of another kind.
+    fn is_not(&self, wanted: &str) -> candle_core::Error {
+        candle_core::Error::msg(format!("holds a {}, and this training needs {wanted}", self.name()))
+    }
+}

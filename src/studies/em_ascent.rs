@@ -1,0 +1,261 @@
+//! EM on five models whose E step and M step have closed forms: what each half step does, and where and when it ends.
+//!
+//! F(q, θ) = E_q[ln p(v, h; θ)] + H(q) is raised in q by the E step and in θ by the M step (Neal & Hinton 1998; Goodfellow, Bengio &
+//! Courville 2016, section 19.2). The maximum of probabilistic PCA is known in closed form (Tipping & Bishop 1999).
+
+use super::em_course::{Course, largest_fall};
+use super::em_instances::{bars, bernoulli_start, clusters, two_factors, two_kinds};
+use super::{Axis, Figure, Findings, Laboratory, Study};
+use crate::inference::Exact;
+use crate::learning::{
+    binary_sparse_coding_start, factor_analysis_start, gaussian_mixture_start, principal_components,
+};
+use crate::math::{Result, Stream, Tensor, mean_of};
+use crate::models::{Evidence, Noise};
+use serde::{Deserialize, Serialize};
+
+/// How much data each model is fitted to, and when it is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmAscent {
+    /// Points of the Gaussian mixture.
+    pub points: usize,
+    /// Rows of factor analysis and probabilistic PCA.
+    pub rows: usize,
+    /// Images of bars for binary sparse coding, and binary rows of the mixture of Bernoullis.
+    pub images: usize,
+    /// Random starts of the Gaussian mixture, of which the best is looked at.
+    pub starts: usize,
+    /// EM is at the end once an iteration gains less than this, nats per example.
+    pub tolerance: f64,
+    /// Never more iterations than this.
+    pub iterations: usize,
+    /// Thresholds on the change of the ELBO, and of the parameters, at which EM might have been stopped.
+    pub thresholds: Vec<f64>,
+}
+
+impl Default for EmAscent {
+    fn default() -> Self {
+        Self {
+            points: 100,
+            rows: 120,
+            images: 60,
+            starts: 5,
+            tolerance: 1e-13,
+            iterations: 2000,
+            thresholds: vec![1e-4, 1e-6, 1e-8],
+        }
+    }
+}
+
+/// A model by its name, and the course of EM on it.
+struct Followed {
+    name: &'static str,
+    shown: &'static str,
+    course: Course,
+    /// The highest mean ln p(v) there is.
+    optimum: f64,
+}
+
+impl Study for EmAscent {
+    fn run(&self, stream: Stream, lab: &mut dyn Laboratory) -> Result<Findings> {
+        let steps: [fn(&Self, Stream) -> Result<Followed>; 5] = [
+            Self::gaussian_mixture,
+            Self::factor_analysis,
+            Self::probabilistic_pca,
+            Self::bernoulli_mixture,
+            Self::binary_sparse_coding,
+        ];
+        let mut followed = Vec::new();
+        for (index, step) in steps.into_iter().enumerate() {
+            lab.at("models", index, steps.len())?;
+            followed.push(step(self, stream)?);
+        }
+        let mut findings = Findings::default();
+        half_steps(&followed, &mut findings);
+        self.stopping(&followed[..3], &mut findings);
+        figures(&followed, &mut findings);
+        Ok(findings)
+    }
+}
+
+impl EmAscent {
+    fn gaussian_mixture(&self, stream: Stream) -> Result<Followed> {
+        let data = clusters(self.points, stream.named("clusters"))?;
+        let mut best: Option<Course> = None;
+        for start in 0..self.starts as u64 {
+            let model = gaussian_mixture_start(&data, 3, stream.named("start of the clusters").at(start))?;
+            let (course, _) = Course::follow(model, &data, EXACT, self.tolerance, self.iterations)?;
+            if best.as_ref().is_none_or(|best| course.end() > best.end() + 1e-9) {
+                best = Some(course);
+            }
+        }
+        let course = best.unwrap_or_default();
+        Ok(Followed { name: "gaussian_mixture", shown: "Gaussian mixture", optimum: course.end(), course })
+    }
+
+    fn linear(&self, noise: Noise, stream: Stream) -> Result<(Tensor, Course)> {
+        let data = two_factors(self.rows, stream.named("factors"))?;
+        let start = factor_analysis_start(&data, 2, noise, stream.named("start of the factors"))?;
+        let (course, _) = Course::follow(start, &data, EXACT, self.tolerance, self.iterations)?;
+        Ok((data, course))
+    }
+
+    fn factor_analysis(&self, stream: Stream) -> Result<Followed> {
+        let (_, course) = self.linear(Noise::Diagonal, stream)?;
+        Ok(Followed { name: "factor_analysis", shown: "factor analysis", optimum: course.end(), course })
+    }
+
+    fn probabilistic_pca(&self, stream: Stream) -> Result<Followed> {
+        let (data, course) = self.linear(Noise::Isotropic, stream)?;
+        let optimum = mean_of(&principal_components(&data, 2)?.log_evidence(&data)?);
+        Ok(Followed { name: "probabilistic_pca", shown: "probabilistic PCA", optimum, course })
+    }
+
+    fn bernoulli_mixture(&self, stream: Stream) -> Result<Followed> {
+        let data = two_kinds(self.images, stream.named("kinds"))?;
+        let start = bernoulli_start(2, 8, stream.named("start of the kinds"))?;
+        let (course, _) = Course::follow(start, &data, EXACT, self.tolerance, self.iterations)?;
+        Ok(Followed { name: "bernoulli_mixture", shown: "mixture of Bernoullis", optimum: course.end(), course })
+    }
+
+    fn binary_sparse_coding(&self, stream: Stream) -> Result<Followed> {
+        let (data, _) = bars()?.sample(self.images, stream.named("bars"))?;
+        let start = binary_sparse_coding_start(&data, 6, stream.named("start of the bars"))?;
+        let (course, _) = Course::follow(start, &data, EXACT, self.tolerance, self.iterations)?;
+        Ok(Followed { name: "binary_sparse_coding", shown: "binary sparse coding", optimum: course.end(), course })
+    }
+
+    /// What a threshold on the change would have left undone.
+    fn stopping(&self, followed: &[Followed], findings: &mut Findings) {
+        let mut rows = Vec::new();
+        let mut figure = Figure::new(
+            "Where a threshold on the change stops EM",
+            "",
+            Axis::linear("iteration"),
+            Axis::log("distance to the maximum, nats per example"),
+        );
+        for Followed { name, shown, course, optimum } in followed {
+            let short: Vec<f64> = course.evidence.iter().map(|evidence| optimum - evidence).collect();
+            let mut stops = Vec::new();
+            let mut counts = Vec::new();
+            let mut ratios = Vec::new();
+            for &threshold in &self.thresholds {
+                let by_elbo = Course::iterations_until(&course.gains(), threshold);
+                let by_parameters = Course::iterations_until(&course.change, threshold);
+                let left = by_elbo.map_or(f64::NAN, |count| short[count]);
+                let count = by_elbo.map_or(f64::NAN, |count| count as f64);
+                findings.quantity(format!("{name}_iterations_to_{threshold:e}"), count);
+                findings.quantity(format!("{name}_shortfall_over_threshold_at_{threshold:e}"), left / threshold);
+                ratios.push(left / threshold);
+                counts.push(count);
+                stops.extend(by_elbo.map(|count| (count as f64, short[count])));
+                let parameters = by_parameters.map_or("never".to_string(), |count| count.to_string());
+                rows.push([format!("{threshold:e}"), format!("{count}"), format!("{left:.2e}"), parameters].to_vec());
+                if let Some(row) = rows.last_mut() {
+                    row.insert(0, (*shown).to_string());
+                }
+            }
+            findings.quantity(
+                format!("{name}_shortfall_over_threshold_min"),
+                ratios.iter().copied().fold(f64::INFINITY, f64::min),
+            );
+            if let [first, second, third] = counts[..] {
+                findings.quantity(format!("{name}_spacing_ratio"), (third - second) / (second - first));
+            }
+            let points = short.iter().enumerate().map(|(step, short)| (step as f64, *short));
+            figure = figure.line(*shown, points.filter(|point| point.1 > 1e-12)).dots(format!("{shown}, stops"), stops);
+        }
+        let ratio = |name: &str, threshold: f64| {
+            findings.get(&format!("{name}_shortfall_over_threshold_at_{threshold:e}")).map_or(f64::NAN, |q| q.value)
+        };
+        let least = self.thresholds.last().copied().unwrap_or(f64::NAN);
+        figure.caption = format!(
+            "Stopped when an iteration gains less than {least:e}, factor analysis is {:.1} times that short of its maximum, \
+             probabilistic PCA {:.1} times, the Gaussian mixture {:.2} times: a small change is no small distance.",
+            ratio("factor_analysis", least),
+            ratio("probabilistic_pca", least),
+            ratio("gaussian_mixture", least),
+        );
+        findings.figure(figure);
+        findings.sheet(
+            "Iterations until the ELBO, or every parameter, changes by less than the threshold.",
+            &["model", "threshold", "iterations (ELBO)", "left to the maximum (nats)", "iterations (parameters)"],
+            rows,
+        );
+    }
+}
+
+/// Every model here has a posterior of at most 2^6 states, or none that is counted.
+const EXACT: Exact = Exact { max_bits: 10.0 };
+
+/// The numbers that the half steps are judged by.
+fn half_steps(followed: &[Followed], findings: &mut Findings) {
+    let (mut gap, mut slope, mut fall, mut chain, mut evidence_fall) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
+    let (mut falling, mut steps, mut least_first_gain) = (0, 0, f64::INFINITY);
+    for Followed { name, course, optimum, .. } in followed {
+        let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+        findings.quantity(format!("{name}_log_likelihood_nats_mean"), course.end());
+        findings.quantity(format!("{name}_iterations"), course.after_expect.len() as f64);
+        findings.quantity(format!("{name}_kl_after_expect_nats_max"), largest(&course.gap));
+        findings.quantity(format!("{name}_gradient_after_maximize_max"), largest(&course.slope));
+        if *name == "probabilistic_pca" {
+            findings.quantity("probabilistic_pca_closed_form_nats_mean", *optimum);
+            findings.quantity("probabilistic_pca_distance_to_closed_form_nats", (course.end() - optimum).abs());
+        }
+        let half_steps = course.half_steps();
+        gap = gap.max(largest(&course.gap));
+        slope = slope.max(largest(&course.slope));
+        fall = fall.max(largest_fall(&half_steps));
+        chain = chain.max(course.chain_broken_by());
+        evidence_fall = evidence_fall.max(largest_fall(&course.evidence));
+        falling += half_steps.windows(2).filter(|pair| pair[1] < pair[0] - 1e-10).count();
+        steps += half_steps.len();
+        least_first_gain = least_first_gain.min(course.after_maximize[0] - course.after_expect[0]);
+        let numbered = |values: &[f64]| values.iter().enumerate().map(|(t, v)| (t as u64, *v)).collect::<Vec<_>>();
+        findings.series(*name, "em/log_p_v_nats_mean", numbered(&course.evidence));
+        findings.series(*name, "em/F_after_E_nats_mean", numbered(&course.after_expect));
+        findings.series(*name, "em/F_after_M_nats_mean", numbered(&course.after_maximize));
+        findings.series(*name, "em/gap_nats_max", numbered(&course.gap));
+    }
+    findings.quantity("kl_after_expect_nats_max", gap);
+    findings.quantity("gradient_after_maximize_max", slope);
+    findings.quantity("half_step_fall_nats_max", fall);
+    findings.quantity("half_steps_falling_share", f64::from(falling as u32) / f64::from(steps as u32));
+    findings.quantity("half_steps", f64::from(steps as u32));
+    findings.quantity("chain_broken_by_nats_max", chain);
+    findings.quantity("log_likelihood_fall_nats_max", evidence_fall);
+    findings.quantity("first_maximize_gain_nats_min", least_first_gain);
+}
+
+/// The staircase of half steps, and how far the bound is from the likelihood after each.
+fn figures(followed: &[Followed], findings: &mut Findings) {
+    let shown = &followed[1];
+    let count = shown.course.after_expect.len().min(12);
+    let stairs = shown.course.half_steps().into_iter().take(2 * count).enumerate();
+    let place = |half: usize| half as f64 / 2.0;
+    let evidence = shown.course.evidence.iter().take(count).enumerate().map(|(t, nats)| (t as f64, *nats));
+    findings.figure(
+        Figure::new(
+            "The first iterations of EM on factor analysis",
+            "Each E step lifts the bound to the likelihood, each M step lifts both; neither half step ever lowers the bound.",
+            Axis::linear("iteration (E steps at whole numbers, M steps between)"),
+            Axis::linear("nats per example"),
+        )
+        .line("F(q, θ)", stairs.map(|(half, nats)| (place(half), nats)))
+        .dots("ln p(v)", evidence),
+    );
+    let worst = followed.iter().flat_map(|followed| &followed.course.gap).copied().fold(0.0, f64::max);
+    let mut saw = Figure::new(
+        "The gap ln p(v) - F before and after each E step",
+        format!("The M step opens a gap, the E step closes it to rounding: at most {worst:.0e} nats on any example."),
+        Axis::linear("iteration"),
+        Axis::log("nats per example"),
+    );
+    for Followed { shown, course, .. } in followed {
+        let opened = course.after_maximize.iter().zip(&course.evidence[1..]).map(|(bound, evidence)| evidence - bound);
+        let points: Vec<(f64, f64)> = opened.enumerate().map(|(t, gap)| (t as f64 + 0.5, gap)).collect();
+        saw = saw.line(*shown, points.into_iter().filter(|point| point.1 > 1e-13).take(60));
+    }
+    findings.figure(saw);
+}
