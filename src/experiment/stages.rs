@@ -5,7 +5,7 @@ use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::Network;
 use crate::learning::{
-    Ascent, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining, ReweightedWakeSleep,
+    Ascent, Centred, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining, ReweightedWakeSleep,
     SchemeAlone, Sgd, WakeSleep,
 };
 use crate::math::{Result, Stream, Tensor, bail};
@@ -88,7 +88,11 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
         config::Algorithm::MaximumLikelihood(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             let positive = SchemeByWord(settings.positive.clone());
-            ("joint training", Box::new(MaximumLikelihood { positive, negative, dbm, network }))
+            let by = MaximumLikelihood { positive, negative, dbm, network };
+            match settings.centring {
+                Some(rate) => ("centred joint training", Box::new(Centred { by, rate })),
+                None => ("joint training", Box::new(by)),
+            }
         }
         config::Algorithm::WakeSleep(_) if matches!(model, Model::BeliefNet(_)) => {
             ("wake-sleep", Box::new(reweighted(1, 0.0, dbm, network)))

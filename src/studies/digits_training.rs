@@ -9,7 +9,7 @@ use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Annealing, Spacing, ais, elbo_unnormalized};
 use crate::inference::{Inference, Network, Stop};
 use crate::learning::{
-    Centred, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd, State, Trainer,
+    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd, Trainer,
 };
 use crate::math::{DType, Nats, Result, Stream, Tensor, host, mean_of};
 use crate::models::Dbm;
@@ -118,7 +118,7 @@ impl DigitsTraining {
 
     fn joint<T: Trainer<State = Joint>>(&self, by: &T, dbm: Dbm, train: &Tensor, stream: Stream) -> Result<Dbm> {
         let network = Network::from_dbm(&dbm)?;
-        let state = by.init(dbm, network, stream.named("start"))?;
+        let state = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
         let course = self.course(self.updates, self.learning_rate);
         Ok(course.train(by, state, train, stream.named("joint"), &mut |_, _| Ok(()))?.dbm)
     }

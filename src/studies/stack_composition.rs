@@ -7,7 +7,7 @@
 use super::instances::random_binary;
 use super::training::{Course, beginning};
 use super::{Axis, Figure, Findings, Laboratory, Study};
-use crate::learning::{NegativeStart, Parameters, Pretraining, RbmStack, Sgd, State};
+use crate::learning::{NegativeStart, Parameters, Pretraining, RbmStack, Sgd};
 use crate::math::{Result, Stream, Tensor, host};
 use crate::models::{Conditionals, Dbm};
 use serde::{Deserialize, Serialize};
