@@ -5,8 +5,8 @@ use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::Network;
 use crate::learning::{
-    Ascent, Centred, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining, ReweightedWakeSleep,
-    SchemeAlone, Sgd, WakeSleep,
+    Ascent, Centred, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining,
+    ReweightedWakeSleep, SchemeAlone, Sgd, WakeSleep,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::Dbm;

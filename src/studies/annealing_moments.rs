@@ -221,7 +221,8 @@ impl AnnealingMoments {
                 .line("obtained", share)
                 .dashed("exact, for infinitely many", exact),
         );
-        let head = ["machine", "temperatures", "relative variance", "within 3 errors", "effective share", "width (nats)"];
+        let head =
+            ["machine", "temperatures", "relative variance", "within 3 errors", "effective share", "width (nats)"];
         findings.sheet("Every machine and path.", &head, trials.iter().map(Trial::row).collect());
     }
 

@@ -9,7 +9,8 @@ use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Annealing, Spacing, ais, elbo_unnormalized};
 use crate::inference::{Inference, Network, Stop};
 use crate::learning::{
-    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd, Trainer,
+    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd,
+    Trainer,
 };
 use crate::math::{DType, Nats, Result, Stream, Tensor, host, mean_of};
 use crate::models::Dbm;

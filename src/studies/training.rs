@@ -5,7 +5,8 @@
 use crate::evaluate::elbo;
 use crate::inference::{Inference, MeanField, Network, Refined, Stop, Uninformed};
 use crate::learning::{
-    Adam, AdamState, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update, exact_gradient,
+    Adam, AdamState, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
+    exact_gradient,
 };
 use crate::math::{DType, Result, Stream, Tensor, Weight, host, mean_of, norm};
 use crate::models::{Dbm, LatentModel};
@@ -61,7 +62,8 @@ impl Course {
 impl Course {
     /// Trains the restricted Boltzmann machines of `dbm` one after the other, each by this course.
     pub fn pretrain(&self, by: &Pretraining, dbm: &Dbm, data: &Tensor, stream: Stream) -> Result<RbmStack> {
-        let mut stack = by.init(DbmWithNetwork { dbm: dbm.clone(), network: Network::from_dbm(dbm)? }, stream.named("start"))?;
+        let mut stack =
+            by.init(DbmWithNetwork { dbm: dbm.clone(), network: Network::from_dbm(dbm)? }, stream.named("start"))?;
         for layer in 0..dbm.depth() {
             if layer > 0 {
                 stack = by.next_layer(stack, stream.named("start"))?;
