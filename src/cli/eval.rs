@@ -9,7 +9,7 @@ use crate::experiment::config::{
 };
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Portion, Request};
-use crate::experiment::kinds::Kind;
+use crate::experiment::kinds::{Kind, Trained};
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::results::JudgedFile;
 use crate::experiment::{Error, Known, Result, RunFolder, setup};
@@ -59,6 +59,9 @@ pub struct Eval {
     /// Precision; the default is that of the file.
     #[arg(long, value_parser = ["f32", "f64"])]
     dtype: Option<String>,
+    /// What a code costs, λ in λ ‖h‖₁ + (β/2) ‖v - W h‖² (sparse coding).
+    #[arg(long, value_name = "VALUE", value_parser = above_zero)]
+    lambda: Option<f64>,
     #[command(flatten)]
     compute: Compute,
     /// Seed of all random draws.
@@ -74,6 +77,11 @@ pub struct Eval {
 
 fn positive(text: &str) -> std::result::Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number, 1 or more".to_string())
+}
+
+fn above_zero(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && value.is_finite());
+    value.ok_or_else(|| "expected a number above 0".to_string())
 }
 
 /// Each bit more doubles the work of an exact sum.
@@ -100,7 +108,8 @@ impl Eval {
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
         let device = self.compute.chosen()?;
         let (file, mut warnings) = checkpoint::locate(&self.model)?;
-        let model = model_file::read(&file, dtype, &device)?;
+        let mut model = model_file::read(&file, dtype, &device)?;
+        self.price(&mut model)?;
         let kind = model.model.kind();
         sensible(schemes.as_deref().unwrap_or_default(), kind)?;
         let examples = self.examples(&model, &file)?;
@@ -123,6 +132,20 @@ impl Eval {
         results.warnings.splice(0..0, warnings);
         results.model = Some(JudgedFile { step: checkpoint::step(&model), file });
         if self.json { print_json(&results) } else { print(&table::results(&results)) }
+    }
+
+    /// Says what a code costs.
+    fn price(&self, model: &mut ModelFile) -> Result<()> {
+        let Some(lambda) = self.lambda else { return Ok(()) };
+        let name = model.model.name();
+        let Trained::SparseCoding(dictionary) = &mut model.model else {
+            return Err(Error::Refused {
+                problem: format!("--lambda is of sparse coding, and this model is a {name}"),
+                remedy: "leave it out".into(),
+            });
+        };
+        dictionary.lambda = Some(lambda);
+        Ok(())
     }
 
     /// The schemes asked for, under the very words that asked for them.

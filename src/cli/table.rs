@@ -52,6 +52,60 @@ pub fn counted(count: usize, what: &str) -> String {
 
 /// The comparison of schemes on one model, with what its numbers promise.
 pub fn results(results: &Results) -> String {
+    let columns = if results.schemes.iter().any(|scheme| scheme.objective.is_some()) { codes } else { bounds };
+    let layers = results.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+    let kind = results.kind.as_ref().map_or(String::new(), |kind| format!("{kind} "));
+    let mut text = format!("{kind}{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
+    text += &results.model.as_ref().map_or(String::new(), model);
+    if results.kind.is_none() {
+        text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
+    }
+    if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
+        text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
+    }
+    text + &columns(results) + &warnings(&results.warnings)
+}
+
+/// The columns of schemes that find most probable codes, and what they are.
+fn codes(results: &Results) -> String {
+    let head = [
+        "scheme",
+        "objective",
+        "duality gap",
+        "largest gap",
+        "active",
+        "recon. error",
+        "iterations",
+        "converged",
+        "µs/example",
+    ];
+    let rows = results.schemes.iter().filter_map(|scheme| Some((scheme, scheme.objective.as_ref()?)));
+    let rows = rows.map(|(scheme, objective)| {
+        vec![
+            scheme.name.clone(),
+            with_error(objective.mean, 4, objective.error, 4),
+            format!("{:.2e}", objective.duality_gap_mean),
+            format!("{:.2e}", objective.duality_gap_largest),
+            format!("{:.1} %", 100.0 * objective.active_fraction_mean),
+            number(scheme.reconstruction_error_mean, 4),
+            number(scheme.sweeps_mean, 1),
+            converged(scheme),
+            number(scheme.time_us_per_example, 1),
+        ]
+    });
+    let table = table(&head, rows.collect());
+    format!(
+        "{table}\nobjective: -ln p(v, h) but for a constant, mean over examples ± its standard error over them; the duality gap is the most \
+         that it may be above its minimum.\nA single point has no finite bound on log p(v): its ELBO is minus infinity.\n"
+    )
+}
+
+fn converged(scheme: &SchemeResult) -> String {
+    scheme.converged_fraction.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share))
+}
+
+/// The columns of schemes that bound log p(v), and what they promise.
+fn bounds(results: &Results) -> String {
     let exact = results.schemes.iter().any(|scheme| scheme.kl_nats_mean.is_some());
     let mut head = vec!["scheme", "ELBO (nats)", "gap to best", "recon. error", "sweeps", "converged", "µs/example"];
     if exact {
@@ -64,7 +118,7 @@ pub fn results(results: &Results) -> String {
             gap(scheme),
             known(Some(scheme.reconstruction_error_mean).filter(|error| !error.is_nan()), 4),
             number(scheme.sweeps_mean, 1),
-            scheme.converged_fraction.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)),
+            converged(scheme),
             number(scheme.time_us_per_example, 1),
         ];
         if exact {
@@ -72,19 +126,7 @@ pub fn results(results: &Results) -> String {
         }
         row
     });
-    let layers = results.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let kind = results.kind.as_ref().map_or(String::new(), |kind| format!("{kind} "));
-    let mut text = format!("{kind}{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
-    text += &results.model.as_ref().map_or(String::new(), model);
-    if results.kind.is_none() {
-        text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
-    }
-    if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
-        text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
-    }
-    text += &table(&head, rows.collect());
-    text += &format!("\n{}\n", promise(results));
-    text + &warnings(&results.warnings)
+    format!("{}\n{}\n", table(&head, rows.collect()), promise(results))
 }
 
 /// The statement of a study, what was expected and obtained, and the verdict.

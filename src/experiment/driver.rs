@@ -9,7 +9,7 @@ use super::kinds::Seen;
 use super::observe::{Occasion, Record};
 use super::phase::{Phase, Snapshot};
 use super::profile::{Profiler, Share};
-use super::results::Results;
+use super::results::{Results, SchemeResult};
 use super::stages::Stage;
 use super::{Error, Journal, Known, Result, RunFolder, setup};
 use crate::learning::{Measurements, Update};
@@ -54,14 +54,17 @@ impl<'a> Driver<'a> {
             profiler.during(Share::Logging, || self.look(stage, phase))?;
         }
         let mut order = Vec::new();
-        while self.position.stage_step < steps {
+        while !self.over(stage, phase) {
             let within = self.position.stage_step % per_epoch;
             if within == 0 || order.is_empty() {
                 let epoch = self.position.stage_step / per_epoch;
-                order = profiler.during(Share::Data, || self.order(examples, epoch));
+                order = match stage.shuffled {
+                    true => profiler.during(Share::Data, || self.order(examples, epoch)),
+                    false => (0..examples).collect(),
+                };
             }
             let from = within as usize * stage.batch_size;
-            let rows = &order[from..(from + stage.batch_size).min(examples)];
+            let rows = &order[from..from.saturating_add(stage.batch_size).min(examples)];
             let batch = profiler.during(Share::Data, || self.batch(rows))?;
             let update = self.update(stage, steps);
             // The trainer tells of its parts itself.
@@ -130,7 +133,7 @@ impl<'a> Driver<'a> {
         let by_steps = settings.every_steps as u64;
         let save = self.due(stage, settings.every_epochs)
             || (by_steps > 0 && self.position.stage_step.is_multiple_of(by_steps))
-            || self.over(stage)
+            || self.over(stage, phase)
             // Judging can be stopped too, or fail.
             || self.due(stage, self.experiment.evaluate.every_epochs);
         if save || go_on.is_err() {
@@ -148,13 +151,13 @@ impl<'a> Driver<'a> {
         every > 0 && done > 0 && done.is_multiple_of(per_epoch * every as u64)
     }
 
-    fn over(&self, stage: &Stage) -> bool {
-        self.position.stage_step >= stage.steps(self.dataset.train.len())
+    fn over(&self, stage: &Stage, phase: &dyn Phase) -> bool {
+        self.position.stage_step >= stage.steps(self.dataset.train.len()) || phase.finished()
     }
 
     /// Draws and judges what is due, except at the end of the last stage, which has a conclusion of its own.
     fn look(&mut self, stage: &Stage, phase: &dyn Phase) -> Result<()> {
-        if self.over(stage) && self.position.stage == self.last_stage {
+        if self.over(stage, phase) && self.position.stage == self.last_stage {
             return Ok(());
         }
         let log = &self.experiment.log;
@@ -271,7 +274,7 @@ impl<'a> Driver<'a> {
     /// Saves the model apart if it beats the best so far: by the highest ELBO of any scheme. One without a warning beats every one
     /// with a warning, whose score may be far too high; among those with a warning the score decides, for want of better.
     fn keep_best(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
-        let score = results.schemes.iter().map(|scheme| scheme.elbo_nats_mean).fold(f64::NEG_INFINITY, f64::max);
+        let score = results.schemes.iter().map(SchemeResult::score).fold(f64::NEG_INFINITY, f64::max);
         let doubtful = !results.warnings.is_empty();
         let better = self.position.best.is_none_or(|(best, _)| match (doubtful, self.position.doubtful) {
             (false, true) => true,

@@ -149,6 +149,13 @@ fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
         ("sweeps_mean", scheme.sweeps_mean),
         ("time_us_per_example", scheme.time_us_per_example),
     ];
+    if let Some(objective) = &scheme.objective {
+        // An ELBO of minus infinity is no curve.
+        measured.retain(|(name, _)| *name != "elbo_nats_mean");
+        measured.push(("objective_mean", objective.mean));
+        measured.push(("duality_gap_nats_mean", objective.duality_gap_mean));
+        measured.push(("active_fraction_mean", objective.active_fraction_mean));
+    }
     measured.extend(scheme.converged_fraction.map(|share| ("converged_fraction", share)));
     measured.extend(scheme.kl_nats_mean.map(|kl| ("kl_nats_mean", kl)));
     measured.extend(scheme.marginal_error_mean.map(|error| ("marginal_error_mean", error)));

@@ -92,6 +92,12 @@ impl Reader<'_> {
         self.tensors.contains_key(name)
     }
 
+    /// Names that begin with one of these.
+    pub fn names(&self, beginnings: &[&str]) -> Vec<String> {
+        let own = |name: &&String| beginnings.iter().any(|prefix| name.starts_with(prefix));
+        self.tensors.keys().filter(own).cloned().collect()
+    }
+
     /// Whether any tensor's name begins so.
     pub fn has_any(&self, prefix: &str) -> bool {
         self.tensors.keys().any(|name| name.starts_with(prefix))
@@ -125,7 +131,9 @@ impl Reader<'_> {
             return Err(self.problem(format!("has no tensor {name}")));
         };
         if tensor.rank() != rank {
-            let expected = ["a single number", "a vector", "a matrix"].get(rank).unwrap_or(&"more dimensions");
+            let expected = ["a single number", "a vector", "a matrix", "a stack of matrices"]
+                .get(rank)
+                .unwrap_or(&"more dimensions");
             return Err(self.problem(format!("{name} has shape {:?}, expected {expected}", tensor.dims())));
         }
         if tensor.elem_count() == 0 {

@@ -26,6 +26,9 @@ pub trait Phase {
     /// One update on `batch` `[examples, visible]`.
     fn step(&mut self, batch: &Tensor, update: Update) -> Result<Measurements>;
 
+    /// Whether the trainer's own rule says that there is nothing left to learn.
+    fn finished(&self) -> bool;
+
     /// The state as it stands.
     fn snapshot(&self) -> Result<Snapshot>;
 }
@@ -86,6 +89,10 @@ where
         let (state, measurements) = self.trainer.step(before, batch, update)?;
         self.state = Some(state);
         Ok(measurements)
+    }
+
+    fn finished(&self) -> bool {
+        self.state.as_ref().is_some_and(State::finished)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

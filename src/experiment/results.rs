@@ -108,9 +108,34 @@ pub struct SchemeResult {
     pub converged_fraction: Option<f64>,
     /// Inference time per example, microseconds, of blocks of at most 1000 examples.
     pub time_us_per_example: f64,
+    /// Of a scheme that finds most probable codes: what they cost, and how much less any codes might.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub objective: Option<ObjectiveResult>,
     /// The same per example; only where asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub per_example: Option<PerExample>,
+}
+
+impl SchemeResult {
+    /// What a better model has more of: the ELBO, or less of the objective.
+    pub fn score(&self) -> f64 {
+        self.objective.as_ref().map_or(self.elbo_nats_mean, |objective| -objective.mean)
+    }
+}
+
+/// The objective that most probable codes minimise, and the certificate of their solver.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveResult {
+    /// Mean over examples of λ ‖h‖₁ + (β/2) ‖v - W h‖², which is -ln p(v, h) but for a constant, nats.
+    pub mean: f64,
+    /// Standard error of that mean over the examples.
+    pub error: Option<f64>,
+    /// Mean of how far the objective may be above its minimum, nats.
+    pub duality_gap_mean: f64,
+    /// The largest of them.
+    pub duality_gap_largest: f64,
+    /// Share of the codes that are not zero.
+    pub active_fraction_mean: f64,
 }
 
 /// Values of single examples, in the order of the data.

@@ -68,15 +68,17 @@ impl Chosen {
 
     fn make(scheme: &Scheme, network: Option<&Network>, dtype: DType, watched: impl Fn(Stop) -> Stop) -> Result<Self> {
         Ok(match scheme {
-            Scheme::Importance(_) => return Err(foreign(scheme, "a deep Boltzmann machine", "mean-field")),
+            Scheme::Importance(_) | Scheme::Ista(_) | Scheme::Fista(_) => {
+                return Err(foreign(scheme, "a deep Boltzmann machine", "mean-field"));
+            }
             Scheme::Exact(exact) => Self::Exact(Exact { max_bits: exact.max_bits as f64 }),
             Scheme::Network(NetworkScheme { refine: 0 }) => Self::Factorial(Box::new(present(network)?)),
             Scheme::Network(NetworkScheme { refine }) => {
                 Self::Factorial(refined(present(network)?, MeanField::default(), watched(Stop::after(*refine))))
             }
             Scheme::MeanField(settings) => {
-                let by = MeanField { schedule: schedule(settings.schedule), damping: settings.damping };
-                Self::Factorial(from(settings.start, network, by, watched(stop(settings, dtype)))?)
+                let (by, stop) = mean_field(settings, dtype);
+                Self::Factorial(from(settings.start, network, by, watched(stop))?)
             }
             Scheme::Gibbs(settings) => {
                 let by = Gibbs { schedule: Schedule::OddEven, burn_in: settings.burn_in };
@@ -124,7 +126,7 @@ pub fn sweeps(scheme: &Scheme) -> Option<usize> {
         Scheme::Exact(_) | Scheme::Map(_) | Scheme::Structured(_) => None,
         Scheme::Icm(icm) => Some(icm.starts.saturating_mul(icm.max_sweeps.min(LIKELY_SWEEPS))),
         Scheme::Tap(tap) => Some(tap.order.saturating_mul(tap.max_sweeps.min(LIKELY_SWEEPS))),
-        Scheme::Importance(_) => Some(0),
+        Scheme::Importance(_) | Scheme::Ista(_) | Scheme::Fista(_) => Some(0),
         Scheme::Network(network) => Some(network.refine),
         Scheme::MeanField(settings) => Some(settings.sweeps.unwrap_or(settings.max_sweeps.min(LIKELY_SWEEPS))),
         Scheme::Gibbs(settings) => Some(settings.burn_in + settings.sweeps),
@@ -134,6 +136,12 @@ pub fn sweeps(scheme: &Scheme) -> Option<usize> {
 /// The refusal of a scheme that does not infer in a model of this kind.
 pub fn foreign(scheme: &Scheme, kind: &str, instead: &str) -> Error {
     Error::Refused { problem: format!("`{scheme}` does not infer in {kind}"), remedy: format!("ask for {instead}") }
+}
+
+/// Mean field as it was asked for, in this precision.
+pub fn mean_field(settings: &config::MeanField, dtype: DType) -> (MeanField, Stop) {
+    let by = MeanField { schedule: schedule(settings.schedule), damping: settings.damping };
+    (by, stop(settings, dtype))
 }
 
 /// Until converged unless a number of sweeps is given.

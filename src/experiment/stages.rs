@@ -1,15 +1,16 @@
 //! From the sections `[pretrain]` and `[train]` to trainers: the only place that matches training algorithms.
 
-use super::config::{self, Chains, Experiment, LearningRate, Model, Pretrain, Recognized, Scheme, Train};
+use super::config::{self, Chains, Expectation, Experiment, LearningRate, Model, Pretrain, Recognized, Scheme, Train};
 use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
-use crate::inference::Network;
+use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
-    Ascent, Centred, MaximumLikelihood, NegativePhase, NegativeStart, Positive, PositivePhase, Pretraining,
-    ReweightedWakeSleep, SchemeAlone, Sgd, WakeSleep,
+    Adam, AnyMaximize, Ascent, Centred, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization,
+    GradientSteps, MaximumLikelihood, NegativePhase, NegativeStart, OnlineDictionary, Positive, PositivePhase,
+    Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
-use crate::models::Dbm;
+use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
 
 /// A stretch of updates by one trainer.
 pub struct Stage {
@@ -25,6 +26,8 @@ pub struct Stage {
     pub learning_rate: LearningRate,
     /// Step size of the inference network.
     pub network_learning_rate: LearningRate,
+    /// Whether every epoch sees the examples in an order of its own.
+    pub shuffled: bool,
 }
 
 /// The stages of an experiment, in order.
@@ -41,17 +44,21 @@ pub fn stages(experiment: &Experiment) -> Vec<Stage> {
             batch_size: pretrain.batch_size,
             learning_rate: pretrain.learning_rate,
             network_learning_rate: LearningRate::constant(0.0),
+            shuffled: true,
         }));
     }
     if let Some(train) = &experiment.train {
         let (name, algorithm) = joint(train, &experiment.model);
+        // EM needs all examples at once, and its q goes on from that of the same example.
+        let whole = matches!(train.algorithm, config::Algorithm::ExpectationMaximization(_));
         stages.push(Stage {
             name: name.into(),
             algorithm,
             epochs: train.epochs,
-            batch_size: train.batch_size,
+            batch_size: if whole { usize::MAX } else { train.batch_size },
             learning_rate: train.learning_rate,
             network_learning_rate: train.network.learning_rate,
+            shuffled: !whole,
         });
     }
     stages
@@ -105,10 +112,45 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
             };
             ("reweighted wake-sleep", Box::new(reweighted(settings.particles, wake_share, dbm, network)))
         }
+        config::Algorithm::Reparameterized(_) => ("variational auto-encoder", Box::new(VaeTraining::default())),
+        config::Algorithm::ExpectationMaximization(settings) => ("EM", expectation(settings, train, model)),
+        config::Algorithm::DictionaryLearning(settings) => {
+            let columns = settings.decay.map_or(Columns::UnitBall { rounds: 1 }, Columns::Decay);
+            let by = DictionaryLearning { solver: Fista, until: Until::after(settings.iterations), columns };
+            ("dictionary learning", Box::new(OnlineDictionary { by, memory: settings.memory }))
+        }
+        config::Algorithm::PredictiveSparseDecomposition(settings) => {
+            let (gamma, until) = (settings.gamma, Until::after(settings.iterations));
+            let columns = Some(Columns::UnitBall { rounds: 1 });
+            let by = Psd { gamma, solver: Fista, until, adam: Adam::default(), columns };
+            ("predictive sparse decomposition", Box::new(by))
+        }
         config::Algorithm::WakeSleep(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             ("wake-sleep", Box::new(WakeSleep { negative, dbm, network }))
         }
+    }
+}
+
+/// EM of the model, which has one E step, or of binary sparse coding two.
+fn expectation(settings: &config::ExpectationMaximization, train: &Train, model: &Model) -> Box<dyn Algorithm> {
+    let maximize = match settings.gradient_steps {
+        Some(count) => AnyMaximize::Gradient(GradientSteps { count, rate: train.learning_rate.start }),
+        None => AnyMaximize::ClosedForm,
+    };
+    let stop = EmStop { max_iterations: train.epochs, elbo: settings.stop_elbo, parameters: settings.stop_parameters };
+    let expect = Exact { max_bits: config::Exact::MOST_BITS as f64 };
+    let exact = ExpectationMaximization { expect, maximize, stop };
+    match (model, settings.expectation) {
+        (Model::BinarySparseCoding(_), Expectation::MeanField) => {
+            let by = MeanField::default();
+            let expect = WarmMeanField { by, stop: Stop::when_within(1e-6, 500), start: None, warm: true };
+            Box::new(EmTraining::<BinarySparseCoding, _>::new(ExpectationMaximization { expect, maximize, stop }))
+        }
+        (Model::BinarySparseCoding(_), Expectation::Exact) => Box::new(EmTraining::<BinarySparseCoding, _>::new(exact)),
+        (Model::BernoulliMixture(_), _) => Box::new(EmTraining::<Mixture<BernoulliComponents>, _>::new(exact)),
+        (Model::GaussianMixture(_), _) => Box::new(EmTraining::<Mixture<GaussianComponents>, _>::new(exact)),
+        _ => Box::new(EmTraining::<FactorAnalysis, _>::new(exact)),
     }
 }
 

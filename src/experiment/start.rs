@@ -1,7 +1,7 @@
 //! Where a run begins: at small random weights, or at a checkpoint.
 
 use super::checkpoint::{Checkpoint, Position};
-use super::config::{Experiment, Model, VisibleBias};
+use super::config::{Algorithm, Experiment, Model, VisibleBias};
 use super::data::Dataset;
 use super::driver::{TRAINER_PREFIX, broken};
 use super::kinds::Trained;
@@ -9,10 +9,14 @@ use super::model_file::plain;
 use super::phase::{Phase, Snapshot};
 use super::stages::{Stage, stages};
 use super::{Error, Result, setup};
-use crate::inference::Recognition;
-use crate::learning::{DbmWithNetwork, HelmholtzMachine, SavedTensors};
-use crate::math::{Stream, Tensor};
-use crate::models::{BeliefNet, Dbm};
+use crate::inference::{Encoder, Recognition};
+use crate::learning::{DbmWithNetwork, HelmholtzMachine, Predictive, SavedTensors};
+use crate::math::{DType, Stream, Tensor, host};
+use crate::models::{
+    BeliefNet, BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture, Noise,
+    SparseCoding, Vae, VaeShape,
+};
+use rand::seq::SliceRandom;
 
 /// Where a run begins or goes on.
 pub struct Start {
@@ -67,7 +71,7 @@ pub fn initial_stream(root: Stream, stage: usize) -> Stream {
 /// Small random weights; visible biases from the data's means or zero.
 fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<Trained> {
     let (dtype, device) = (setup::dtype(experiment.dtype), setup::device(experiment.device)?);
-    let sizes = [&[dataset.train.units()], experiment.model.hidden()].concat();
+    let sizes = [vec![dataset.train.units()], experiment.model.hidden()].concat();
     let stream = root.named("initial weights");
     let visible_bias = |how: VisibleBias, zero: &Tensor| match how {
         VisibleBias::Zero => Ok(zero.clone()),
@@ -90,7 +94,86 @@ fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<T
             let generative = BeliefNet::new(net.weights().to_vec(), biases)?;
             Ok(HelmholtzMachine { generative, recognition }.into())
         }
+        Model::Vae(settings) => {
+            let decoder = settings.hidden.iter().rev().copied().collect();
+            let shape = VaeShape {
+                visible: sizes[0],
+                encoder: settings.hidden.clone(),
+                latents: settings.latents,
+                decoder,
+                activation: settings.activation,
+                output: settings.output,
+            };
+            Ok(Vae::random(&shape, stream, dtype, &device)?.into())
+        }
+        Model::SparseCoding(settings) => {
+            let like = Tensor::zeros(1, dtype, &device)?;
+            let weight = SparseCoding::random_atoms(sizes[0], settings.atoms, stream.named("atoms"), &like)?;
+            let model = SparseCoding::new(weight, settings.lambda, settings.precision)?;
+            let algorithm = experiment.train.as_ref().map(|train| &train.algorithm);
+            Ok(match algorithm {
+                Some(Algorithm::PredictiveSparseDecomposition(_)) => {
+                    Predictive { encoder: Encoder::random(&model, stream.named("encoder"))?, model }.into()
+                }
+                _ => model.into(),
+            })
+        }
+        _ => from_moments(experiment, dataset, stream),
     }
+}
+
+/// Most examples that the first moments of a model are taken of.
+const SAMPLED: usize = 10_000;
+
+/// Models in `f64` that EM begins at the moments of the data, and small random departures from them.
+fn from_moments(experiment: &Experiment, dataset: &Dataset, stream: Stream) -> Result<Trained> {
+    let device = setup::device(experiment.device)?;
+    let examples = setup::first(&dataset.train, SAMPLED, stream)?.to_dtype(DType::F64)?;
+    let (count, visible) = examples.dims2()?;
+    let normal =
+        |name: &str, rows: usize, columns: usize| stream.named(name).normal(rows, columns, DType::F64, &device);
+    let mean = examples.mean(0)?;
+    let centred = examples.broadcast_sub(&mean)?;
+    let variances = (centred.sqr()?.mean(0)? + 1e-3)?;
+    let level = Tensor::full(host(&variances.mean_all()?)?[0], visible, &device)?;
+    let even = |components: usize| Tensor::zeros(components, DType::F64, &device);
+    Ok(match &experiment.model {
+        Model::GaussianMixture(settings) => {
+            let mut rows: Vec<u32> = (0..count as u32).collect();
+            rows.shuffle(&mut stream.named("centres").generator());
+            rows.truncate(settings.components);
+            if rows.len() < settings.components {
+                return Err(Error::Refused {
+                    problem: format!("model.gaussian_mixture has more components than the {count} training examples"),
+                    remedy: "use fewer components".into(),
+                });
+            }
+            let chosen = Tensor::from_vec(rows, settings.components, &device)?;
+            let covariance = Tensor::eye(visible, DType::F64, &device)?.broadcast_mul(&variances)?;
+            let covariances = vec![covariance; settings.components];
+            let components = GaussianComponents::new(examples.index_select(&chosen, 0)?, covariances)?;
+            Mixture::new(&even(settings.components)?, components)?.into()
+        }
+        Model::BernoulliMixture(settings) => {
+            let log_odds = Tensor::new(log_odds(dataset), &device)?;
+            let inputs = normal("inputs", settings.components, visible)?.broadcast_add(&log_odds)?;
+            Mixture::new(&even(settings.components)?, BernoulliComponents::new(inputs)?)?.into()
+        }
+        Model::BinarySparseCoding(settings) => {
+            let scale = variances.sqrt()?.unsqueeze(1)?;
+            let weight = normal("weight", visible, settings.hidden)?.broadcast_mul(&scale)?;
+            BinarySparseCoding::new(weight, even(settings.hidden)?, variances.recip()?)?.into()
+        }
+        other => {
+            let factors = other.hidden()[0];
+            let weight = (normal("weight", visible, factors)? * 0.1)?;
+            let (noise, variances) = match other {
+                Model::ProbabilisticPca(_) => (Noise::Isotropic, level),
+                _ => (Noise::Diagonal, variances),
+            };
+            FactorAnalysis::new(&mean, &weight, &variances, noise)?.into()
+        }
+    })
 }
 
 /// The log-odds of each pixel's mean; add-one estimates, so that a pixel that never changes keeps a finite bias.

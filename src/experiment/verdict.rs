@@ -111,6 +111,7 @@ impl Verdict<'_> {
             sweeps_mean: assessment.sweeps().mean,
             converged_fraction: assessment.converged_fraction(),
             time_us_per_example: assessment.time_us_per_example(),
+            objective: None,
             per_example: self.request.per_example.then(|| PerExample {
                 elbo_nats: assessment.elbos_unnormalized.iter().map(normalized).collect(),
                 elbo_unnormalized_nats: assessment.elbos_unnormalized.clone(),

@@ -43,9 +43,9 @@ pub use centring::{Centred, Offsets};
 pub use chains::Chains;
 pub use dictionary::{Columns, DictionaryLearning, Learned, Moments, Online};
 pub use em::{
-    ClosedForm, EmStop, Ended, Expect, ExpectationMaximization, ExpectedGradient, Fit, GradientSteps, InClosedForm,
-    Iteration, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start, factor_analysis_start,
-    gaussian_mixture_start, principal_components,
+    AnyMaximize, ClosedForm, EmState, EmStop, EmTraining, Ended, Expect, ExpectationMaximization, ExpectedGradient,
+    Fit, GradientSteps, InClosedForm, Iteration, Kept, Maximize, Parametric, WarmMeanField, binary_sparse_coding_start,
+    factor_analysis_start, gaussian_mixture_start, principal_components,
 };
 pub use exact::exact_gradient;
 pub use gradient::{Gradient, Statistics};
@@ -59,7 +59,7 @@ pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
 pub use statistics::ExpectedStatistics;
-pub use trainers::HelmholtzMachine;
+pub use trainers::{HelmholtzMachine, OnlineDictionary, Predictive};
 pub use unrolled::{ListaTraining, lista_gradient};
 pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
 pub use wake_sleep::WakeSleep;
@@ -89,6 +89,11 @@ pub trait State: Clone + Sized {
 
     /// What the model does not hold: momenta, chains, and so on.
     fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
+
+    /// Whether there is nothing left to learn, by the trainer's own rule: then the stage ends before its updates are used up.
+    fn finished(&self) -> bool {
+        false
+    }
 
     /// The state that gave this `model` and these `tensors`, bit for bit; more tensors may be there.
     fn restore(model: Self::Model, tensors: &SavedTensors) -> Result<Self>;

@@ -87,6 +87,11 @@ impl Mlp {
         Self::new(parameters, self.activation)
     }
 
+    /// Where the parameters are.
+    pub fn device(&self) -> &Device {
+        self.layers[0].weight().device()
+    }
+
     /// What follows every layer but the last.
     pub fn activation(&self) -> Activation {
         self.activation

@@ -7,7 +7,7 @@
 use super::training::{Ascent, Course, beginning, mean_field, sweeps};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Annealing, Spacing, ais, elbo_unnormalized};
-use crate::inference::{Inference, Network, Stop};
+use crate::inference::{Inference, Stop};
 use crate::learning::{
     Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd,
     Trainer,
@@ -118,8 +118,7 @@ impl DigitsTraining {
     }
 
     fn joint<T: Trainer<State = Joint>>(&self, by: &T, dbm: Dbm, train: &Tensor, stream: Stream) -> Result<Dbm> {
-        let network = Network::from_dbm(&dbm)?;
-        let state = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
+        let state = by.init(DbmWithNetwork::from_dbm(dbm)?, stream.named("start"))?;
         let course = self.course(self.updates, self.learning_rate);
         Ok(course.train(by, state, train, stream.named("joint"), &mut |_, _| Ok(()))?.dbm)
     }

@@ -3,7 +3,7 @@
 //! Mean ln p(v) = mean ln p̃(v) - ln Z, both by enumeration; the ELBO is that of converged mean field.
 
 use crate::evaluate::elbo;
-use crate::inference::{Inference, MeanField, Network, Refined, Stop, Uninformed};
+use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
 use crate::learning::{
     Adam, AdamState, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
     exact_gradient,
@@ -62,8 +62,7 @@ impl Course {
 impl Course {
     /// Trains the restricted Boltzmann machines of `dbm` one after the other, each by this course.
     pub fn pretrain(&self, by: &Pretraining, dbm: &Dbm, data: &Tensor, stream: Stream) -> Result<RbmStack> {
-        let mut stack =
-            by.init(DbmWithNetwork { dbm: dbm.clone(), network: Network::from_dbm(dbm)? }, stream.named("start"))?;
+        let mut stack = by.init(DbmWithNetwork::from_dbm(dbm.clone())?, stream.named("start"))?;
         for layer in 0..dbm.depth() {
             if layer > 0 {
                 stack = by.next_layer(stack, stream.named("start"))?;

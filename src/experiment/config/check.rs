@@ -190,6 +190,17 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
         }
         Algorithm::ReweightedWakeSleep(settings) => problems.count(format!("{path}.particles"), settings.particles),
+        Algorithm::Reparameterized(_) => {}
+        Algorithm::ExpectationMaximization(settings) => super::check_model::iterations(&path, settings, problems),
+        Algorithm::DictionaryLearning(settings) => {
+            problems.count(format!("{path}.iterations"), settings.iterations);
+            problems.share(format!("{path}.memory"), settings.memory);
+            problems.not_negative(format!("{path}.decay"), settings.decay.unwrap_or(0.0));
+        }
+        Algorithm::PredictiveSparseDecomposition(settings) => {
+            problems.count(format!("{path}.iterations"), settings.iterations);
+            problems.not_negative(format!("{path}.gamma"), settings.gamma);
+        }
     }
     problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
     problems.share("train.network.momentum", train.network.momentum);
@@ -252,6 +263,12 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.require((1..=3).contains(&tap.order), format!("{path}.order"), message, "set it to 1, 2 or 3");
             problems.share(format!("{path}.damping"), tap.damping);
             settles(&path, tap.tolerance, tap.max_sweeps, experiment.dtype, problems);
+        }
+        Scheme::Ista(settings) | Scheme::Fista(settings) => {
+            let path = format!("{path}.{}", scheme.key());
+            problems.limit(format!("{path}.iterations"), settings.iterations.unwrap_or(0));
+            problems.not_negative(format!("{path}.gap"), settings.gap);
+            problems.count(format!("{path}.max_iterations"), settings.max_iterations);
         }
         Scheme::Importance(importance) => problems.count(format!("{path}.importance.particles"), importance.particles),
     }

@@ -14,6 +14,9 @@ pub fn data(data: &Data, problems: &mut Problems) {
         let holds = (0.0..=1.0).contains(&threshold);
         problems.require(holds, "data.binarize.threshold", format!("is {threshold:?}"), remedy);
     }
+    let kept = !data.source.is_real() || data.binarize == Binarize::None;
+    let remedy = "set data.binarize = \"none\", or leave it out";
+    problems.require(kept, "data.binarize", "cuts real numbers that no intensity limits", remedy);
     split(&data.split, problems);
 }
 
@@ -39,6 +42,24 @@ fn source(source: &Source, problems: &mut Problems) {
             let message = format!("is {bar} pixels, and the ring has {pixels}");
             problems.require(bar < pixels, format!("{path}.bar"), message, remedy);
             generated(path, *pixels, *pixels, *examples, problems);
+        }
+        Source::NaturalImagePatches { side, examples, kept } => {
+            let path = "data.source.natural_image_patches";
+            problems.count(format!("{path}.side"), *side);
+            let message = format!("is {side}; the pictures are 300 x 400 pixels");
+            problems.require(*side <= 64, format!("{path}.side"), message, "set it to 64 at most");
+            generated(path, side * side, 0, Some(*examples), problems);
+            let most = (side * side).saturating_sub(1);
+            let message = format!("is more than the {most} directions that patches without their means vary in");
+            let remedy = "set it lower, or leave it out";
+            problems.require(kept.unwrap_or(0) <= most, format!("{path}.kept"), message, remedy);
+        }
+        Source::GaussianClusters { clusters, dimensions, examples, spread } => {
+            let path = "data.source.gaussian_clusters";
+            problems.count(format!("{path}.clusters"), *clusters);
+            size(&format!("{path}.dimensions"), *dimensions, problems);
+            generated(path, *dimensions, 0, Some(*examples), problems);
+            problems.not_negative(format!("{path}.spread"), *spread);
         }
         Source::Samples { model, examples, sweeps } => {
             file("data.source.samples.model", Some(model), problems);

@@ -1,7 +1,8 @@
 //! Checks of the section `[model]`, and of what must go with the kind of model.
 
 use super::check::Problems;
-use super::{Algorithm, BeliefNet, Experiment, Model, Scheme, WakeSleep};
+use super::{Algorithm, BeliefNet, Expectation, ExpectationMaximization, Experiment, Model, Scheme, WakeSleep};
+use crate::models::Visible;
 
 pub fn model(experiment: &Experiment, problems: &mut Problems) {
     match &experiment.model {
@@ -13,7 +14,31 @@ pub fn model(experiment: &Experiment, problems: &mut Problems) {
             layers("model.belief_net.hidden", hidden, problems);
             problems.not_negative("model.belief_net.weight_std", *weight_std);
         }
+        Model::Vae(vae) => {
+            problems.count("model.vae.latents", vae.latents);
+            vae.hidden.iter().for_each(|&units| problems.count("model.vae.hidden", units));
+            let binary = vae.output == Visible::Bernoulli && experiment.data.source.is_real();
+            let remedy = "set model.vae.output = \"gaussian\"";
+            problems.require(!binary, "model.vae", "has Bernoulli outputs, and the data are real numbers", remedy);
+        }
+        Model::BinarySparseCoding(model) => problems.count("model.binary_sparse_coding.hidden", model.hidden),
+        Model::GaussianMixture(model) => problems.count("model.gaussian_mixture.components", model.components),
+        Model::BernoulliMixture(model) => problems.count("model.bernoulli_mixture.components", model.components),
+        Model::FactorAnalysis(model) => problems.count("model.factor_analysis.factors", model.factors),
+        Model::ProbabilisticPca(model) => problems.count("model.probabilistic_pca.factors", model.factors),
+        Model::SparseCoding(model) => {
+            problems.count("model.sparse_coding.atoms", model.atoms);
+            for (key, value) in [("lambda", model.lambda), ("precision", model.precision)] {
+                let path = format!("model.sparse_coding.{key}");
+                let positive = value > 0.0 && value.is_finite();
+                problems.require(positive, path, format!("is {value:?}"), "set it to a number above 0");
+            }
+        }
     }
+    let fitting = experiment.model.fitting();
+    let message = format!("gives real numbers, and the model is {}, of examples in [0, 1]", fitting.name);
+    let fits = fitting.real || !experiment.data.source.is_real();
+    problems.require(fits, "data.source", message, "take a model of real numbers, such as [model.factor_analysis]");
     training(experiment, problems);
 }
 
@@ -41,11 +66,25 @@ fn training(experiment: &Experiment, problems: &mut Problems) {
     let remedy = format!("set train.algorithm to {}", one_of(fitting.algorithms));
     let message = format!("is {key}, which does not train {}", fitting.name);
     problems.require(fitting.algorithms.contains(&key), "train.algorithm", message, &remedy);
+    if let Algorithm::ExpectationMaximization(settings) = &train.algorithm {
+        let fits =
+            matches!(experiment.model, Model::BinarySparseCoding(_)) || settings.expectation == Expectation::Exact;
+        let path = "train.algorithm.expectation_maximization.expectation";
+        let message = format!("is mean_field, and the posterior of {} is known", fitting.name);
+        problems.require(fits, path, message, "set it to exact, or take [model.binary_sparse_coding]");
+    }
     if let (false, Algorithm::WakeSleep(settings)) = (is_machine, &train.algorithm) {
         let message = format!("sets chains, and dreams of {} are drawn without any", fitting.name);
         let remedy = "leave chains and gibbs_sweeps out";
         problems.require(*settings == WakeSleep::default(), "train.algorithm.wake_sleep", message, remedy);
     }
+}
+
+/// Stop rules and gradient steps of EM.
+pub fn iterations(path: &str, settings: &ExpectationMaximization, problems: &mut Problems) {
+    problems.not_negative(format!("{path}.stop_elbo"), settings.stop_elbo.unwrap_or(0.0));
+    problems.not_negative(format!("{path}.stop_parameters"), settings.stop_parameters.unwrap_or(0.0));
+    problems.count(format!("{path}.gradient_steps"), settings.gradient_steps.unwrap_or(1));
 }
 
 /// A scheme must be one that infers in the model.

@@ -56,6 +56,28 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         examples: Option<usize>,
     },
+    /// Patches of the bundled natural images (eight grey pictures), less their means, whitened on the directions that are kept.
+    NaturalImagePatches {
+        /// Pixels of a patch from top to bottom, and from left to right.
+        side: usize,
+        /// How many patches.
+        examples: usize,
+        /// Directions of largest variance that are kept and whitened; left out = half of them; 0 = no whitening.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<usize>,
+    },
+    /// Draws from a mixture of round Gaussians of variance 1 whose centres are drawn with the standard deviation `spread`.
+    GaussianClusters {
+        /// Gaussians, of equal weight.
+        clusters: usize,
+        /// Values of an example.
+        dimensions: usize,
+        /// How many examples.
+        examples: usize,
+        /// Standard deviation of the centres.
+        #[serde(default = "spread")]
+        spread: f64,
+    },
     /// Gibbs samples of a model, one independent chain per example.
     Samples {
         /// Run folder, checkpoint or safetensors file.
@@ -71,6 +93,11 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether its examples are any real numbers; else they are intensities between 0 and 1.
+    pub fn is_real(&self) -> bool {
+        matches!(self, Self::NaturalImagePatches { .. } | Self::GaussianClusters { .. })
+    }
+
     /// Height and width of an example in pixels, where the experiment alone tells.
     pub fn shape(&self) -> Option<[usize; 2]> {
         match *self {
@@ -78,6 +105,8 @@ impl Source {
             Self::BarsAndStripes { height, width, .. } => Some([height, width]),
             Self::Shifter { bits, .. } => Some([2, bits]),
             Self::ShiftingBar { pixels, .. } => Some([1, pixels]),
+            Self::NaturalImagePatches { side, .. } => Some([side, side]),
+            Self::GaussianClusters { dimensions, .. } => Some([1, dimensions]),
             Self::Samples { .. } => None,
             Self::Files(Files { shape, .. }) => shape,
         }
@@ -112,6 +141,10 @@ pub struct Files {
     /// for larger integers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum: Option<f64>,
+}
+
+fn spread() -> f64 {
+    4.0
 }
 
 fn sample_sweeps() -> usize {

@@ -83,11 +83,14 @@ impl Serialize for Experiment {
 }
 
 impl<'de> Deserialize<'de> for Experiment {
-    /// The schemes of a file that names none are those that suit its model.
+    /// The schemes of a file that names none are those that suit its model, and real numbers stay what they are.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut experiment = Self::deserialize(deserializer)?;
         if experiment.evaluate.schemes == Evaluate::default().schemes {
             experiment.evaluate.schemes = experiment.model.usual_schemes();
+        }
+        if experiment.data.source.is_real() && experiment.data.binarize == Binarize::default() {
+            experiment.data.binarize = Binarize::None;
         }
         Ok(experiment)
     }

@@ -58,7 +58,7 @@ pub type TooLarge = (String, String, &'static str);
 /// The largest part of an experiment that does not fit into this machine's memory; without `extent`, as far as the file tells.
 pub fn too_large(experiment: &Experiment, extent: Option<Extent>) -> Option<TooLarge> {
     let known = extent.unwrap_or_else(|| Extent::least(experiment));
-    let mut machine = Machine::new(known.visible, experiment.model.hidden(), experiment.dtype);
+    let mut machine = Machine::new(known.visible, &experiment.model.hidden(), experiment.dtype);
     machine.training(experiment, known);
     let evaluate = &experiment.evaluate;
     for (i, scheme) in evaluate.schemes.iter().enumerate() {
@@ -164,6 +164,11 @@ impl Machine {
                 let path = "train.algorithm.reweighted_wake_sleep.particles";
                 return self.part(path, self.rows(rows), "use fewer particles, or smaller batches");
             }
+            // All examples at once.
+            Algorithm::ExpectationMaximization(_) => {
+                return self.part("data.split.train", self.rows(extent.train), "use fewer examples");
+            }
+            _ => return,
         };
         self.part(format!("train.algorithm.{word}.chains"), self.rows(chains), CHAINS);
     }

@@ -23,15 +23,20 @@ pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
-pub use model::{BeliefNet, Fitting, Machine, Model, VisibleBias};
+pub use model::{
+    BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
+    ProbabilisticPca, SparseCoding, Vae, VisibleBias,
+};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use scheme::{
     Blocks, Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap,
+    Thresholding,
 };
 pub use study::{StudyExperiment, check_study};
 pub use training::{
-    Algorithm, Chains, Decay, LearningRate, MaximumLikelihood, Network, Pretrain, Recognized, ReweightedWakeSleep,
-    Train, WakeSleep,
+    Algorithm, Chains, Decay, DictionaryLearning, Expectation, ExpectationMaximization, LearningRate,
+    MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,
+    WakeSleep,
 };
 pub use word::WORDS;

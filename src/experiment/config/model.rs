@@ -3,6 +3,7 @@
 //! `hidden = […]` is a deep Boltzmann machine; every other model is a section of its own, such as `[model.belief_net]`.
 
 use super::{Scheme, choice};
+use crate::models::{Activation, Visible};
 use serde::{Deserialize, Serialize};
 
 /// The deep Boltzmann machine: binary units, every layer connected to the next.
@@ -58,6 +59,81 @@ fn belief_net_weight_std() -> f64 {
     0.1
 }
 
+/// A variational auto-encoder with Gaussian latents (Kingma and Welling 2014).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vae {
+    /// Gaussian latents.
+    pub latents: usize,
+    /// Units of the encoder's hidden layers, from the data to the latents; those of the decoder in the other order.
+    #[serde(default)]
+    pub hidden: Vec<usize>,
+    /// What follows every hidden layer.
+    #[serde(default, deserialize_with = "choice::word")]
+    pub activation: Activation,
+    /// What the visible units are.
+    #[serde(default, deserialize_with = "choice::word")]
+    pub output: Visible,
+}
+
+/// Binary causes that add up, with Gaussian noise (Henniges et al. 2010).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BinarySparseCoding {
+    /// Causes.
+    pub hidden: usize,
+}
+
+/// Normal distributions with full covariances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaussianMixture {
+    /// Distributions that are mixed.
+    pub components: usize,
+}
+
+/// Products of Bernoulli distributions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BernoulliMixture {
+    /// Distributions that are mixed.
+    pub components: usize,
+}
+
+/// Gaussian factors and independent noise (Rubin and Thayer 1982).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactorAnalysis {
+    /// Gaussian factors, fewer than visible units.
+    pub factors: usize,
+}
+
+/// Gaussian factors and the same noise in every visible unit (Tipping and Bishop 1999).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbabilisticPca {
+    /// Gaussian factors, fewer than visible units.
+    pub factors: usize,
+}
+
+/// Few of many causes with a Laplace prior, and Gaussian noise (Olshausen and Field 1996).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SparseCoding {
+    /// Atoms of the dictionary.
+    pub atoms: usize,
+    /// What a code costs: λ in λ ‖h‖₁ + (β/2) ‖v - W h‖².
+    pub lambda: f64,
+    /// β: 1 is the half form of the objective, 2 that of the book's chapter 19.
+    pub precision: f64,
+}
+
+impl Default for SparseCoding {
+    fn default() -> Self {
+        Self { atoms: 64, lambda: 0.1, precision: 1.0 }
+    }
+}
+
 /// What there is to know of a kind of model without making one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fitting {
@@ -67,6 +143,8 @@ pub struct Fitting {
     pub algorithms: &'static [&'static str],
     /// Keys of the schemes that infer in it.
     pub schemes: &'static [&'static str],
+    /// Whether it is of real-valued examples; else of examples in [0, 1].
+    pub real: bool,
     /// Words of the schemes that judge it unless others are asked for.
     pub usual: &'static [&'static str],
 }
@@ -75,6 +153,7 @@ const MACHINE: Fitting = Fitting {
     name: "a deep Boltzmann machine",
     algorithms: &["maximum_likelihood", "wake_sleep"],
     schemes: &["exact", "mean_field", "gibbs", "network", "map", "icm", "structured", "tap"],
+    real: false,
     usual: &["network", "network+1", "mean-field"],
 };
 
@@ -82,7 +161,37 @@ const BELIEF_NET: Fitting = Fitting {
     name: "a sigmoid belief net",
     algorithms: &["wake_sleep", "reweighted_wake_sleep"],
     schemes: &["network", "importance", "exact"],
+    real: false,
     usual: &["network", "importance"],
+};
+
+const VAE: Fitting = Fitting {
+    name: "a variational auto-encoder",
+    algorithms: &["reparameterized"],
+    schemes: &["network", "importance"],
+    real: true,
+    usual: &["network", "importance"],
+};
+
+/// Of models whose posterior is known.
+const fn tractable(name: &'static str, real: bool) -> Fitting {
+    Fitting { name, algorithms: &["expectation_maximization"], schemes: &["exact"], real, usual: &["exact"] }
+}
+
+const BINARY_SPARSE_CODING: Fitting = Fitting {
+    name: "binary sparse coding",
+    algorithms: &["expectation_maximization"],
+    schemes: &["exact", "mean_field"],
+    real: true,
+    usual: &["exact", "mean-field"],
+};
+
+const SPARSE_CODING: Fitting = Fitting {
+    name: "sparse coding",
+    algorithms: &["dictionary_learning", "predictive_sparse_decomposition"],
+    schemes: &["ista", "fista", "network"],
+    real: true,
+    usual: &["ista", "fista"],
 };
 
 /// The list of models other than the machine: key in the file, settings, what fits them.
@@ -165,6 +274,13 @@ macro_rules! models {
 
 models! {
     belief_net: BeliefNet(BeliefNet) = BELIEF_NET,
+    vae: Vae(Vae) = VAE,
+    binary_sparse_coding: BinarySparseCoding(BinarySparseCoding) = BINARY_SPARSE_CODING,
+    gaussian_mixture: GaussianMixture(GaussianMixture) = tractable("a Gaussian mixture", true),
+    bernoulli_mixture: BernoulliMixture(BernoulliMixture) = tractable("a Bernoulli mixture", false),
+    factor_analysis: FactorAnalysis(FactorAnalysis) = tractable("factor analysis", true),
+    probabilistic_pca: ProbabilisticPca(ProbabilisticPca) = tractable("probabilistic PCA", true),
+    sparse_coding: SparseCoding(SparseCoding) = SPARSE_CODING,
 }
 
 impl Model {
@@ -177,10 +293,18 @@ impl Model {
     }
 
     /// Units in each hidden layer, from the one above the data upwards.
-    pub fn hidden(&self) -> &[usize] {
+    pub fn hidden(&self) -> Vec<usize> {
         match self {
-            Self::Machine(machine) => &machine.hidden,
-            Self::BeliefNet(net) => &net.hidden,
+            Self::Machine(machine) => machine.hidden.clone(),
+            Self::BeliefNet(net) => net.hidden.clone(),
+            Self::Vae(vae) => [vae.hidden.as_slice(), &[vae.latents]].concat(),
+            Self::BinarySparseCoding(model) => vec![model.hidden],
+            Self::GaussianMixture(GaussianMixture { components })
+            | Self::BernoulliMixture(BernoulliMixture { components }) => vec![*components],
+            Self::FactorAnalysis(FactorAnalysis { factors }) | Self::ProbabilisticPca(ProbabilisticPca { factors }) => {
+                vec![*factors]
+            }
+            Self::SparseCoding(model) => vec![model.atoms],
         }
     }
 

@@ -29,6 +29,29 @@ pub enum Scheme {
     Tap(Tap),
     /// The bound of several samples of a recognition net or an encoder, weighted by importance.
     Importance(Importance),
+    /// Most probable codes of sparse coding by iterative soft thresholding.
+    Ista(Thresholding),
+    /// The same with momentum (Beck and Teboulle 2009).
+    Fista(Thresholding),
+}
+
+/// Iterative soft thresholding.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholding {
+    /// Exactly so many iterations; left out = until the duality gap of every example is at most `gap`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<usize>,
+    /// Largest duality gap that counts as converged, nats.
+    pub gap: f64,
+    /// Never more iterations than this.
+    pub max_iterations: usize,
+}
+
+impl Default for Thresholding {
+    fn default() -> Self {
+        Self { iterations: None, gap: 1e-3, max_iterations: 1000 }
+    }
 }
 
 /// The bound ln 1/K Σ_k p(v, h_k) / q(h_k | v) of K samples (Burda, Grosse and Salakhutdinov 2016).
@@ -308,6 +331,8 @@ impl Scheme {
             Self::Structured(_) => "structured",
             Self::Tap(_) => "tap",
             Self::Importance(_) => "importance",
+            Self::Ista(_) => "ista",
+            Self::Fista(_) => "fista",
         }
     }
 

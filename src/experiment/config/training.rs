@@ -98,6 +98,14 @@ pub enum Algorithm {
     WakeSleep(WakeSleep),
     /// Reweighted wake-sleep of a belief net (Bornschein and Bengio 2015).
     ReweightedWakeSleep(ReweightedWakeSleep),
+    /// Stochastic ascent of the ELBO of a variational auto-encoder by reparameterisation and Adam.
+    Reparameterized(Reparameterized),
+    /// EM on all training examples; an epoch is an iteration.
+    ExpectationMaximization(ExpectationMaximization),
+    /// Sparse codes and the dictionary by turns, batch by batch (Mairal et al. 2009).
+    DictionaryLearning(DictionaryLearning),
+    /// The same with an encoder that learns to guess the codes (Kavukcuoglu et al. 2008).
+    PredictiveSparseDecomposition(Predictive),
 }
 
 impl Algorithm {
@@ -107,6 +115,10 @@ impl Algorithm {
             Self::MaximumLikelihood(_) => "maximum_likelihood",
             Self::WakeSleep(_) => "wake_sleep",
             Self::ReweightedWakeSleep(_) => "reweighted_wake_sleep",
+            Self::Reparameterized(_) => "reparameterized",
+            Self::ExpectationMaximization(_) => "expectation_maximization",
+            Self::DictionaryLearning(_) => "dictionary_learning",
+            Self::PredictiveSparseDecomposition(_) => "predictive_sparse_decomposition",
         }
     }
 }
@@ -183,6 +195,76 @@ pub enum Recognized {
     Sleep,
     /// Half of each.
     Both,
+}
+
+/// Reparameterised gradients by Adam; the rates are `train.learning_rate`, of the decoder, and `train.network.learning_rate`, of the
+/// encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reparameterized {}
+
+/// EM; at most `train.epochs` iterations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExpectationMaximization {
+    /// How the E step finds q.
+    #[serde(deserialize_with = "choice::word")]
+    pub expectation: Expectation,
+    /// Stop once the mean ELBO rises by less than this in an iteration, nats; left out = do not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_elbo: Option<f64>,
+    /// Stop once no parameter moves by this much in an iteration; left out = do not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_parameters: Option<f64>,
+    /// Gradient steps, by `train.learning_rate`, in each M step (generalised EM); left out = its closed form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_steps: Option<usize>,
+}
+
+/// How an E step finds q.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expectation {
+    /// The posterior itself.
+    #[default]
+    Exact,
+    /// Converged mean field that goes on from the last q; for binary sparse coding.
+    MeanField,
+}
+
+/// Dictionary learning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DictionaryLearning {
+    /// FISTA iterations for the codes of a batch.
+    pub iterations: usize,
+    /// How much older batches count beside the present one, batch by batch.
+    pub memory: f64,
+    /// δ of δ ‖W‖² in the objective; left out = atoms no longer than 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decay: Option<f64>,
+}
+
+impl Default for DictionaryLearning {
+    fn default() -> Self {
+        Self { iterations: 100, memory: 0.9, decay: None }
+    }
+}
+
+/// Predictive sparse decomposition; `train.learning_rate` is that of the encoder, which moves by Adam.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Predictive {
+    /// FISTA iterations for the codes of a batch.
+    pub iterations: usize,
+    /// How strongly codes and guess are drawn together.
+    pub gamma: f64,
+}
+
+impl Default for Predictive {
+    fn default() -> Self {
+        Self { iterations: 100, gamma: 1.0 }
+    }
 }
 
 /// Training of the inference network.

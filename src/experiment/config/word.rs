@@ -2,7 +2,9 @@
 
 use super::choice;
 use super::report::{self, plain, suggestion};
-use super::scheme::{Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Scheme, Structured, Tap};
+use super::scheme::{
+    Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Scheme, Structured, Tap, Thresholding,
+};
 use crate::experiment::Error;
 use serde::Serialize;
 use std::fmt;
@@ -10,8 +12,20 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 /// The words that name a scheme.
-pub const WORDS: [&str; 10] =
-    ["exact", "map", "icm", "mean-field", "structured", "tap", "gibbs", "network", "network+K", "importance"];
+pub const WORDS: [&str; 12] = [
+    "exact",
+    "map",
+    "icm",
+    "mean-field",
+    "structured",
+    "tap",
+    "gibbs",
+    "network",
+    "network+K",
+    "importance",
+    "ista",
+    "fista",
+];
 
 impl FromStr for Scheme {
     type Err = Error;
@@ -80,6 +94,8 @@ impl fmt::Display for Scheme {
             Self::Icm(icm) => write!(f, "icm{}", options(icm, &Icm::default())),
             Self::Structured(structured) => write!(f, "structured{}", options(structured, &Structured::default())),
             Self::Tap(tap) => write!(f, "tap{}", options(tap, &Tap::default())),
+            Self::Ista(settings) => write!(f, "ista{}", options(settings, &Thresholding::default())),
+            Self::Fista(settings) => write!(f, "fista{}", options(settings, &Thresholding::default())),
             Self::Importance(importance) => write!(f, "importance{}", options(importance, &Importance::default())),
             Self::Network(NetworkScheme { refine: 0 }) => write!(f, "network"),
             Self::Network(NetworkScheme { refine }) => write!(f, "network+{refine}"),

@@ -44,6 +44,11 @@ impl Pixels {
         collector.finish().ok().map(|(pixels, _)| pixels)
     }
 
+    /// Any real numbers, in the same precision.
+    pub fn real(values: Vec<f64>) -> Self {
+        Self::Floats(values.into_iter().map(|value| value as f32).collect())
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes { values, .. } => values.len(),

@@ -11,6 +11,7 @@ mod idx;
 mod npy;
 mod patterns;
 mod prepare;
+mod real;
 mod samples;
 mod text;
 
@@ -83,6 +84,10 @@ pub fn load(data: &Data, dtype: DType, device: &Device, stream: Stream) -> Resul
         }
         Source::Shifter { bits, examples } => patterns::shifter(*bits, *examples, draw),
         Source::ShiftingBar { pixels, bar, examples } => patterns::shifting_bar(*pixels, *bar, *examples, draw),
+        Source::NaturalImagePatches { side, examples, kept } => real::patches(*side, *examples, *kept, draw)?,
+        Source::GaussianClusters { clusters, dimensions, examples, spread } => {
+            real::clusters([*clusters, *dimensions], *examples, *spread, draw)?
+        }
         Source::Samples { model, examples, sweeps } => samples::parts(model, *examples, *sweeps, dtype, device, draw)?,
         Source::Files(files) => files::parts(files)?,
     };

@@ -15,7 +15,7 @@ use super::super::{Error, Known, Result};
 use super::directed::{Answer, Directed, judge};
 use super::{Kind, Seen, Trained};
 use crate::evaluate::{Guarantee, ImportanceBound, log_weights};
-use crate::inference::{Recognition, Trace};
+use crate::inference::Recognition;
 use crate::learning::HelmholtzMachine;
 use crate::math::{DType, Device, Layers, Nats, Stream, Tensor, host};
 use crate::models::BeliefNet;
@@ -61,8 +61,8 @@ impl TryFrom<Trained> for HelmholtzMachine {
     }
 }
 
-impl Net {
-    pub(super) fn read(reader: &mut Reader) -> Result<Self> {
+impl super::Read for Net {
+    fn read(reader: &mut Reader) -> Result<Self> {
         let depth = reader.count(|l| format!("generative.{l}.weight"));
         let dtype = reader.dtype("generative.0.weight");
         let mut named = |prefix: &str, what: &str, layers: usize, rank: usize| {
@@ -76,7 +76,9 @@ impl Net {
         reader.nothing_left(&["generative.", "recognition."], &end)?;
         Ok(Self { generative, recognition })
     }
+}
 
+impl Net {
     fn recognition(reader: &mut Reader, generative: &BeliefNet) -> Result<Recognition> {
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for l in 0..generative.depth() {
@@ -209,10 +211,6 @@ impl Kind for Net {
         watch: &mut Watch,
     ) -> Result<Results> {
         judge(self, visible, request, stream, watch)
-    }
-
-    fn traces(&self, _: &Tensor, _: &Request, _: Stream, _: &mut Watch) -> Result<Vec<(String, Trace)>> {
-        Ok(Vec::new())
     }
 
     fn histograms(&self, seen: Seen, record: &mut Record) -> Result<()> {

@@ -4,12 +4,12 @@ use super::super::blocks::in_blocks;
 use super::super::config::Scheme;
 use super::super::judge::{REFERENCE_WORK, Request, Watch};
 use super::super::presented::Presented;
-use super::super::results::Results;
+use super::super::results::{ObjectiveResult, Results};
 use super::super::verdict::Verdict;
 use super::super::{Error, Result, clock};
 use super::Kind;
-use crate::evaluate::{Assessment, Bounded, Guarantee, LogPartition, Method};
-use crate::math::{Nats, Stream, Tensor, mean_square_differences};
+use crate::evaluate::{Assessment, Average, Bounded, Guarantee, LogPartition, Method};
+use crate::math::{Nats, Stream, Tensor, mean_of, mean_square_differences};
 
 /// What a scheme says of a block of examples.
 pub struct Answer {
@@ -25,13 +25,45 @@ pub struct Answer {
     pub sweeps: Vec<u32>,
     /// Whether each example converged; none of a scheme that does not look.
     pub converged: Option<Vec<bool>>,
+    /// Of a single point on a continuum, whose ELBO is minus infinity: `bounds` are then ln p(v, h).
+    pub certificate: Option<Certificate>,
+}
+
+/// How good most probable codes are, example by example.
+#[derive(Clone, Debug, Default)]
+pub struct Certificate {
+    /// The objective that the codes minimise, nats but for a constant.
+    pub objectives: Nats,
+    /// How far it may be above its minimum, nats.
+    pub gaps: Nats,
+    /// Share of the codes that are not zero.
+    pub active: Vec<f64>,
+}
+
+impl Certificate {
+    fn append(&mut self, next: Self) {
+        self.objectives.extend(next.objectives);
+        self.gaps.extend(next.gaps);
+        self.active.extend(next.active);
+    }
+
+    fn result(&self) -> ObjectiveResult {
+        let objective = Average::of(&self.objectives);
+        ObjectiveResult {
+            mean: objective.mean,
+            error: objective.standard_error,
+            duality_gap_mean: mean_of(&self.gaps),
+            duality_gap_largest: self.gaps.iter().copied().fold(0.0, f64::max),
+            active_fraction_mean: mean_of(&self.active),
+        }
+    }
 }
 
 impl Answer {
     /// Of a scheme that makes no sweeps.
     pub fn at_once(guarantee: Guarantee, bounds: Nats, latents: Option<Tensor>) -> Self {
         let sweeps = vec![0; bounds.len()];
-        Self { guarantee, bounds, is_elbo: true, latents, sweeps, converged: None }
+        Self { guarantee, bounds, is_elbo: true, latents, sweeps, converged: None, certificate: None }
     }
 }
 
@@ -70,12 +102,15 @@ pub fn judge(
     let presented = Presented::of(visible)?;
     let evidence = evidence(model, visible, request, watch)?;
     let stream = stream.named("infer");
-    let mut assessments = Vec::new();
+    let (mut assessments, mut objectives) = (Vec::new(), Vec::new());
     for (name, scheme) in &request.schemes {
         let stream = stream.named(name);
-        let mut whole: Option<Assessment> = None;
+        let (mut whole, mut certificate): (Option<Assessment>, Option<Certificate>) = (None, None);
         in_blocks(name, visible, model.block(scheme).max(1), watch, |first, rows| {
-            let part = assess(model, scheme, rows, first, evidence.as_deref(), stream)?;
+            let (part, certified) = assess(model, scheme, rows, first, evidence.as_deref(), stream)?;
+            if let Some(certified) = certified {
+                certificate.get_or_insert_default().append(certified);
+            }
             match &mut whole {
                 Some(whole) => whole.append(part),
                 None => whole = Some(part),
@@ -84,10 +119,20 @@ pub fn judge(
         })?;
         let none = || Error::Compute { problem: format!("{name} was judged on no examples") };
         assessments.push(whole.ok_or_else(none)?);
+        objectives.push(certificate.map(|certificate| certificate.result()));
     }
     let log_partition = LogPartition { value: Bounded::exact(0.0), method: Method::Exact, ais: None };
     let (kind, sizes, dtype, binary) = (model.name(), model.sizes(), model.dtype(), model.binary());
-    Ok(Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments }.results())
+    let verdict = Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments };
+    let mut results = verdict.results();
+    for (scheme, objective) in results.schemes.iter_mut().zip(objectives) {
+        if objective.is_some() {
+            // All of q at one point of a continuum: the bound holds and is infinitely loose.
+            (scheme.elbo_nats_mean, scheme.elbo_guarantee) = (f64::NEG_INFINITY, Guarantee::LowerBound);
+        }
+        scheme.objective = objective;
+    }
+    Ok(results)
 }
 
 /// ln p(v) where it is little work or asked for.
@@ -112,7 +157,7 @@ fn assess(
     first: usize,
     evidence: Option<&[f64]>,
     stream: Stream,
-) -> Result<Assessment> {
+) -> Result<(Assessment, Option<Certificate>)> {
     let clock = clock::Stopwatch::start();
     let answer = model.answer(scheme, rows, first, stream)?;
     let seconds = clock.seconds();
@@ -121,7 +166,7 @@ fn assess(
         None => vec![f64::NAN; answer.bounds.len()],
     };
     let own = evidence.filter(|_| answer.is_elbo).map(|evidence| &evidence[first..]);
-    Ok(Assessment {
+    let assessment = Assessment {
         guarantee: answer.guarantee,
         kl: own.map(|evidence| evidence.iter().zip(&answer.bounds).map(|(nats, bound)| nats - bound).collect()),
         elbos_unnormalized: answer.bounds,
@@ -130,5 +175,6 @@ fn assess(
         reconstruction_errors,
         seconds,
         marginal_errors: None,
-    })
+    };
+    Ok((assessment, answer.certificate))
 }

@@ -45,8 +45,8 @@ impl TryFrom<Trained> for DbmWithNetwork {
     }
 }
 
-impl Machine {
-    pub(super) fn read(reader: &mut Reader) -> Result<Self> {
+impl super::Read for Machine {
+    fn read(reader: &mut Reader) -> Result<Self> {
         let depth = reader.count(|l| format!("layers.{l}.weight"));
         let dtype = reader.dtype("layers.0.weight");
         let weights =
@@ -58,7 +58,9 @@ impl Machine {
         reader.nothing_left(&["layers.", "bias.", "recognition."], &end)?;
         Ok(Self { dbm, network })
     }
+}
 
+impl Machine {
     /// Means of the hidden layers by the network, where there is one.
     fn means(&self, visible: &Tensor) -> Result<Layers> {
         let answer = self.network.as_ref().map(|network| network.posterior(visible)?.means());

@@ -3,20 +3,27 @@
 //! A kind of model is a file here and a line in the list; everything else on this floor sees a [`Trained`] model.
 
 mod belief_net;
+mod binary_sparse_coding;
 mod directed;
+mod factor_analysis;
 mod machine;
+mod mixture;
+mod sparse_coding;
+mod vae;
 
 use super::config::{Model, Scheme};
 use super::judge::{Request, Watch};
 use super::model_file::Reader;
-use super::observe::Record;
+use super::observe::{Range, Record, Value};
 use super::results::Results;
 use super::{Known, Result};
 use crate::inference::Trace;
 use crate::learning::SavedTensors;
-use crate::math::{DType, Device, Stream, Tensor};
+use crate::math::{DType, Device, Stream, Tensor, host};
+use crate::models::{BernoulliComponents, BinarySparseCoding, FactorAnalysis, GaussianComponents, Mixture, Vae};
 pub use belief_net::Net;
 pub use machine::Machine;
+pub use sparse_coding::Dictionary;
 
 /// What this floor asks of a model, whatever its kind.
 pub trait Kind {
@@ -27,7 +34,9 @@ pub trait Kind {
     fn section(&self) -> Model;
 
     /// The schemes that judge it unless others are asked for.
-    fn usual_schemes(&self) -> Vec<Scheme>;
+    fn usual_schemes(&self) -> Vec<Scheme> {
+        self.section().usual_schemes()
+    }
 
     /// Units per layer, visible first.
     fn sizes(&self) -> Vec<usize>;
@@ -58,10 +67,19 @@ pub trait Kind {
         request: &Request,
         stream: Stream,
         watch: &mut Watch,
-    ) -> Result<Vec<(String, Trace)>>;
+    ) -> Result<Vec<(String, Trace)>> {
+        let _ = (visible, request, stream, watch);
+        Ok(Vec::new())
+    }
 
     /// Histograms of parameters and hidden means.
-    fn histograms(&self, seen: Seen, record: &mut Record) -> Result<()>;
+    fn histograms(&self, seen: Seen, record: &mut Record) -> Result<()> {
+        let _ = seen;
+        for (name, tensor) in self.tensors()? {
+            record.push(format!("parameters/{name}"), Value::Histogram(host(&tensor)?));
+        }
+        Ok(())
+    }
 
     /// Pictures of filters, reconstructions, samples and means.
     fn images(&self, seen: Seen, record: &mut Record) -> Result<()>;
@@ -78,6 +96,20 @@ pub struct Seen<'a> {
     pub shape: [usize; 2],
     /// Draws for the eye.
     pub stream: Stream,
+}
+
+impl Seen<'_> {
+    /// Shades of what may be any real number, or is between 0 and 1.
+    pub fn range(&self) -> Range {
+        let unit = host(self.visible).is_ok_and(|values| values.iter().all(|value| (0.0..=1.0).contains(value)));
+        if unit { Range::Unit } else { Range::Symmetric }
+    }
+}
+
+/// Models that are read from the tensors of a file.
+pub trait Read: Sized {
+    /// Takes its own tensors.
+    fn read(reader: &mut Reader) -> Result<Self>;
 }
 
 /// The list of all kinds: the model, and the tensor that tells it in a file.
@@ -100,7 +132,7 @@ macro_rules! kinds {
             /// The model of a file, by the tensors it has.
             pub(super) fn read(reader: &mut Reader) -> Result<Self> {
                 $(if reader.has($telling) {
-                    return Ok(Self::$name(<$model>::read(reader)?));
+                    return Ok(Self::$name(<$model as Read>::read(reader)?));
                 })+
                 Err(reader.strange(&[$($telling),+]))
             }
@@ -111,6 +143,42 @@ macro_rules! kinds {
 kinds! {
     Machine(Machine) by "layers.0.weight",
     BeliefNet(Net) by "generative.0.weight",
+    Vae(Vae) by "encoder.mean.weight",
+    BinarySparseCoding(BinarySparseCoding) by "beta",
+    GaussianMixture(Mixture<GaussianComponents>) by "covariances",
+    BernoulliMixture(Mixture<BernoulliComponents>) by "inputs",
+    FactorAnalysis(FactorAnalysis) by "variances",
+    SparseCoding(Dictionary) by "weight",
+}
+
+/// Models that are trained as they are kept.
+macro_rules! kept {
+    ($($name:ident($model:ty) as $wanted:literal),+ $(,)?) => {
+        $(impl From<$model> for Trained {
+            fn from(model: $model) -> Self {
+                Self::$name(model)
+            }
+        }
+
+        impl TryFrom<Trained> for $model {
+            type Error = candle_core::Error;
+
+            fn try_from(trained: Trained) -> crate::math::Result<Self> {
+                match trained {
+                    Trained::$name(model) => Ok(model),
+                    other => Err(other.is_not($wanted)),
+                }
+            }
+        })+
+    };
+}
+
+kept! {
+    Vae(Vae) as "a variational auto-encoder",
+    BinarySparseCoding(BinarySparseCoding) as "binary sparse coding",
+    GaussianMixture(Mixture<GaussianComponents>) as "a Gaussian mixture",
+    BernoulliMixture(Mixture<BernoulliComponents>) as "a Bernoulli mixture",
+    FactorAnalysis(FactorAnalysis) as "factor analysis",
 }
 
 impl Trained {

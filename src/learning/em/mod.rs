@@ -12,6 +12,7 @@ mod factor_analysis;
 mod maximize;
 mod mixture;
 mod start;
+mod trainer;
 
 use crate::math::{Nats, Result, Tensor, bail, host, mean_of};
 use crate::models::ExpectedJoint;
@@ -19,6 +20,7 @@ pub use expect::{Expect, WarmMeanField};
 pub use factor_analysis::principal_components;
 pub use maximize::{ClosedForm, ExpectedGradient, GradientSteps, InClosedForm, Maximize, Parametric};
 pub use start::{binary_sparse_coding_start, factor_analysis_start, gaussian_mixture_start};
+pub use trainer::{AnyMaximize, EmState, EmTraining, Kept};
 
 /// One driver for every pair of an E step and an M step.
 #[derive(Clone, Copy, Debug)]
