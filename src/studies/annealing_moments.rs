@@ -174,10 +174,7 @@ impl AnnealingMoments {
         both("reverse_mean_below_log_z_errors", &|trial| -mean_of(&trial.back) / error(&trial.back));
         let few = self.temperatures.first().copied().unwrap_or_default();
         let many = self.temperatures.last().copied().unwrap_or_default();
-        let mean = |temperatures: usize, of: &dyn Fn(&Trial) -> f64| {
-            let some = trials.iter().filter(|trial| trial.temperatures == temperatures);
-            mean_of(&some.map(of).collect::<Vec<_>>())
-        };
+        let mean = |temperatures: usize, of: &dyn Fn(&Trial) -> f64| mean_at(trials, temperatures, of);
         let spread = |trial: &Trial| trial.moments.relative_variance.sqrt();
         findings.quantity("exact_error_at_fewest_over_most_temperatures", mean(few, &spread) / mean(many, &spread));
         findings.quantity("rms_error_nats_at_fewest_temperatures", mean(few, &Trial::rms));
@@ -194,13 +191,13 @@ impl AnnealingMoments {
             findings.quantity("sandwich_width_times_temperatures_ratio", narrower * more / (width * k));
         }
         findings.quantity("sandwich_width_nats_at_most_temperatures", widths.last().map_or(f64::NAN, |width| width.1));
-        self.figures(trials, &mean, &mut findings);
+        self.figures(trials, &mut findings);
         findings
     }
 
-    fn figures(&self, trials: &[Trial], mean: &dyn Fn(usize, &dyn Fn(&Trial) -> f64) -> f64, findings: &mut Findings) {
+    fn figures(&self, trials: &[Trial], findings: &mut Findings) {
         let line = |of: &dyn Fn(&Trial) -> f64| -> Vec<(f64, f64)> {
-            self.temperatures.iter().map(|&k| (k as f64, mean(k, of))).collect()
+            self.temperatures.iter().map(|&k| (k as f64, mean_at(trials, k, of))).collect()
         };
         let forward = line(&|trial| mean_of(&trial.forward));
         let back = line(&|trial| mean_of(&trial.back));
@@ -240,6 +237,12 @@ impl AnnealingMoments {
             .dots("", points)
             .dashed("equal", [(ends.0, ends.0), (ends.1, ends.1)])
     }
+}
+
+/// The mean over all machines and paths with so many temperatures.
+fn mean_at(trials: &[Trial], temperatures: usize, of: &dyn Fn(&Trial) -> f64) -> f64 {
+    let some = trials.iter().filter(|trial| trial.temperatures == temperatures);
+    mean_of(&some.map(of).collect::<Vec<_>>())
 }
 
 /// ln Z between forward and reverse chains.
