@@ -253,7 +253,7 @@ fn mixtures_factors_and_auto_encoders_of_others_are_judged_by_their_formulas() {
 #[test]
 fn a_file_or_a_request_that_does_not_fit_is_named() {
     let bench = Bench::new();
-    let mut write = |name: &str, tensors: &[(&str, Tensor)]| {
+    let write = |name: &str, tensors: &[(&str, Tensor)]| {
         let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.to_string(), tensor.clone())).collect();
         bench.write(name, to_bytes(&tensors, None).unwrap());
     };
