@@ -25,8 +25,9 @@ pub struct ExpectationCost {
     pub hidden_more: Vec<usize>,
     /// From this many hidden units on the growth of the sum is judged: below, its fixed costs show.
     pub growth_from: usize,
-    /// From this many hidden units on the growth of the formula is judged.
-    pub formula_growth_from: usize,
+    /// Hidden units between which the growth of the formula is judged: below, fixed costs show; above, the weights exceed the
+    /// cache of the processor and each of them costs more.
+    pub formula_growth: [usize; 2],
     /// Random q of each machine.
     pub posteriors: usize,
     /// Runs of which the shortest counts.
@@ -38,9 +39,9 @@ impl Default for ExpectationCost {
         Self {
             visible: 8,
             hidden: vec![4, 6, 8, 10, 12, 14, 16, 18],
-            hidden_more: vec![64, 256, 1024, 2048, 4096],
+            hidden_more: vec![64, 256, 1024, 1536, 2048, 4096],
             growth_from: 12,
-            formula_growth_from: 1024,
+            formula_growth: [1024, 2048],
             posteriors: 4,
             repeats: 5,
         }
@@ -110,18 +111,19 @@ impl ExpectationCost {
             sums.iter().filter(|(units, _)| *units >= self.growth_from as f64).map(|(x, s)| (*x, s.log2())).collect();
         let growth = slope(&judged).exp2();
         let formulas = || timed.iter().map(|t| (t.hidden as f64, t.formula));
-        let large = timed.iter().filter(|t| t.hidden >= self.formula_growth_from);
+        let [from, to] = self.formula_growth;
+        let large = timed.iter().filter(|t| (from..=to).contains(&t.hidden));
         let exponent = slope(&large.map(|t| ((t.weights as f64).ln(), t.formula.ln())).collect::<Vec<_>>());
         let apart = timed.iter().map(|t| t.apart).fold(0.0, f64::max);
         findings.quantity("difference_nats_max", apart);
         findings.quantity("sum_time_factor_per_unit", growth);
         findings.quantity("formula_time_exponent_of_weights", exponent);
-        if let (Some((units, sum)), Some(at)) = (sums.last(), timed.iter().filter(|t| t.sum.is_some()).next_back()) {
+        if let (Some((units, sum)), Some(at)) = (sums.last(), timed.iter().rfind(|t| t.sum.is_some())) {
             findings.quantity(format!("sum_over_formula_time_at_{units}_units"), sum / at.formula);
         }
         let caption = format!(
             "The sum takes {growth:.2} times as long for every unit more; the formula grows with the number of weights to the power of \
-             {exponent:.2} where they are many. Both give the same to {apart:.0e} nats."
+             {exponent:.2} from {from} to {to} units. Both give the same to {apart:.0e} nats."
         );
         let axes = (Axis::log("hidden units"), Axis::log("seconds"));
         findings.figure(

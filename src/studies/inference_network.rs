@@ -108,7 +108,7 @@ impl InferenceNetwork {
     }
 
     fn judged(&self, clamped: &Clamped, network: Network, stream: Stream) -> Result<Judged> {
-        let looks_at = |step: usize| step % 100 == 0 || step < 100 && step % 5 == 0;
+        let looks_at = |step: usize| step.is_multiple_of(100) || step < 100 && step.is_multiple_of(5);
         let Taught { losses, looks, .. } = clamped.train(network, self.steps, self.rate, looks_at, stream)?;
         let mut judged = Judged { losses, alone: Vec::new(), and_sweep: Vec::new(), rises: 0 };
         for (step, network) in looks {

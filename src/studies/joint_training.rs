@@ -6,7 +6,6 @@
 use super::instances::bars_and_stripes;
 use super::training::{Ascent, Course, Look, beginning, sweeps};
 use super::{Axis, Figure, Findings, Laboratory, Study};
-use crate::inference::Network;
 use crate::learning::{
     Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd,
     Trainer,
@@ -121,8 +120,7 @@ impl JointTraining {
             learning_rate: self.learning_rate,
             network_learning_rate: 0.0,
         };
-        let network = Network::from_dbm(&dbm)?;
-        let state = by.init(DbmWithNetwork { dbm, network }, stream.named("start"))?;
+        let state = by.init(DbmWithNetwork::from_dbm(dbm)?, stream.named("start"))?;
         let (mut looks, every) = (Looks::new(), (self.updates / self.looks.max(1)).max(1));
         course.train(by, state, data, stream.named("joint"), &mut |update, state| {
             if update.is_multiple_of(every) || update == self.early || update == self.updates {

@@ -40,7 +40,7 @@ impl Study for NetworkGeneralization {
         let train = Clamped::new(dbm.clone(), inputs.narrow(0, 0, self.train)?)?;
         let test = Clamped::new(dbm.clone(), inputs.narrow(0, self.train, self.test)?)?;
         lab.at("training", 0, 1)?;
-        let looks_at = |step: usize| step % 50 == 0;
+        let looks_at = |step: usize| step.is_multiple_of(50);
         let course = train.train(Network::from_dbm(&dbm)?, self.steps, self.rate, looks_at, stream)?;
         let mut findings = Findings::default();
         let mut figure = Figure::new(

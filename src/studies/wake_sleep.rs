@@ -151,7 +151,10 @@ impl WakeSleep {
 
     /// Often at first, when little time has passed, and then at even distances.
     fn looks_at(&self, step: usize) -> bool {
-        step % 250 == 0 || step < 1000 && step % 25 == 0 || self.compared_at.contains(&step) || step == self.updates
+        step.is_multiple_of(250)
+            || step < 1000 && step.is_multiple_of(25)
+            || self.compared_at.contains(&step)
+            || step == self.updates
     }
 
     fn findings(&self, curves: &[Curves; 3]) -> Result<Findings> {

@@ -43,7 +43,7 @@ pub enum Work {
     Training {
         trainer: Box<MaximumLikelihood<SchemeAlone<Scheme>>>,
         /// Handed to each step, which changes it in place.
-        state: Option<Joint>,
+        state: Option<Box<Joint>>,
         examples: Tensor,
         batch: usize,
         step: u64,
@@ -85,7 +85,7 @@ impl Work {
         };
         let state = trainer.init(DbmWithNetwork::from_dbm(dbm.clone())?, Stream::new(1))?;
         let examples = data(EXAMPLES.max(batch), dbm.sizes()[0])?.to_device(dbm.device())?;
-        Ok(Self::Training { trainer: Box::new(trainer), state: Some(state), examples, batch, step: 0 })
+        Ok(Self::Training { trainer: Box::new(trainer), state: Some(Box::new(state)), examples, batch, step: 0 })
     }
 
     fn device(&self) -> &Device {
@@ -111,7 +111,7 @@ impl Work {
                         listener: None,
                     };
                     if let Some(before) = state.take() {
-                        *state = Some(trainer.step(before, &rows, update)?.0);
+                        *state = Some(Box::new(trainer.step(*before, &rows, update)?.0));
                     }
                     *step += 1;
                 }

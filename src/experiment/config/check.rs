@@ -183,6 +183,7 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             problems.require(!settings.positive.only_judged(), format!("{path}.positive"), message, remedy);
             problems.count(format!("{path}.chains"), settings.chains);
             problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+            problems.share(format!("{path}.centring"), settings.centring.unwrap_or_default());
         }
         Algorithm::WakeSleep(settings) => {
             problems.count(format!("{path}.chains"), settings.chains);
