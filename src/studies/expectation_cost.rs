@@ -118,7 +118,7 @@ impl ExpectationCost {
         findings.quantity("difference_nats_max", apart);
         findings.quantity("sum_time_factor_per_unit", growth);
         findings.quantity("formula_time_exponent_of_weights", exponent);
-        if let (Some((units, sum)), Some(at)) = (sums.last(), timed.iter().filter(|t| t.sum.is_some()).next_back()) {
+        if let (Some((units, sum)), Some(at)) = (sums.last(), timed.iter().rfind(|t| t.sum.is_some())) {
             findings.quantity(format!("sum_over_formula_time_at_{units}_units"), sum / at.formula);
         }
         let caption = format!(
