@@ -220,6 +220,8 @@ impl Eval {
         let options = FileOptions {
             array: self.array.clone(),
             maximum: self.maximum,
+            // Of intensities or not: a model of real numbers takes them as they are.
+            real: self.maximum.is_none() && model.model.kind().section().is_real(),
             binarize: match self.binarize.as_str() {
                 "threshold" => Binarize::Threshold(0.5),
                 "stochastic" => Binarize::StochasticOnce,

@@ -152,7 +152,7 @@ impl Reader<'_> {
     /// The error of a file that holds no model by its names; `telling` are the tensors that would.
     pub fn strange(&self, telling: &[&str]) -> Error {
         let names = self.tensors.keys().take(8).cloned().collect::<Vec<_>>().join(", ");
-        self.problem(format!("has no tensor {} (it has: {names})", telling.join(" or ")))
+        self.problem(format!("has none of the tensors that tell a model, {} (it has: {names})", telling.join(", ")))
     }
 
     /// What is wrong with the file.

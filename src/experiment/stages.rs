@@ -5,9 +5,9 @@ use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
-    Adam, AnyMaximize, Ascent, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization, GradientSteps,
-    MaximumLikelihood, NegativePhase, NegativeStart, OnlineDictionary, Positive, PositivePhase, Pretraining, Psd,
-    ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
+    Adam, AnyMaximize, Ascent, Centred, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization,
+    GradientSteps, MaximumLikelihood, NegativePhase, NegativeStart, OnlineDictionary, Positive, PositivePhase,
+    Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
@@ -95,7 +95,11 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
         config::Algorithm::MaximumLikelihood(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             let positive = SchemeByWord(settings.positive.clone());
-            ("joint training", Box::new(MaximumLikelihood { positive, negative, dbm, network }))
+            let by = MaximumLikelihood { positive, negative, dbm, network };
+            match settings.centring {
+                Some(rate) => ("centred joint training", Box::new(Centred { by, rate })),
+                None => ("joint training", Box::new(by)),
+            }
         }
         config::Algorithm::WakeSleep(_) if matches!(model, Model::BeliefNet(_)) => {
             ("wake-sleep", Box::new(reweighted(1, 0.0, dbm, network)))

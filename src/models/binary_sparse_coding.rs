@@ -13,6 +13,7 @@ use crate::math::{
 };
 use crate::posterior::Table;
 use crate::units::{Binary, Kind};
+use std::collections::HashMap;
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
@@ -43,6 +44,21 @@ impl BinarySparseCoding {
             bail!("binary sparse coding needs at least one hidden unit and precisions beta above zero");
         }
         Ok(Self { weight, bias, beta })
+    }
+
+    /// Every parameter under its name in files: `weight`, `bias`, `beta`.
+    pub fn named(&self) -> Vec<(String, Tensor)> {
+        let all = [("weight", &self.weight), ("bias", &self.bias), ("beta", &self.beta)];
+        all.map(|(name, tensor)| (name.to_string(), tensor.clone())).to_vec()
+    }
+
+    /// The inverse of `named`; more tensors may be there.
+    pub fn from_named(tensors: &HashMap<String, Tensor>) -> Result<Self> {
+        let [weight, bias, beta] = ["weight", "bias", "beta"].map(|name| match tensors.get(name) {
+            Some(tensor) => Ok(tensor.clone()),
+            None => bail!("binary sparse coding needs a tensor {name}"),
+        });
+        Self::new(weight?, bias?, beta?)
     }
 
     /// W, `[visible, hidden]`.

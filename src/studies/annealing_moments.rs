@@ -6,7 +6,7 @@
 
 use super::instances::{bars_and_stripes, random_dbm};
 use super::training::{beginning, climb};
-use super::{Axis, Figure, Findings, Laboratory, Mark, Study};
+use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Annealing, Half, LogPartition, Path, Spacing, WeightMoments, reverse};
 use crate::inference::Exact;
 use crate::math::{Nats, Result, Stream, Tensor, mean_of};
@@ -31,6 +31,8 @@ pub struct AnnealingMoments {
     pub chains: usize,
     /// Independent runs.
     pub runs: usize,
+    /// Chains from samples of the machine back to the base, in all.
+    pub reverse_chains: usize,
     /// Whether chains keep each half of the layers in turn, from zero and from random base rates; else the smaller half, from zero.
     pub every_path: bool,
 }
@@ -45,6 +47,7 @@ impl Default for AnnealingMoments {
             temperatures: vec![100, 1000],
             chains: 100,
             runs: 40,
+            reverse_chains: 500,
             every_path: false,
         }
     }
@@ -127,7 +130,7 @@ impl AnnealingMoments {
         let (table, log_partition) = free.tabulate(20.0)?;
         let log_ratio = mean_of(&log_partition) - path.log_base_partition()?;
         let chains = path.advance(path.start(settings.chains, stream)?, path.temperatures())?;
-        let samples = table.draw(0, settings.chains, stream.named("samples"))?;
+        let samples = table.draw(0, self.reverse_chains, stream.named("samples"))?;
         let back = reverse(dbm, settings, samples, stream.named("reverse"))?;
         let mut runs = Vec::new();
         let (mut effective, mut flagged) = (0.0, 0.0);
@@ -171,10 +174,7 @@ impl AnnealingMoments {
         both("reverse_mean_below_log_z_errors", &|trial| -mean_of(&trial.back) / error(&trial.back));
         let few = self.temperatures.first().copied().unwrap_or_default();
         let many = self.temperatures.last().copied().unwrap_or_default();
-        let mean = |temperatures: usize, of: &dyn Fn(&Trial) -> f64| {
-            let some = trials.iter().filter(|trial| trial.temperatures == temperatures);
-            mean_of(&some.map(of).collect::<Vec<_>>())
-        };
+        let mean = |temperatures: usize, of: &dyn Fn(&Trial) -> f64| mean_at(trials, temperatures, of);
         let spread = |trial: &Trial| trial.moments.relative_variance.sqrt();
         findings.quantity("exact_error_at_fewest_over_most_temperatures", mean(few, &spread) / mean(many, &spread));
         findings.quantity("rms_error_nats_at_fewest_temperatures", mean(few, &Trial::rms));
@@ -191,56 +191,21 @@ impl AnnealingMoments {
             findings.quantity("sandwich_width_times_temperatures_ratio", narrower * more / (width * k));
         }
         findings.quantity("sandwich_width_nats_at_most_temperatures", widths.last().map_or(f64::NAN, |width| width.1));
-        self.figures(trials, &mean, &mut findings);
+        self.figures(trials, &mut findings);
         findings
     }
 
-    fn figures(&self, trials: &[Trial], mean: &dyn Fn(usize, &dyn Fn(&Trial) -> f64) -> f64, findings: &mut Findings) {
+    fn figures(&self, trials: &[Trial], findings: &mut Findings) {
         let line = |of: &dyn Fn(&Trial) -> f64| -> Vec<(f64, f64)> {
-            self.temperatures.iter().map(|&k| (k as f64, mean(k, of))).collect()
+            self.temperatures.iter().map(|&k| (k as f64, mean_at(trials, k, of))).collect()
         };
         let forward = line(&|trial| mean_of(&trial.forward));
         let back = line(&|trial| mean_of(&trial.back));
-        let gap = |points: &[(f64, f64)]| points.last().map_or(f64::NAN, |point| point.1);
-        let estimates = |trial: &Trial| mean_of(&trial.runs.iter().map(|run| run.0).collect::<Vec<_>>());
-        let caption = format!(
-            "Mean log weights of forward chains approach ln Z from below, of reverse chains from above; with the most temperatures they \
-             are {:.4} and {:+.4} nats off. Estimates from mean weights lie between.",
-            gap(&forward),
-            gap(&back)
-        );
         findings.series("forward", "ais/mean_log_weight_minus_log_z_nats", steps(&forward));
         findings.series("reverse", "ais/mean_log_weight_minus_log_z_nats", steps(&back));
-        findings.figure(
-            Figure::new(
-                "ln Z from both sides",
-                caption,
-                Axis::log("temperatures"),
-                Axis::linear("minus exact ln Z, nats"),
-            )
-            .line("forward chains, mean ln w", forward)
-            .line("reverse chains, mean ln w", back)
-            .with(Mark::Dots { name: "estimate, mean of runs".into(), points: line(&estimates), errors: Vec::new() })
-            .level("exact", 0.0),
-        );
-        let points: Vec<(f64, f64)> =
-            trials.iter().map(|trial| (trial.exact_error(self.chains), trial.rms())).collect();
-        let ends = points.iter().fold((f64::MAX, 0.0_f64), |(low, high), point| (low.min(point.0), high.max(point.0)));
-        let caption = format!(
-            "The root mean square error of {} runs of {} chains is what the exact spread of the weights says, for every machine, path \
-             and number of temperatures.",
-            self.runs, self.chains
-        );
-        findings.figure(
-            Figure::new(
-                "Errors of ln Z",
-                caption,
-                Axis::log("exact standard error, nats"),
-                Axis::log("obtained, nats"),
-            )
-            .dots("", points)
-            .dashed("equal", [(ends.0, ends.0), (ends.1, ends.1)]),
-        );
+        let estimates = line(&|trial| mean_of(&trial.runs.iter().map(|run| run.0).collect::<Vec<_>>()));
+        findings.figure(both_sides(forward, back, estimates));
+        findings.figure(self.errors(trials));
         let share = line(&|trial| trial.effective_share);
         let exact = line(&|trial| 1.0 / (1.0 + trial.moments.relative_variance));
         let caption = format!(
@@ -255,18 +220,45 @@ impl AnnealingMoments {
         );
         let head =
             ["machine", "temperatures", "relative variance", "within 3 errors", "effective share", "width (nats)"];
-        let row = |trial: &Trial| {
-            vec![
-                trial.machine.clone(),
-                trial.temperatures.to_string(),
-                format!("{:.4}", trial.moments.relative_variance),
-                format!("{:.3}", trial.coverage()),
-                format!("{:.3}", trial.effective_share),
-                format!("{:.4}", trial.width()),
-            ]
-        };
-        findings.sheet("Every machine and path.", &head, trials.iter().map(row).collect());
+        findings.sheet("Every machine and path.", &head, trials.iter().map(Trial::row).collect());
     }
+
+    /// Obtained errors against exact ones.
+    fn errors(&self, trials: &[Trial]) -> Figure {
+        let points: Vec<(f64, f64)> =
+            trials.iter().map(|trial| (trial.exact_error(self.chains), trial.rms())).collect();
+        let ends = points.iter().fold((f64::MAX, 0.0_f64), |(low, high), point| (low.min(point.0), high.max(point.0)));
+        let caption = format!(
+            "The root mean square error of {} runs of {} chains is what the exact spread of the weights says, for every machine, path \
+             and number of temperatures.",
+            self.runs, self.chains
+        );
+        Figure::new("Errors of ln Z", caption, Axis::log("exact standard error, nats"), Axis::log("obtained, nats"))
+            .dots("", points)
+            .dashed("equal", [(ends.0, ends.0), (ends.1, ends.1)])
+    }
+}
+
+/// The mean over all machines and paths with so many temperatures.
+fn mean_at(trials: &[Trial], temperatures: usize, of: &dyn Fn(&Trial) -> f64) -> f64 {
+    let some = trials.iter().filter(|trial| trial.temperatures == temperatures);
+    mean_of(&some.map(of).collect::<Vec<_>>())
+}
+
+/// ln Z between forward and reverse chains.
+fn both_sides(forward: Vec<(f64, f64)>, back: Vec<(f64, f64)>, estimates: Vec<(f64, f64)>) -> Figure {
+    let gap = |points: &[(f64, f64)]| points.last().map_or(f64::NAN, |point| point.1);
+    let caption = format!(
+        "Mean log weights of forward chains approach ln Z from below, of reverse chains from above; with the most temperatures they are \
+         {:.4} and {:+.4} nats off. Estimates from mean weights lie between.",
+        gap(&forward),
+        gap(&back)
+    );
+    Figure::new("ln Z from both sides", caption, Axis::log("temperatures"), Axis::linear("minus exact ln Z, nats"))
+        .line("forward chains, mean ln w", forward)
+        .line("reverse chains, mean ln w", back)
+        .dots("estimate, mean of runs", estimates)
+        .level("exact", 0.0)
 }
 
 impl Trial {
@@ -286,6 +278,18 @@ impl Trial {
 
     fn width(&self) -> f64 {
         mean_of(&self.back) - mean_of(&self.forward)
+    }
+
+    /// Its row in the table.
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.machine.clone(),
+            self.temperatures.to_string(),
+            format!("{:.4}", self.moments.relative_variance),
+            format!("{:.3}", self.coverage()),
+            format!("{:.3}", self.effective_share),
+            format!("{:.4}", self.width()),
+        ]
     }
 }
 

@@ -128,54 +128,34 @@ impl EmAscent {
 
     /// What a threshold on the change would have left undone.
     fn stopping(&self, followed: &[Followed], findings: &mut Findings) {
-        let mut rows = Vec::new();
-        let mut figure = Figure::new(
-            "Where a threshold on the change stops EM",
-            "",
-            Axis::linear("iteration"),
-            Axis::log("distance to the maximum, nats per example"),
-        );
-        for Followed { name, shown, course, optimum } in followed {
-            let short: Vec<f64> = course.evidence.iter().map(|evidence| optimum - evidence).collect();
-            let mut stops = Vec::new();
-            let mut counts = Vec::new();
-            let mut ratios = Vec::new();
-            for &threshold in &self.thresholds {
-                let by_elbo = Course::iterations_until(&course.gains(), threshold);
-                let by_parameters = Course::iterations_until(&course.change, threshold);
-                let left = by_elbo.map_or(f64::NAN, |count| short[count]);
-                let count = by_elbo.map_or(f64::NAN, |count| count as f64);
-                findings.quantity(format!("{name}_iterations_to_{threshold:e}"), count);
-                findings.quantity(format!("{name}_shortfall_over_threshold_at_{threshold:e}"), left / threshold);
-                ratios.push(left / threshold);
-                counts.push(count);
-                stops.extend(by_elbo.map(|count| (count as f64, short[count])));
-                let parameters = by_parameters.map_or("never".to_string(), |count| count.to_string());
-                rows.push([format!("{threshold:e}"), format!("{count}"), format!("{left:.2e}"), parameters].to_vec());
-                if let Some(row) = rows.last_mut() {
-                    row.insert(0, (*shown).to_string());
-                }
+        let (x, y) = (Axis::linear("iteration"), Axis::log("distance to the maximum, nats per example"));
+        let mut figure = Figure::new("Where a threshold on the change stops EM", "", x, y);
+        let (mut rows, mut left) = (Vec::new(), Vec::new());
+        for of in followed {
+            let stops = self.stops(of);
+            let ratios = stops.iter().map(|stop| stop.left / stop.threshold);
+            let name = of.name;
+            findings.quantity(format!("{name}_shortfall_over_threshold_min"), ratios.fold(f64::INFINITY, f64::min));
+            if let [first, second, third] = &stops[..] {
+                let spacing = (third.iterations - second.iterations) / (second.iterations - first.iterations);
+                findings.quantity(format!("{name}_spacing_ratio"), spacing);
             }
-            findings.quantity(
-                format!("{name}_shortfall_over_threshold_min"),
-                ratios.iter().copied().fold(f64::INFINITY, f64::min),
-            );
-            if let [first, second, third] = counts[..] {
-                findings.quantity(format!("{name}_spacing_ratio"), (third - second) / (second - first));
+            for stop in &stops {
+                let threshold = stop.threshold;
+                findings.quantity(format!("{name}_iterations_to_{threshold:e}"), stop.iterations);
+                findings.quantity(format!("{name}_shortfall_over_threshold_at_{threshold:e}"), stop.left / threshold);
+                rows.push(stop.row(of.shown));
             }
-            let points = short.iter().enumerate().map(|(step, short)| (step as f64, *short));
-            figure = figure.line(*shown, points.filter(|point| point.1 > 1e-12)).dots(format!("{shown}, stops"), stops);
+            left.extend(stops.last().map(|stop| format!("{} {:.1} times", of.shown, stop.left / stop.threshold)));
+            let points = of.short().into_iter().enumerate().map(|(step, short)| (step as f64, short));
+            figure = figure
+                .line(of.shown, points.filter(|point| point.1 > 1e-12))
+                .dots(format!("{}, stops", of.shown), stops.iter().map(|stop| (stop.iterations, stop.left)));
         }
-        let ratio = |name: &str, threshold: f64| {
-            findings.get(&format!("{name}_shortfall_over_threshold_at_{threshold:e}")).map_or(f64::NAN, |q| q.value)
-        };
-        let least = self.thresholds.last().copied().unwrap_or(f64::NAN);
         figure.caption = format!(
-            "Stopped when an iteration gains less than {least:e}, factor analysis is {:.1} times that short of its maximum, \
-             probabilistic PCA {:.1} times, the Gaussian mixture {:.2} times: a small change is no small distance.",
-            ratio("factor_analysis", least),
-            ratio("probabilistic_pca", least),
-            ratio("gaussian_mixture", least),
+            "Stopped when an iteration gains less than {:e}, EM is short of the maximum by a multiple of that which no threshold shows: {}.",
+            self.thresholds.last().copied().unwrap_or(f64::NAN),
+            left.join(", ")
         );
         findings.figure(figure);
         findings.sheet(
@@ -183,6 +163,47 @@ impl EmAscent {
             &["model", "threshold", "iterations (ELBO)", "left to the maximum (nats)", "iterations (parameters)"],
             rows,
         );
+    }
+
+    /// Where each threshold would have stopped EM.
+    fn stops(&self, of: &Followed) -> Vec<Stopped> {
+        let short = of.short();
+        let at = |threshold: f64| {
+            let by_elbo = Course::iterations_until(&of.course.gains(), threshold);
+            Stopped {
+                threshold,
+                iterations: by_elbo.map_or(f64::NAN, |count| count as f64),
+                left: by_elbo.map_or(f64::NAN, |count| short[count]),
+                by_parameters: Course::iterations_until(&of.course.change, threshold),
+            }
+        };
+        self.thresholds.iter().copied().map(at).collect()
+    }
+}
+
+/// Where a threshold stops EM.
+struct Stopped {
+    threshold: f64,
+    /// Until the ELBO changes by less.
+    iterations: f64,
+    /// Nats left to the maximum then.
+    left: f64,
+    /// Iterations until no parameter changes by more.
+    by_parameters: Option<usize>,
+}
+
+impl Stopped {
+    fn row(&self, model: &str) -> Vec<String> {
+        let by_parameters = self.by_parameters.map_or("never".to_string(), |count| count.to_string());
+        let numbers = [format!("{:e}", self.threshold), self.iterations.to_string(), format!("{:.2e}", self.left)];
+        [vec![model.to_string()], numbers.to_vec(), vec![by_parameters]].concat()
+    }
+}
+
+impl Followed {
+    /// Nats from ln p(v) to its maximum, before each iteration and at the end.
+    fn short(&self) -> Vec<f64> {
+        self.course.evidence.iter().map(|evidence| self.optimum - evidence).collect()
     }
 }
 

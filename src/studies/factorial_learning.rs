@@ -8,7 +8,8 @@ use super::instances::shifter;
 use super::training::{Look, beginning, climb, mean_field};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Exact, Stop};
-use crate::math::{Result, Stream, mean_of};
+use crate::math::{Nats, Result, Stream, mean_of};
+use crate::models::Dbm;
 use serde::{Deserialize, Serialize};
 
 /// The machine and how it learns.
@@ -70,7 +71,7 @@ impl FactorialLearning {
         let start = beginning(&self.hidden, self.weight_std, &data, stream)?;
         let every = (self.steps / self.looks.max(1)).max(1);
         let mut looks = Vec::new();
-        let mut watch = |step: u64, dbm: &crate::models::Dbm| {
+        let mut watch = |step: u64, dbm: &Dbm| {
             if step.is_multiple_of(every) || step == self.steps {
                 looks.push(Look::at(step, dbm, &data)?);
             }
@@ -87,7 +88,6 @@ impl FactorialLearning {
 
     fn findings(&self, runs: &[Vec<Vec<Look>>; 2]) -> Findings {
         let mut findings = Findings::default();
-        let gap = |look: &Look| look.log_likelihood - look.elbo;
         let ends = |way: usize, of: &dyn Fn(&Look) -> f64| -> Vec<f64> {
             runs[way].iter().filter_map(|looks| looks.last()).map(of).collect()
         };
@@ -108,6 +108,17 @@ impl FactorialLearning {
                 findings.series(&run, "train/log_p_v_nats_mean", logs);
             }
         }
+        self.figures(runs, &gaps, &logs, &mut findings);
+        let row = |seed: usize| {
+            let values = [logs[0][seed], logs[1][seed], gaps[0][seed], gaps[1][seed]];
+            std::iter::once(seed.to_string()).chain(values.iter().map(|value| format!("{value:.4}"))).collect()
+        };
+        let head = ["start", "ln p, exact", "ln p, mean field", "gap, exact", "gap, mean field"];
+        findings.sheet("Both numbers, nats.", &head, (0..self.seeds).map(row).collect());
+        findings
+    }
+
+    fn figures(&self, runs: &[Vec<Vec<Look>>; 2], gaps: &[Nats; 2], logs: &[Nats; 2], findings: &mut Findings) {
         let [exact, mean_field] = [0, 1].map(|way| mean_of(&gaps[way]));
         let caption = format!(
             "Mean field misses {exact:.4} nats of a machine that learned with the exact posterior and {mean_field:.4} of one that \
@@ -125,14 +136,12 @@ impl FactorialLearning {
         let label = Axis::linear("mean ln p(v), nats");
         findings
             .figure(curves(Figure::new("What was learned", caption, axis(), label), runs, &|look| look.log_likelihood));
-        let row = |seed: usize| {
-            let values = [logs[0][seed], logs[1][seed], gaps[0][seed], gaps[1][seed]];
-            std::iter::once(seed.to_string()).chain(values.iter().map(|value| format!("{value:.4}"))).collect()
-        };
-        let head = ["start", "ln p, exact", "ln p, mean field", "gap, exact", "gap, mean field"];
-        findings.sheet("Both numbers, nats.", &head, (0..self.seeds).map(row).collect());
-        findings
     }
+}
+
+/// KL(q ‖ p) of mean field, nats.
+fn gap(look: &Look) -> f64 {
+    look.log_likelihood - look.elbo
 }
 
 /// One line for each way to learn: the mean over its runs.

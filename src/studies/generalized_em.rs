@@ -156,6 +156,11 @@ impl GeneralizedEm {
             let curve = climb.evidence.iter().enumerate().map(|(t, nats)| (t as u64, *nats)).collect::<Vec<_>>();
             findings.series(run, "em/log_p_v_nats_mean", curve);
         }
+        self.net_figures(&one, &many, &far, findings);
+        Ok(())
+    }
+
+    fn net_figures(&self, one: &Climb, many: &Climb, far: &Climb, findings: &mut Findings) {
         let caption = format!(
             "{} gradient steps an E step reach {:.2} nats in {} iterations, one step {:.2}; steps of rate {} fall by up to {:.2} nats.",
             self.steps,
@@ -165,8 +170,7 @@ impl GeneralizedEm {
             self.net_large_rate,
             largest_fall(&far.evidence)
         );
-        let axes = || (Axis::linear("E steps"), Axis::linear("ln p(v), nats per image"));
-        let (x, y) = axes();
+        let (x, y) = (Axis::linear("E steps"), Axis::linear("ln p(v), nats per image"));
         findings.figure(
             Figure::new("A belief net by generalised EM", caption, x, y)
                 .line("one gradient step", numbered(&one.evidence))
@@ -179,17 +183,16 @@ impl GeneralizedEm {
             points.take(40).collect::<Vec<_>>()
         };
         let caption = format!(
-            "Each M step opens a gap of {:.3} nats on average ({:.4} with one gradient step), which the next E step closes.",
-            opened(&many),
-            opened(&one)
+            "Each M step opens a gap of {:.4} nats on average ({:.5} with one gradient step), which the next E step closes.",
+            mean_of(&many.gap_after_maximize),
+            mean_of(&one.gap_after_maximize)
         );
         let (x, y) = (Axis::linear("iteration"), Axis::linear("ln p(v) - F, nats per image"));
         findings.figure(
             Figure::new("The gap that the M step opens", caption, x, y)
-                .line(format!("{} gradient steps", self.steps), saw(&many))
-                .line("one gradient step", saw(&one)),
+                .line(format!("{} gradient steps", self.steps), saw(many))
+                .line("one gradient step", saw(one)),
         );
-        Ok(())
     }
 }
 

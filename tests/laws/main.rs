@@ -3,10 +3,13 @@
 mod adam;
 mod agreement;
 mod algebra;
+mod amortization;
 mod belief;
 mod belief_learning;
 mod bounds;
+mod causes;
 mod centring;
+mod codings;
 mod continuous;
 mod criteria;
 mod devices;

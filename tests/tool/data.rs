@@ -288,8 +288,13 @@ fn the_record_says_what_was_done() {
 
 #[test]
 fn the_catalogue_has_every_source_under_the_word_of_the_experiment_and_the_line_to_write() {
-    let parse =
-        |line: &str| parse("x", &format!("name = \"x\"\ntrain = {{}}\nmodel.hidden = [2]\n[data]\n{line}\n"), &[]);
+    let parse = |line: &str| {
+        let machine = ("model.hidden = [2]", "{}");
+        let factors = ("model.factor_analysis.factors = 1", "{ algorithm = \"expectation_maximization\" }");
+        let real = line.contains("patches") || line.contains("clusters");
+        let (model, train) = if real { factors } else { machine };
+        parse("x", &format!("name = \"x\"\ntrain = {train}\n{model}\n[data]\n{line}\n"), &[])
+    };
     let message = parse("source = \"\"").unwrap_err().to_string();
     let words: Vec<&str> = message.split("allowed: ").nth(1).unwrap().lines().next().unwrap().split(", ").collect();
     let entries = catalogue();

@@ -20,7 +20,7 @@ fn grey_rows(count: usize, units: usize) -> Vec<Vec<f64>> {
 }
 
 /// An .npy file of 64-bit numbers.
-fn npy(rows: &[Vec<f64>]) -> Vec<u8> {
+pub fn npy(rows: &[Vec<f64>]) -> Vec<u8> {
     let shape = format!("({}, {})", rows.len(), rows[0].len());
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");

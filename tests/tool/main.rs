@@ -20,6 +20,7 @@ mod honest;
 mod judging;
 mod markup;
 mod metrics;
+mod models;
 mod profile;
 mod progress;
 mod reproduce;

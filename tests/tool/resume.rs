@@ -155,6 +155,12 @@ fn maximum_likelihood_survives_a_kill_inside_an_epoch() {
 }
 
 #[test]
+fn centred_training_survives_a_kill() {
+    let centred = "train.algorithm={maximum_likelihood={chains=7,gibbs_sweeps=2,centring=0.05}}";
+    survives_a_kill(&format!("{LONG} {centred} checkpoint.every_epochs=0 checkpoint.every_steps=7"), 61);
+}
+
+#[test]
 fn wake_sleep_survives_a_kill() {
     survives_a_kill(&format!("{LONG} {WAKE_SLEEP} checkpoint.every_epochs=0 checkpoint.every_steps=7"), 61);
 }

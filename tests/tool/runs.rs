@@ -138,6 +138,7 @@ fn every_shape_of_machine_and_batch_runs() {
         "train.algorithm={maximum_likelihood={positive=\"mean-field\"}}",
         "train.algorithm={maximum_likelihood={positive=\"gibbs:sweeps=3\"}}",
         "train.algorithm={maximum_likelihood={chains=1}}",
+        "train.algorithm={maximum_likelihood={centring=0.01}}",
         WAKE_SLEEP,
         "evaluate.every_epochs=0",
         "checkpoint.every_epochs=0",

@@ -183,6 +183,7 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             problems.require(!settings.positive.only_judged(), format!("{path}.positive"), message, remedy);
             problems.count(format!("{path}.chains"), settings.chains);
             problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+            problems.share(format!("{path}.centring"), settings.centring.unwrap_or_default());
         }
         Algorithm::WakeSleep(settings) => {
             problems.count(format!("{path}.chains"), settings.chains);
@@ -238,6 +239,12 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.limit(format!("{path}.gibbs.burn_in"), gibbs.burn_in);
         }
         Scheme::Network(network) => problems.limit(format!("{path}.network.refine"), network.refine),
+        Scheme::Ista(settings) | Scheme::Fista(settings) => {
+            let path = format!("{path}.{}", scheme.key());
+            problems.limit(format!("{path}.iterations"), settings.iterations.unwrap_or(0));
+            problems.not_negative(format!("{path}.gap"), settings.gap);
+            problems.count(format!("{path}.max_iterations"), settings.max_iterations);
+        }
         Scheme::Map(map) => {
             let bits = experiment.model.machine().map_or(0, |machine| smaller_half(machine.hidden.iter().copied()));
             let limits = [map.max_bits, Exact::MOST_BITS];
@@ -262,12 +269,6 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.require((1..=3).contains(&tap.order), format!("{path}.order"), message, "set it to 1, 2 or 3");
             problems.share(format!("{path}.damping"), tap.damping);
             settles(&path, tap.tolerance, tap.max_sweeps, experiment.dtype, problems);
-        }
-        Scheme::Ista(settings) | Scheme::Fista(settings) => {
-            let path = format!("{path}.{}", scheme.key());
-            problems.limit(format!("{path}.iterations"), settings.iterations.unwrap_or(0));
-            problems.not_negative(format!("{path}.gap"), settings.gap);
-            problems.count(format!("{path}.max_iterations"), settings.max_iterations);
         }
         Scheme::Importance(importance) => problems.count(format!("{path}.importance.particles"), importance.particles),
     }

@@ -71,7 +71,7 @@ fn source(source: &Source, problems: &mut Problems) {
 }
 
 fn files(files: &Files, problems: &mut Problems) {
-    let Files { train, validation, test, labels, test_labels, array: _, shape, maximum } = files;
+    let Files { train, validation, test, labels, test_labels, array: _, shape, maximum, real } = files;
     let path = |key: &str| format!("data.source.files.{key}");
     file(&path("train"), Some(train), problems);
     file(&path("validation"), validation.as_deref(), problems);
@@ -86,6 +86,8 @@ fn files(files: &Files, problems: &mut Problems) {
         let remedy = "set it to the value that stands for full intensity, such as 255";
         problems.require(holds, path("maximum"), format!("is {maximum:?}"), remedy);
     }
+    let message = "is given, and real numbers are kept as they are";
+    problems.require(!real || maximum.is_none(), path("maximum"), message, "leave one of real and maximum out");
     let missing = test_labels.is_some() && test.is_none();
     let remedy = "add test = \"…\", or leave test_labels out";
     problems.require(!missing, path("test_labels"), "is given without a test file", remedy);

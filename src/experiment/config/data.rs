@@ -95,7 +95,11 @@ pub enum Source {
 impl Source {
     /// Whether its examples are any real numbers; else they are intensities between 0 and 1.
     pub fn is_real(&self) -> bool {
-        matches!(self, Self::NaturalImagePatches { .. } | Self::GaussianClusters { .. })
+        match self {
+            Self::NaturalImagePatches { .. } | Self::GaussianClusters { .. } => true,
+            Self::Files(files) => files.real,
+            _ => false,
+        }
     }
 
     /// Height and width of an example in pixels, where the experiment alone tells.
@@ -141,6 +145,9 @@ pub struct Files {
     /// for larger integers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum: Option<f64>,
+    /// Whether the values are any real numbers instead of intensities: they are kept as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub real: bool,
 }
 
 fn spread() -> f64 {

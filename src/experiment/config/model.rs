@@ -181,7 +181,7 @@ const fn tractable(name: &'static str, real: bool) -> Fitting {
 const BINARY_SPARSE_CODING: Fitting = Fitting {
     name: "binary sparse coding",
     algorithms: &["expectation_maximization"],
-    schemes: &["exact", "mean_field"],
+    schemes: &["exact", "mean_field", "map", "icm"],
     real: true,
     usual: &["exact", "mean-field"],
 };
@@ -289,6 +289,14 @@ impl Model {
         match self {
             Self::Machine(machine) => Some(machine),
             _ => None,
+        }
+    }
+
+    /// Whether it is of real-valued examples.
+    pub fn is_real(&self) -> bool {
+        match self {
+            Self::Vae(vae) => vae.output == Visible::Gaussian,
+            _ => self.fitting().real,
         }
     }
 

@@ -139,11 +139,15 @@ pub struct MaximumLikelihood {
     pub chains: usize,
     /// Gibbs sweeps of every chain per update.
     pub gibbs_sweeps: usize,
+    /// Centred gradients (Montavon and Müller 2012), whose offsets take up this share of a new mean of the data phase at every
+    /// update; plain ones where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub centring: Option<f64>,
 }
 
 impl Default for MaximumLikelihood {
     fn default() -> Self {
-        Self { positive: Scheme::network(1), chains: 100, gibbs_sweeps: 5 }
+        Self { positive: Scheme::network(1), chains: 100, gibbs_sweeps: 5, centring: None }
     }
 }
 

@@ -95,6 +95,9 @@ fn gather<T: Copy>(values: &[T], rows: &[usize], units: usize) -> Vec<T> {
     rows.iter().flat_map(|&row| values.iter().skip(row * units).take(units)).copied().collect()
 }
 
+/// The value of full intensity of values that are no intensities: any real numbers, kept as they are.
+pub(super) const UNBOUNDED: f64 = f64::INFINITY;
+
 /// Takes raw values one by one, refuses what cannot be an intensity, and keeps bytes as long as bytes suffice.
 pub(super) struct Collector {
     /// The raw value of full intensity, if the user named it.
@@ -116,7 +119,7 @@ impl Collector {
         if value.is_nan() || value.is_infinite() {
             return Err(format!("the value is {value}, not a finite number"));
         }
-        if value < 0.0 {
+        if value < 0.0 && self.declared != Some(UNBOUNDED) {
             return Err(format!("the value {value} is below 0"));
         }
         let limit = self.declared.unwrap_or(if self.integers { f64::INFINITY } else { 1.0 });
@@ -126,7 +129,7 @@ impl Collector {
         self.largest = self.largest.max(value);
         match &mut self.floats {
             Some(floats) => floats.push(value as f32),
-            None if value.fract() == 0.0 && value <= 255.0 => self.bytes.push(value as u8),
+            None if value.fract() == 0.0 && (0.0..=255.0).contains(&value) => self.bytes.push(value as u8),
             None => {
                 let mut floats: Vec<f32> = std::mem::take(&mut self.bytes).into_iter().map(f32::from).collect();
                 floats.push(value as f32);
@@ -172,6 +175,7 @@ impl Collector {
         let largest = self.largest;
         let divided = |full: f64| Some(format!("values were divided by {full} (the largest found is {largest})"));
         match self.declared {
+            Some(UNBOUNDED) => Ok((1.0, None)),
             Some(full) => Ok((full, divided(full))),
             None if !self.integers => Ok((1.0, None)),
             None if largest <= 1.0 => Ok((1.0, Some("integers 0 and 1 were taken as they are".into()))),

@@ -53,6 +53,22 @@ pub fn catalogue() -> Vec<Entry> {
             licence: "generated",
         },
         Entry {
+            name: "natural_image_patches",
+            toml: "source = { natural_image_patches = { side = 12, examples = 10000 } }",
+            description: "patches of eight natural images, less their means, whitened; real numbers",
+            examples: "any number of draws",
+            shape: "side x side",
+            licence: "CC0, two of them CC BY 2.0",
+        },
+        Entry {
+            name: "gaussian_clusters",
+            toml: "source = { gaussian_clusters = { clusters = 4, dimensions = 2, examples = 2000 } }",
+            description: "draws from round Gaussians of variance 1; real numbers",
+            examples: "any number of draws",
+            shape: "1 x dimensions",
+            licence: "generated",
+        },
+        Entry {
             name: "samples",
             toml: r#"source = { samples = { model = "runs/…", examples = 10000 } }"#,
             description: "Gibbs samples of a given model",

@@ -2,7 +2,7 @@
 
 use super::super::config::{Binarize, Files};
 use super::super::{Error, Result};
-use super::array::{Array, Fault, Pixels, Read, fault};
+use super::array::{Array, Fault, Pixels, Read, UNBOUNDED, fault};
 use super::elements::{OUT_OF_RANGE, damaged};
 use super::prepare::{self, Parts};
 use super::{Examples, FileSum, idx, npy, text};
@@ -22,6 +22,8 @@ pub struct FileOptions {
     pub shape: Option<[usize; 2]>,
     /// The value that stands for full intensity, where it is not 1 (floats) or 255 (integers).
     pub maximum: Option<f64>,
+    /// Whether the values are any real numbers instead of intensities.
+    pub real: bool,
     /// How grey values become binary; stochastic binarisation of either kind draws once.
     pub binarize: Binarize,
     /// Precision of the tensors the examples are presented in.
@@ -30,7 +32,7 @@ pub struct FileOptions {
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self { array: None, shape: None, maximum: None, binarize: Binarize::None, dtype: DType::F32 }
+        Self { array: None, shape: None, maximum: None, real: false, binarize: Binarize::None, dtype: DType::F32 }
     }
 }
 
@@ -50,14 +52,14 @@ pub struct LoadedFile {
 /// Reads the file at `path` (IDX, `.npy`, `.npz` or text; compressed or not) as one set of examples, their pixels drawn, if they
 /// are, from `stream`.
 pub fn load_examples(path: &Path, options: &FileOptions, stream: Stream) -> Result<LoadedFile> {
-    let FileOptions { array, shape, maximum, binarize, dtype } = options;
+    let FileOptions { array, shape, maximum, real, binarize, dtype } = options;
     if let Some(maximum) = maximum.filter(|maximum| !(maximum.is_finite() && *maximum > 0.0)) {
         return Err(Error::Refused {
             problem: format!("`maximum` is {maximum}, which cannot be full intensity"),
             remedy: "set it to a number above 0, such as 255".into(),
         });
     }
-    let format = Format { array: array.as_deref(), shape: *shape, maximum: *maximum };
+    let format = Format { array: array.as_deref(), shape: *shape, maximum: real.then_some(UNBOUNDED).or(*maximum) };
     let LoadedFile { examples, shape, files, mut notes } = labelled(path, None, format)?;
     let how = match *binarize {
         Binarize::StochasticEachTime => Binarize::StochasticOnce,
@@ -78,7 +80,11 @@ struct Format<'a> {
 
 /// Reads all files of a data set and checks that they fit together.
 pub(super) fn parts(spec: &Files) -> Result<Parts> {
-    let format = Format { array: spec.array.as_deref(), shape: spec.shape, maximum: spec.maximum };
+    let format = Format {
+        array: spec.array.as_deref(),
+        shape: spec.shape,
+        maximum: spec.real.then_some(UNBOUNDED).or(spec.maximum),
+    };
     let train = labelled(&spec.train, spec.labels.as_deref(), format)?;
     let units = train.examples.units();
     let (mut files, mut notes) = (train.files, train.notes);

@@ -13,10 +13,10 @@ use super::super::{Known, Result};
 use super::directed::{Answer, Directed, judge};
 use super::{Kind, Seen};
 use crate::evaluate::Guarantee;
-use crate::inference::{Inference, Random, Refine, Uninformed};
-use crate::math::{DType, Device, Nats, Stream, Tensor};
-use crate::models::{BinarySparseCoding, ExpectedJoint, LatentModel, Reconstruct};
-use crate::posterior::Posterior;
+use crate::inference::{Inference, Inferred, IteratedModes, Map, Random, Refine, Uninformed};
+use crate::math::{DType, Device, Nats, Stream, Tensor, host};
+use crate::models::{BinarySparseCoding, Conditionals, ExpectedJoint, LatentModel, Reconstruct};
+use crate::posterior::{PointMass, Posterior};
 
 /// Most hidden units that are enumerated without being asked.
 const MOST_BITS: usize = 20;
@@ -53,6 +53,13 @@ fn joined(layers: &[Tensor]) -> Result<Tensor> {
     Ok(Tensor::cat(layers, 1)?)
 }
 
+/// A q that is one state of each example; its entropy is 0.
+fn at_point(model: &BinarySparseCoding, found: Inferred<PointMass>, visible: &Tensor) -> Result<Answer> {
+    let bounds = host(&model.clamp(visible)?.log_joint(found.q.states())?)?;
+    let answer = Answer::at_once(Guarantee::LowerBound, bounds, Some(joined(found.q.states())?));
+    Ok(Answer { sweeps: found.trace.sweeps, converged: found.trace.converged, ..answer })
+}
+
 impl Directed for BinarySparseCoding {
     fn binary(&self) -> bool {
         false
@@ -78,13 +85,21 @@ impl Directed for BinarySparseCoding {
                 let answer = Answer::at_once(Guarantee::LowerBound, bounds, Some(joined(&found.q.means()?)?));
                 Ok(Answer { sweeps: found.trace.sweeps, converged: found.trace.converged, ..answer })
             }
-            _ => Err(foreign(scheme, "binary sparse coding", "exact or mean-field")),
+            Scheme::Map(map) => {
+                let by = Map { max_bits: map.max_bits.min(Exact::MOST_BITS) as f64 };
+                at_point(self, by.infer(self, visible, stream)?, visible)
+            }
+            Scheme::Icm(icm) => {
+                let by = IteratedModes { starts: icm.starts, max_sweeps: icm.max_sweeps };
+                at_point(self, by.infer(self, visible, stream)?, visible)
+            }
+            _ => Err(foreign(scheme, "binary sparse coding", "exact, mean-field, map or icm")),
         }
     }
 
     fn block(&self, scheme: &Scheme) -> usize {
         match scheme {
-            Scheme::Exact(_) => ENTRIES >> hidden(self).min(MOST_BITS),
+            Scheme::Exact(_) | Scheme::Map(_) => ENTRIES >> hidden(self).min(MOST_BITS),
             _ => BLOCK,
         }
     }

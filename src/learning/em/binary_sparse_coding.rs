@@ -22,7 +22,7 @@ impl Parametric for BinarySparseCoding {
     }
 
     fn degenerate(&self) -> Result<Option<String>> {
-        let unit = vanishing(&self.beta().recip()?)?;
+        let unit = vanishing(&double(self.beta())?.recip()?, self.weight())?;
         Ok(unit.map(|unit| format!("the noise of visible unit {unit} vanishes: the causes explain it altogether")))
     }
 }

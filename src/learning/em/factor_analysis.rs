@@ -10,7 +10,7 @@ use crate::math::{Result, Tensor, bail, double, eigen_symmetric, host, mean_over
 use crate::models::{FactorAnalysis, Noise};
 use crate::posterior::{Gaussian, Moments};
 
-/// A variance this much smaller than the largest is heading for zero, and the likelihood for infinity.
+/// Noise that is this share of the variance of its unit is heading for zero, and the likelihood for infinity.
 const VANISHING: f64 = 1e-10;
 
 /// Sums that a regression of v on h is made of: means over examples.
@@ -39,7 +39,8 @@ impl Sums {
     pub fn errors(&self, weight: &Tensor) -> Result<Tensor> {
         let explained = (weight * &self.cross)?.sum(1)?;
         let spread = (weight.matmul(&self.pairs)? * weight)?.sum(1)?;
-        (&self.squares - (explained * 2.0)?)? + spread
+        // Rounding must not make a square negative.
+        ((&self.squares - (explained * 2.0)?)? + spread)?.maximum(f64::MIN_POSITIVE)
     }
 
     /// Slope of -1/2 the squared errors in W, not yet divided by the variances: mean of x hᵀ less W S.
@@ -53,11 +54,11 @@ fn level(values: &Tensor) -> Result<Tensor> {
     values.mean_all()?.reshape(1)
 }
 
-/// Some variance that has all but vanished beside the largest.
-pub(super) fn vanishing(variances: &Tensor) -> Result<Option<usize>> {
-    let variances = host(variances)?;
-    let largest = variances.iter().copied().fold(0.0, f64::max);
-    Ok(variances.iter().position(|&variance| variance.is_nan() || variance <= VANISHING * largest))
+/// A visible unit whose noise `[visible]` has all but vanished beside what W `[visible, hidden]` brings to it.
+pub(super) fn vanishing(variances: &Tensor, weight: &Tensor) -> Result<Option<usize>> {
+    let (noise, signal) = (host(variances)?, host(&double(weight)?.sqr()?.sum(1)?)?);
+    let gone = |(noise, signal): (&f64, &f64)| noise.is_nan() || *noise <= VANISHING * (signal + noise);
+    Ok(noise.iter().zip(&signal).position(gone))
 }
 
 /// m `[visible]`, W `[visible, factors]` and ln ψ, `[visible]`, or `[1]` where it is one for all.
@@ -78,7 +79,7 @@ impl Parametric for FactorAnalysis {
     }
 
     fn degenerate(&self) -> Result<Option<String>> {
-        let unit = vanishing(self.variances())?;
+        let unit = vanishing(self.variances(), self.weight())?;
         Ok(unit.map(|unit| format!("the variance of visible unit {unit} vanishes: the factors explain it altogether")))
     }
 }

@@ -15,12 +15,13 @@ pub(super) fn divergence(word: &str, entries: &[Entry]) -> Figure {
     let shown = |kl: f64| if kl > ROUNDING { kl } else { least / 4.0 };
     let of = |name: &str| found.iter().find(|(_, _, other)| *other == name).map_or(f64::NAN, |(_, kl, _)| *kl);
     let caption = format!(
-        "{word}: from {:.2} nats of the best point to {:.3} of mean field and {:.3} of tables over columns; a fitted network has mean \
-         field's answer ({:.3}) for the price of one pass. Exact inference (0 nats) is drawn at the lower edge.",
+        "{word}: from {:.2} nats of the best point to {:.3} of mean field and {:.3} of tables over columns; a fitted network comes within \
+         {:.4} nats of mean field for the price of one pass. Exact inference (0 nats) is drawn at the lower edge: cheap on so small a \
+         machine, it doubles with every unit of the smaller half of alternate layers.",
         of("MAP"),
         of("mean field converged"),
         of("structured"),
-        of("network")
+        of("network") - of("mean field converged")
     );
     let axes = (Axis::log("multiply-adds for one input"), Axis::log("KL(q‖p), nats, mean over inputs"));
     let title = format!("All schemes on {word}: distance from the posterior");

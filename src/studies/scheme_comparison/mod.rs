@@ -83,6 +83,10 @@ impl Study for SchemeComparison {
                 rows(&entries),
             );
         }
+        findings.remark(format!(
+            "Converged means that no mean moves by {:e} in a sweep: a use would stop at a fraction of these sweeps.",
+            self.tolerance
+        ));
         findings.remark(
             "TAP has no q, so no KL; Gibbs and the product of the exact marginals are judged as independent units with those means.",
         );
