@@ -6,6 +6,7 @@
 use super::amortized::Clamped;
 use super::training::{Course, Look, beginning, mean_field};
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
+use crate::evaluate::Average;
 use crate::inference::{MeanField, Stop};
 use crate::learning::{
     DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NetworkRefined, NetworkTaught, PositivePhase, SchemeAlone,
@@ -49,7 +50,7 @@ impl Default for LearningWithNetwork {
             side: 4,
             hidden: vec![12, 8],
             updates: 10_000,
-            rate: 0.1,
+            rate: 0.05,
             network_rate: 0.1,
             chains: 100,
             gibbs_sweeps: 1,
@@ -63,8 +64,21 @@ impl Default for LearningWithNetwork {
 /// One way to learn: exact likelihood at every look, and the seconds of all updates.
 struct Learnt {
     curve: Vec<(u64, f64)>,
-    seconds: f64,
+    /// Seconds from one look to the next, without the looks.
+    seconds: Vec<f64>,
     network_kl: f64,
+}
+
+/// Seconds of all updates.
+fn total(learnt: &Learnt) -> f64 {
+    learnt.seconds.iter().sum()
+}
+
+/// Seconds of one way over those of another, stretch by stretch: the machine is not equally busy all the time.
+fn stretches(one: &Learnt, other: &Learnt) -> Average {
+    // The first look comes before the first update.
+    let pairs = one.seconds.iter().zip(&other.seconds).skip(1);
+    Average::of(&pairs.map(|(one, other)| one / other).collect::<Vec<_>>())
 }
 
 impl Study for LearningWithNetwork {
@@ -104,11 +118,11 @@ impl LearningWithNetwork {
             learning_rate: [self.rate, 0.0],
             network_learning_rate: if NAMES[index] == "mean_field" { 0.0 } else { self.network_rate },
         };
-        let (mut curve, mut seconds, mut since) = (Vec::new(), 0.0, lab.seconds());
+        let (mut curve, mut seconds, mut since) = (Vec::new(), Vec::new(), lab.seconds());
         let state = course.train(&trainer, state, &data, stream.named("updates"), &mut |update, state: &Joint| {
             if update % self.look_every == 0 || update == self.updates {
                 // Looking takes time too, which learning would not.
-                seconds += lab.seconds() - since;
+                seconds.push(lab.seconds() - since);
                 curve.push((update, Look::at(update, &state.dbm, &data)?.log_likelihood));
                 since = lab.seconds();
             }
@@ -130,10 +144,12 @@ impl LearningWithNetwork {
         let mean_field = &learnt[NAMES.len() - 1];
         for (name, one) in NAMES.iter().zip(learnt) {
             findings.quantity(format!("{name}_log_likelihood_nats"), end(one));
-            findings.quantity(format!("{name}_seconds"), one.seconds);
+            findings.quantity(format!("{name}_seconds"), total(one));
             if *name != "mean_field" {
                 findings.quantity(format!("{name}_difference_nats"), (end(one) - end(mean_field)).abs());
-                findings.quantity(format!("{name}_over_mean_field_seconds"), one.seconds / mean_field.seconds);
+                let ratio = stretches(one, mean_field);
+                let error = ratio.standard_error.unwrap_or(f64::NAN);
+                findings.estimate(format!("{name}_over_mean_field_seconds"), ratio.mean, error);
                 findings.quantity(format!("{name}_kl_of_network_nats"), one.network_kl);
             }
             let points = one.curve.iter().map(|(step, nats)| (*step, *nats));
@@ -148,9 +164,9 @@ impl LearningWithNetwork {
             end(&learnt[0]),
             end(&learnt[1]),
             end(mean_field),
-            learnt[0].seconds,
-            learnt[1].seconds,
-            mean_field.seconds,
+            total(&learnt[0]),
+            total(&learnt[1]),
+            total(mean_field),
             self.best()
         );
         findings.figure(figure.with(Mark::Level { name: "uniform over the data".into(), at: self.best() }));
