@@ -73,7 +73,7 @@ impl FisherIdentity {
         Q: Posterior,
         M: Parametric + Evidence + ExpectedGradient<Q>,
     {
-        let q = EXACT.expect(model, data, None)?;
+        let q = Expect::expect(&EXACT, model, data, None)?;
         let gradient = model.expected_gradient(data, &q)?;
         let evidence = |parameters: &[Tensor]| {
             let moved = model.with_parameters(parameters)?;

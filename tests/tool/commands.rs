@@ -56,7 +56,8 @@ fn the_data_sets_are_listed() {
     let names: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
     // Hyphens and underscores mean the same.
     let plain: Vec<_> = names.iter().map(|name| name.replace('-', "_")).collect();
-    assert_eq!(plain, ["digits", "bars_and_stripes", "shifter", "shifting_bar", "samples", "files"]);
+    let generated = ["bars_and_stripes", "shifter", "shifting_bar", "natural_image_patches", "gaussian_clusters"];
+    assert_eq!(plain, [&["digits"], generated.as_slice(), &["samples", "files"]].concat());
     names.iter().for_each(|name| assert!(text.contains(name), "{name} is not in\n{text}"));
 }
 
