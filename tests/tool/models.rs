@@ -311,3 +311,22 @@ fn combinations_that_do_not_fit_are_refused_with_place_and_remedy() {
         assert!(found.contains("tiny.toml:"), "no place: {found}");
     }
 }
+
+#[test]
+fn settings_that_an_algorithm_does_not_read_are_not_set_in_silence() {
+    let setting = "train.momentum=0.9";
+    for model in MODELS {
+        let bench = Bench::with(&experiment(model));
+        let said = |words: &str| String::from_utf8(bench.code(words, 0).get_output().stderr.clone()).unwrap();
+        let noted = said(&format!("config check tiny.toml {setting}")).contains("train.momentum changes nothing");
+        assert_eq!(noted, !model[2].contains("wake_sleep"), "{}", model[2]);
+        assert!(!said("config check tiny.toml").contains("train.momentum"), "{}", model[2]);
+    }
+    let bench = Bench::with(&experiment(MODELS[3]));
+    let settings = "train.weight_decay=0.1 train.network.learning_rate=0.1";
+    let said =
+        String::from_utf8(bench.code(&format!("config check tiny.toml {settings}"), 0).get_output().stderr.clone());
+    let note =
+        "train.weight_decay, train.network.learning_rate change nothing: expectation_maximization does not read them";
+    assert!(said.unwrap().contains(note));
+}

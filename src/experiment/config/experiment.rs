@@ -60,19 +60,6 @@ impl Experiment {
             checkpoint: Checkpoint::default(),
         }
     }
-
-    /// A note where kernels are asked for by name and none of them serves.
-    pub fn idle_kernels(&self) -> Option<String> {
-        let reason = match (self.kernels, self.device, self.dtype) {
-            (Kernels::Auto | Kernels::Off, ..) | (_, Device::Cpu, Dtype::F32) => return None,
-            (_, Device::Cuda, _) => "the device is cuda",
-            (_, Device::Cpu, Dtype::F64) => "dtype is f64",
-        };
-        let word = self.kernels.word();
-        Some(format!(
-            "note: kernels = \"{word}\" changes nothing: kernels compute in f32 on the processor, and {reason}"
-        ))
-    }
 }
 
 impl Serialize for Experiment {

@@ -6,6 +6,7 @@ mod check_model;
 mod choice;
 mod data;
 mod experiment;
+mod idle;
 mod kernels;
 mod load;
 pub mod memory;
