@@ -12,9 +12,9 @@ use crate::units::Kind;
 /// What the weights of infinitely many chains would show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightMoments {
-    /// ln E[w], nats: ln Z - ln Z_0.
+    /// ln E(w), nats: ln Z - ln Z_0.
     pub log_mean: f64,
-    /// Var[w] / E[w]²: of M chains the estimate of ln Z has a standard error of √(this / M).
+    /// Var(w) / E(w)²: of M chains the estimate of ln Z has a standard error of √(this / M).
     pub relative_variance: f64,
     /// E[ln w], nats.
     pub mean_log: f64,

@@ -107,7 +107,7 @@ impl Evidence for FactorAnalysis {
 }
 
 impl ExpectedJoint<Gaussian> for FactorAnalysis {
-    /// Of the squares, E_q[(v - m - W h)²] = (v - m - W E[h])² + diag(W C Wᵀ).
+    /// Of the squares, E_q((v - m - W h)²) = (v - m - W E(h))² + diag(W C Wᵀ).
     fn expected_joint(&self, visible: &Tensor, q: &Gaussian) -> Result<Nats> {
         let (units, factors) = self.weight.dims2()?;
         let precisions = self.variances.recip()?.unsqueeze(0)?;

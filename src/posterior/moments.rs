@@ -8,7 +8,7 @@ use crate::math::{Result, Tensor, double, mean_over_examples};
 
 /// Families of q whose first two moments have a closed form.
 pub trait Moments: Posterior {
-    /// E_q[h] `[examples, units]`, and the mean over examples of E_q[h hᵀ] `[units, units]`, both `f64`, the units of all layers
+    /// E_q(h) `[examples, units]`, and the mean over examples of E_q(h hᵀ) `[units, units]`, both `f64`, the units of all layers
     /// side by side.
     fn moments(&self) -> Result<(Tensor, Tensor)>;
 }
