@@ -34,7 +34,7 @@ impl Config {
         let (Self::Show(file) | Self::Check(file)) = &self;
         match load_any(&file.experiment, &file.overrides)? {
             AnyLoaded::Training(loaded) => {
-                loaded.experiment.idle().iter().for_each(|note| aside(note));
+                loaded.experiment.notes().iter().for_each(|note| aside(note));
                 self.tell(file, &loaded.experiment)
             }
             AnyLoaded::Study(loaded) => self.tell(file, &loaded.experiment),

@@ -9,7 +9,7 @@ use crate::experiment::profile::Profile;
 use crate::experiment::results::Results;
 use crate::experiment::run::{Options, Outcome, Stopped, resume, run};
 use crate::experiment::study::{FinishedStudy, run_study};
-use crate::experiment::{Error, Result};
+use crate::experiment::{Error, Result, quoted};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,10 +101,17 @@ impl Show {
 
     fn finish_study(&self, finished: &FinishedStudy) -> Result<()> {
         if self.json {
-            return print_json(&finished.results);
+            print_json(&finished.results)?;
+        } else {
+            print(&table::study(&finished.results))?;
+            self.show_folder(&finished.folder)?;
         }
-        print(&table::study(&finished.results))?;
-        self.show_folder(&finished.folder)
+        finished.results.contradiction().map_or(Ok(()), |problem| {
+            Err(Error::Contradicted {
+                problem: format!("not as the file says: {problem}"),
+                remedy: format!("look at {}", quoted(&finished.folder.results())),
+            })
+        })
     }
 
     /// Where the run is and how to look at it.

@@ -3,7 +3,6 @@
 use super::{RunsFolder, print, print_json, table};
 use crate::evaluate::Guarantee;
 use crate::experiment::results::Results;
-use crate::experiment::study::StudyResults;
 use crate::experiment::{Error, Provenance, Result, RunFolder, Status, list};
 use crate::studies::Verdict;
 use serde::Serialize;
@@ -73,6 +72,12 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
+/// What a listing needs of the results of a study.
+#[derive(serde::Deserialize)]
+struct OfStudy {
+    verdict: Verdict,
+}
+
 /// The best ELBO with what it promises, less where the results carry a warning.
 fn elbo(row: &Row) -> Option<String> {
     let doubtful = if row.warnings.is_empty() { "" } else { ", doubtful" };
@@ -98,8 +103,8 @@ fn row(run: &RunFolder) -> Row {
     let (status, mut note) = status(run, &provenance, abandoned);
     // An unfinished run has no results yet.
     let results: Option<Result<Results>> = run.results().exists().then(|| run.read_json(&run.results()));
-    let study = results.as_ref().is_some_and(Result::is_err).then(|| run.read_json::<StudyResults>(&run.results()));
-    if let Some(Ok(StudyResults { verdict, .. })) = study {
+    let study = results.as_ref().is_some_and(Result::is_err).then(|| run.read_json::<OfStudy>(&run.results()));
+    if let Some(Ok(OfStudy { verdict })) = study {
         let (steps, seconds, seed) = (Some(provenance.steps), Some(provenance.seconds), Some(provenance.seed));
         return Row { status, note, steps, seconds, seed, verdict: Some(verdict), ..row };
     }

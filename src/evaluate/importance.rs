@@ -4,7 +4,7 @@
 //! ln p(v) (Burda, Grosse & Salakhutdinov 2016, theorem 1). Each value is a *stochastic* lower bound: below ln p(v) on average, and by
 //! more than x nats above it with probability at most e^-x.
 
-use super::Bounded;
+use super::{Bounded, Guarantee};
 use crate::inference::{Recognition, repeat_rows};
 use crate::math::{Nats, Result, Stream, Tensor, bail, log_mean_exp, mean_of};
 use crate::models::BeliefNet;
@@ -56,6 +56,6 @@ impl ImportanceBound {
     pub fn average(&self) -> Bounded {
         let squares: f64 = self.errors.iter().map(|error| error * error).sum();
         let error = squares.sqrt() / self.errors.len() as f64;
-        Bounded { error: Some(error), ..Bounded::lower_bound(mean_of(&self.nats)) }
+        Bounded { nats: mean_of(&self.nats), error: Some(error), guarantee: Guarantee::StochasticLowerBound }
     }
 }

@@ -15,6 +15,8 @@ pub enum Guarantee {
     Exact,
     /// Never above it.
     LowerBound,
+    /// Random, and below it on average: a bound that is a mean over samples.
+    StochasticLowerBound,
     /// Never below it.
     UpperBound,
     /// A random number about it, with a standard error.
@@ -29,7 +31,7 @@ impl Guarantee {
     /// A lower bound minus an estimate is no bound: annealed importance sampling's ln Z tends to fall below ln Z, so the
     /// difference tends to come out too high.
     fn minus(self, right: Self) -> Self {
-        use Guarantee::{Approximation, Estimate, Exact, LowerBound, UpperBound};
+        use Guarantee::{Approximation, Estimate, Exact, LowerBound, StochasticLowerBound, UpperBound};
         match (self, right) {
             (Exact, Exact) => Exact,
             (Exact | LowerBound, UpperBound) | (LowerBound, Exact) => LowerBound,
@@ -37,6 +39,8 @@ impl Guarantee {
             // Two bounds on the same side say nothing about their difference.
             (LowerBound, LowerBound) | (UpperBound, UpperBound) => Approximation,
             (Approximation, _) | (_, Approximation) => Approximation,
+            (StochasticLowerBound, Exact) => StochasticLowerBound,
+            (StochasticLowerBound, _) | (_, StochasticLowerBound) => Estimate,
             (Estimate, _) | (_, Estimate) => Estimate,
         }
     }
@@ -47,6 +51,7 @@ impl fmt::Display for Guarantee {
         f.pad(match self {
             Self::Exact => "exact",
             Self::LowerBound => "lower bound",
+            Self::StochasticLowerBound => "lower bound on average",
             Self::UpperBound => "upper bound",
             Self::Estimate => "estimate",
             Self::Approximation => "approximation",

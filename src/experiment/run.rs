@@ -135,7 +135,7 @@ fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset>
     if chooses && dataset.validation.is_none() {
         dataset.notes.push(OPTIMISTIC.into());
     }
-    experiment.idle().iter().for_each(|note| progress.note(note));
+    experiment.notes().iter().for_each(|note| progress.note(note));
     progress.note(&format!("data: {}", dataset.name));
     dataset.notes.iter().for_each(|note| progress.note(&format!("  {note}")));
     Ok(dataset)

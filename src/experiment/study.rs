@@ -12,6 +12,7 @@ use crate::studies::{Bundled, Figure, Findings, Judgement, Laboratory, Mark, Stu
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a study found and what that says of its statement: the `results.json` of its run.
@@ -49,6 +50,26 @@ impl StudyResults {
             refuted_because: experiment.refuted_because.clone(),
             seconds,
             findings,
+        }
+    }
+}
+
+impl StudyResults {
+    /// What is wrong with how the statement came out; none where that is as its file says. An undecided one contradicts nothing.
+    pub fn contradiction(&self) -> Option<String> {
+        let name = &self.name;
+        for Judgement { criterion, obtained, .. } in &self.judgements {
+            let quantity = &criterion.quantity;
+            match obtained {
+                None => return Some(format!("{name} expects {quantity}, which its study does not find")),
+                Some(obtained) if obtained.value.is_nan() => return Some(format!("{name}: {quantity} is no number")),
+                Some(_) => {}
+            }
+        }
+        match (self.verdict, &self.refuted_because) {
+            (Verdict::Refuted, None) => Some(format!("{name} is refuted")),
+            (Verdict::Holds, Some(_)) => Some(format!("{name} holds, though its file says why it should not")),
+            _ => None,
         }
     }
 }
@@ -121,8 +142,10 @@ pub fn compute(
     interrupted: &AtomicBool,
 ) -> Result<(Findings, f64)> {
     let clock = Stopwatch::start();
-    let mut lab = Workbench { progress, interrupted, clock, stage: String::new() };
-    let outcome = experiment.study.run(Stream::new(experiment.seed), &mut lab);
+    let mut lab = Workbench { progress, interrupted, clock, stage: String::new(), of: 0 };
+    let run = AssertUnwindSafe(|| experiment.study.run(Stream::new(experiment.seed), &mut lab));
+    // Settings that a study was not made for can break it anywhere, libraries included.
+    let outcome = catch_unwind(run).unwrap_or_else(|_| math::bail!("it broke down; see above"));
     if outcome.is_err() && interrupted.load(Ordering::Relaxed) {
         let name = &experiment.name;
         return Err(Error::Broken {
@@ -130,7 +153,13 @@ pub fn compute(
             remedy: "run it again".into(),
         });
     }
-    Ok((outcome?, clock.seconds()))
+    let findings = outcome.map_err(|error| Error::Refused {
+        problem: format!("{} cannot be computed with these settings: {}", experiment.name, Error::from(error)),
+        remedy: "go back towards the defaults, which `dbm config show` marks; if none were changed, please report this"
+            .into(),
+    })?;
+    lab.over();
+    Ok((findings, clock.seconds()))
 }
 
 /// The comment lines that a file opens with, as they stand.
@@ -204,6 +233,15 @@ struct Workbench<'a> {
     interrupted: &'a AtomicBool,
     clock: Stopwatch,
     stage: String,
+    /// Pieces of the stage.
+    of: usize,
+}
+
+impl Workbench<'_> {
+    /// Shows that the last stage is done.
+    fn over(&mut self) {
+        self.progress.advance(self.of as u64, None);
+    }
 }
 
 impl Laboratory for Workbench<'_> {
@@ -215,6 +253,7 @@ impl Laboratory for Workbench<'_> {
             self.stage = what.to_string();
             self.progress.stage(what, of as u64, done as u64);
         }
+        self.of = of;
         self.progress.advance(done as u64, None);
         Ok(())
     }

@@ -103,9 +103,9 @@ impl Verdict<'_> {
             elbo_unnormalized_nats_mean: unnormalized.mean,
             gap_nats_mean: gap.mean,
             gap_nats_error: gap.standard_error,
-            gap_guarantee: weakened(Guarantee::Exact, coarse || is_no_bound(assessment)),
+            gap_guarantee: weakened(difference([assessment, best]), coarse || is_no_bound(assessment)),
             kl_nats_mean: kl.map(|kl| kl.mean),
-            kl_guarantee: kl.map(|_| weakened(Guarantee::Exact, loose)),
+            kl_guarantee: kl.map(|_| weakened(difference([assessment]), loose)),
             marginal_error_mean: assessment.marginal_error().map(|error| error.mean),
             reconstruction_error_mean: assessment.reconstruction_error().mean,
             sweeps_mean: assessment.sweeps().mean,
@@ -123,6 +123,12 @@ impl Verdict<'_> {
             }),
         }
     }
+}
+
+/// What the difference of bounds, or of a bound and the evidence, promises.
+fn difference<const N: usize>(of: [&Assessment; N]) -> Guarantee {
+    let sampled = of.iter().any(|assessment| assessment.guarantee == Guarantee::StochasticLowerBound);
+    if sampled { Guarantee::Estimate } else { Guarantee::Exact }
 }
 
 /// Whether what stands in the place of the bound approximates the evidence from either side.

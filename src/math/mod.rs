@@ -28,8 +28,8 @@ pub use patches::{patches, without_row_means};
 pub use quadrature::{Grid, Quadrature};
 pub use random::{Generator, Stream};
 pub use reduce::{
-    Nats, differing, double, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of, mean_over_examples,
-    mean_square_differences, norm, sum_units,
+    Nats, differing, double, host, inner, larger, largest_change, log_mean_exp, log_sum_exp, mean_of,
+    mean_over_examples, mean_square_differences, norm, smaller, sum_units,
 };
 pub use soft_plus::soft_plus;
 pub use step::{Momentum, Term};

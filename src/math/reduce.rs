@@ -110,6 +110,16 @@ fn largest(changes: impl Iterator<Item = f64>) -> f64 {
     largest + none
 }
 
+/// The larger of two numbers; not a number if one is none, so that a maximum over many never passes over it.
+pub fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+}
+
+/// The smaller of two numbers; not a number if one is none.
+pub fn smaller(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+}
+
 /// ln Σ exp(x), without overflow; minus infinity for no terms, not a number if a term is none.
 pub fn log_sum_exp(values: &[f64]) -> f64 {
     let larger = |a: f64, b: f64| if a >= b || a.is_nan() { a } else { b };

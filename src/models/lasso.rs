@@ -7,7 +7,7 @@
 //!
 //! Everything but P is made of `gram` Wᵀ W, `projections` V W and `squares` ‖v‖², so that solvers never go back to the examples.
 
-use crate::math::{Nats, Result, Tensor, bail, host, inner, spectral_norm_squared, sum_units};
+use crate::math::{Nats, Result, Tensor, bail, host, inner, larger, spectral_norm_squared, sum_units};
 
 /// The problem of each example.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ impl Lasso {
         };
         let rows = codes.chunks(atoms).zip(pulls.chunks(atoms));
         Ok(rows
-            .map(|(codes, pulls)| self.precision * codes.iter().zip(pulls).map(violation).fold(0.0, f64::max))
+            .map(|(codes, pulls)| self.precision * codes.iter().zip(pulls).map(violation).fold(0.0, larger))
             .collect())
     }
 }

@@ -9,7 +9,7 @@ use super::planted::Planted;
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study};
 use crate::inference::{CoordinateDescent, SolveCodes, Until};
 use crate::learning::{Columns, DictionaryLearning, Learned, Moments};
-use crate::math::{DType, Device, Result, Stream, Tensor, bail, host};
+use crate::math::{DType, Device, Result, Stream, Tensor, bail, host, larger, smaller};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -121,8 +121,8 @@ impl Alternation {
         let mut lines = Vec::new();
         for (index, run) in runs.iter().enumerate() {
             let found = &run.learned.objectives;
-            rise = found.windows(2).map(|pair| pair[1] / pair[0] - 1.0).fold(rise, f64::max);
-            fall = fall.min(1.0 - self.last(run)? / found[0]);
+            rise = found.windows(2).map(|pair| pair[1] / pair[0] - 1.0).fold(rise, larger);
+            fall = smaller(fall, 1.0 - self.last(run)? / found[0]);
             let name = format!("dictionary {index}");
             for (half, tag) in ["sparse/J_after_H_nats", "sparse/J_after_W_nats"].into_iter().enumerate() {
                 let points = found.iter().skip(half).step_by(2).zip(1..).map(|(value, round)| (round, *value));
@@ -155,7 +155,7 @@ impl Alternation {
         for (index, share) in shares.iter().enumerate() {
             findings.quantity(format!("atoms_recovered_share_{index}"), *share);
         }
-        let least = shares.iter().copied().fold(1.0, f64::min);
+        let least = shares.iter().copied().fold(1.0, smaller);
         findings.quantity("atoms_recovered_share_min", least);
         let caption = format!(
             "Each planted atom against the learned one it matches (the diagonal): |cos| above {SAME} for {:.0} % of the atoms of this \
@@ -183,12 +183,12 @@ impl Alternation {
 }
 
 fn least(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
+    values.iter().copied().fold(f64::INFINITY, smaller)
 }
 
 /// (largest - smallest) / smallest.
 fn spread(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::NEG_INFINITY, f64::max) / least(values) - 1.0
+    values.iter().copied().fold(f64::NEG_INFINITY, larger) / least(values) - 1.0
 }
 
 /// How far the step of the atoms without constraint is from W Σ h hᵀ = Σ v hᵀ, relative to the right side.
@@ -196,6 +196,6 @@ fn normal_equations_error(run: &Run) -> Result<f64> {
     let moments = Moments::of(&run.visible, &run.learned.codes)?;
     let free = Columns::Free.step(&run.learned.model, &moments)?;
     let away = host(&(free.weight().matmul(&moments.codes_by_codes)? - &moments.visible_by_codes)?)?;
-    let size = |values: &[f64]| values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let size = |values: &[f64]| values.iter().fold(0.0_f64, |largest, value| larger(largest, value.abs()));
     Ok(size(&away) / size(&host(&moments.visible_by_codes)?))
 }

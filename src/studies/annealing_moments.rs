@@ -9,7 +9,7 @@ use super::training::{beginning, climb};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Annealing, Half, LogPartition, Path, Spacing, WeightMoments, reverse};
 use crate::inference::Exact;
-use crate::math::{Nats, Result, Stream, Tensor, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, larger, mean_of, smaller};
 use crate::models::Dbm;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl Default for AnnealingMoments {
             machines: vec![vec![10, 6, 4], vec![8, 6, 4, 2], vec![6, 5, 4, 3, 2]],
             weight_std: 1.0,
             bias_std: 1.0,
-            trained_steps: 1500,
+            trained_steps: 0,
             temperatures: vec![100, 1000],
             chains: 100,
             runs: 40,
@@ -160,8 +160,8 @@ impl AnnealingMoments {
         let mut findings = Findings::default();
         let mut both = |name: &str, of: &dyn Fn(&Trial) -> f64| {
             let values: Vec<f64> = trials.iter().map(of).collect();
-            findings.quantity(format!("{name}_lowest"), values.iter().copied().fold(f64::INFINITY, f64::min));
-            findings.quantity(format!("{name}_highest"), values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            findings.quantity(format!("{name}_lowest"), values.iter().copied().fold(f64::INFINITY, smaller));
+            findings.quantity(format!("{name}_highest"), values.iter().copied().fold(f64::NEG_INFINITY, larger));
         };
         both("within_three_errors_share", &Trial::coverage);
         both("rms_error_over_exact", &|trial| trial.rms() / trial.exact_error(self.chains));
@@ -227,7 +227,9 @@ impl AnnealingMoments {
     fn errors(&self, trials: &[Trial]) -> Figure {
         let points: Vec<(f64, f64)> =
             trials.iter().map(|trial| (trial.exact_error(self.chains), trial.rms())).collect();
-        let ends = points.iter().fold((f64::MAX, 0.0_f64), |(low, high), point| (low.min(point.0), high.max(point.0)));
+        let ends = points
+            .iter()
+            .fold((f64::MAX, 0.0_f64), |(low, high), point| (smaller(low, point.0), larger(high, point.0)));
         let caption = format!(
             "The root mean square error of {} runs of {} chains is what the exact spread of the weights says, for every machine, path \
              and number of temperatures.",

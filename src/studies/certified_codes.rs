@@ -6,7 +6,7 @@
 use super::planted::Planted;
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Fista, SolveCodes, Until};
-use crate::math::{Result, Stream};
+use crate::math::{Result, Stream, larger};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,7 @@ impl CertifiedCodes {
             let start = lab.seconds();
             let trace = solver.infer(&model, &visible.narrow(0, example, 1)?, until)?.trace;
             times.push(1e3 * (lab.seconds() - start));
-            gap = trace.gaps.iter().copied().fold(gap, f64::max);
+            gap = trace.gaps.iter().copied().fold(gap, larger);
             iterations = iterations.max(trace.iterations);
         }
         times.sort_by(f64::total_cmp);

@@ -6,7 +6,7 @@
 use super::planted::Planted;
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Fista, Ista, SolveCodes, Until};
-use crate::math::{Nats, Result, Stream, bail, mean_of};
+use crate::math::{Nats, Result, Stream, bail, larger, mean_of};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ impl Study for CodeSolvers {
         }
         let ratio = traces[1].1[self.compared_at] / traces[0].1[self.compared_at];
         findings.quantity("fista_over_ista_gap", ratio);
-        findings.quantity("reference_duality_gap_nats_max", best.trace.gaps.iter().copied().fold(0.0, f64::max));
+        findings.quantity("reference_duality_gap_nats_max", best.trace.gaps.iter().copied().fold(0.0, larger));
         let caption = format!(
             "After {} iterations FISTA is {:.4} times as far above the minimum as ISTA.",
             self.compared_at, ratio

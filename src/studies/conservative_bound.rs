@@ -8,7 +8,7 @@ use super::instances::{all_binary, random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Annealing, Half, Path, RaiseMoments, Spacing, raise};
 use crate::inference::{BottomUp, Inference};
-use crate::math::{Nats, Result, Stream, Tensor, host, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, host, larger, mean_of};
 use crate::models::{Dbm, LatentModel};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ impl Study for ConservativeBound {
                 bound: mean(&|v| exact.mean_logs[v] - logs[v]),
                 raise: mean(&|v| exact.log_probs[v] - logs[v]),
                 annealing: shortfall,
-                above: exact.mean_logs.iter().zip(&exact.log_probs).map(|(m, p)| m - p).fold(f64::MIN, f64::max),
+                above: exact.mean_logs.iter().zip(&exact.log_probs).map(|(m, p)| m - p).fold(f64::MIN, larger),
                 apart: mean(&|v| (exact.log_probs[v] - logs[v]).abs()),
             });
         }
@@ -104,18 +104,18 @@ impl ConservativeBound {
             let squares: f64 = weights.iter().map(|w| (w - mean).powi(2)).sum();
             (mean - exact.mean_logs[index]).abs() / (squares / (count - 1.0) / count).sqrt()
         });
-        Ok(off.fold(0.0, f64::max))
+        Ok(off.fold(0.0, larger))
     }
 }
 
 fn findings(rungs: &[Rung]) -> Findings {
     let mut findings = Findings::default();
-    let highest = |of: fn(&Rung) -> f64| rungs.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
+    let highest = |of: fn(&Rung) -> f64| rungs.iter().map(of).fold(f64::NEG_INFINITY, larger);
     findings.quantity("raise_mean_errors_off_highest", highest(|rung| rung.off));
     findings.quantity("raise_mean_above_log_p_raise_nats_highest", highest(|rung| rung.above));
     findings.quantity("raise_mean_above_log_p_nats_highest", highest(|rung| rung.bound));
     let ratios = rungs.windows(2).map(|pair| pair[1].apart / pair[0].apart);
-    findings.quantity("p_raise_distance_over_that_with_fewer_temperatures_highest", ratios.fold(0.0, f64::max));
+    findings.quantity("p_raise_distance_over_that_with_fewer_temperatures_highest", ratios.fold(0.0, larger));
     let line = |of: fn(&Rung) -> f64| rungs.iter().map(|rung| (rung.temperatures, of(rung))).collect::<Vec<_>>();
     let (bound, generative, annealing) = (line(|r| r.bound), line(|r| r.raise), line(|r| r.annealing));
     for (run, points) in [("raise", &bound), ("annealing", &annealing)] {

@@ -6,7 +6,7 @@
 
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{GaussianFactors, GaussianFit, GaussianPosterior, OnGridAscent, best_gaussian};
-use crate::math::{Device, Quadrature, Result, Stream, Tensor, bail};
+use crate::math::{Device, Quadrature, Result, Stream, Tensor, bail, larger, smaller};
 use crate::models::{LinearLatents, Observed, Prior};
 use crate::posterior::OnGrid;
 use serde::{Deserialize, Serialize};
@@ -99,21 +99,21 @@ impl ContinuousMeanField {
         for sweep in 1..=self.sweeps {
             q = ascent.sweep(&q)?;
             closed = closed.sweep(&observed);
-            let error = (0..2).map(|i| (q.mean(i) - exact.means[i]).abs()).fold(0.0, f64::max);
+            let error = (0..2).map(|i| (q.mean(i) - exact.means[i]).abs()).fold(0.0, larger);
             curve.push((sweep as f64, error));
         }
         for i in 0..2 {
             let twin = normal(&q, i, closed.means[i], closed.variances[i]);
-            worst.density = worst.density.max(largest_difference(q.density(i), &twin));
-            worst.kurtosis = worst.kurtosis.max(q.excess_kurtosis(i).abs());
-            worst.mean = worst.mean.max((q.mean(i) - exact.means[i]).abs());
-            worst.variance = worst.variance.max((q.variance(i) - closed.variances[i]).abs());
+            worst.density = larger(worst.density, largest_difference(q.density(i), &twin));
+            worst.kurtosis = larger(worst.kurtosis, q.excess_kurtosis(i).abs());
+            worst.mean = larger(worst.mean, (q.mean(i) - exact.means[i]).abs());
+            worst.variance = larger(worst.variance, (q.variance(i) - closed.variances[i]).abs());
         }
         let name = format!("w_{}_{}", w[0], w[1]);
         let kl = ascent.log_evidence() - ascent.elbo(&q)?;
         let (found, expected) = (rate(&curve)?, (w[0] * w[1]).powi(2) / ((1.0 + w[0] * w[0]) * (1.0 + w[1] * w[1])));
-        worst.kl = worst.kl.max((kl - exact.mean_field_kl).abs());
-        worst.rate = worst.rate.max((found / expected - 1.0).abs());
+        worst.kl = larger(worst.kl, (kl - exact.mean_field_kl).abs());
+        worst.rate = larger(worst.rate, (found / expected - 1.0).abs());
         findings.quantity(format!("kl_nats_{name}"), kl);
         findings.quantity(format!("contraction_per_sweep_{name}"), found);
         findings.series(
@@ -131,7 +131,7 @@ impl ContinuousMeanField {
             best_gaussian(&observed, &[q.mean(0), q.mean(1)], &[q.variance(0).sqrt(), q.variance(1).sqrt()], 10_000)?;
         let difference = |i: usize| largest_difference(q.density(i), &normal(&q, i, q.mean(i), q.variance(i)));
         let (elbo, evidence) = (ascent.elbo(&q)?, ascent.log_evidence());
-        findings.quantity("laplace_density_difference_min", difference(0).min(difference(1)));
+        findings.quantity("laplace_density_difference_min", smaller(difference(0), difference(1)));
         findings.quantity("laplace_excess_kurtosis", q.excess_kurtosis(0));
         findings.quantity("laplace_grid_elbo_nats", elbo);
         findings.quantity("laplace_gaussian_elbo_nats", fit.elbo);
@@ -183,7 +183,7 @@ fn normal(q: &OnGrid, i: usize, mean: f64, variance: f64) -> Vec<f64> {
 }
 
 fn largest_difference(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(left, right)| (left - right).abs()).fold(0.0, f64::max)
+    left.iter().zip(right).map(|(left, right)| (left - right).abs()).fold(0.0, larger)
 }
 
 /// The factor per sweep by which errors fall, over those of the sweeps that rounding has not reached.

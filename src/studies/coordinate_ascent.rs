@@ -6,7 +6,7 @@
 use super::instances::{random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, MeanField, Random, Refine, Stop};
-use crate::math::{Nats, Result, Stream, bail};
+use crate::math::{Nats, Result, Stream, bail, larger};
 use crate::models::{LatentModel, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -43,17 +43,20 @@ struct Falls {
     sequential: Vec<(f64, f64)>,
     parallel: Vec<(f64, f64)>,
     cycles: Vec<(f64, f64)>,
+    /// Runs behind each share.
+    runs: usize,
 }
 
 impl Study for CoordinateAscent {
     fn run(&self, stream: Stream, lab: &mut dyn Laboratory) -> Result<Findings> {
-        let mut falls = Falls { sequential: Vec::new(), parallel: Vec::new(), cycles: Vec::new() };
+        let mut falls = Falls { sequential: Vec::new(), parallel: Vec::new(), cycles: Vec::new(), runs: 0 };
         for (index, &std) in self.weight_stds.iter().enumerate() {
             lab.at("weight standard deviations", index, self.weight_stds.len())?;
             let shares = self.shares(std, stream)?;
             falls.sequential.push((std, shares[0]));
             falls.parallel.push((std, shares[1]));
             falls.cycles.push((std, shares[2]));
+            falls.runs = self.models * self.sizes.len();
         }
         Ok(falls.findings())
     }
@@ -100,14 +103,16 @@ impl Falls {
         let all =
             |shares: &[(f64, f64)], pick: fn(f64, f64) -> f64, from: f64| shares.iter().fold(from, |a, b| pick(a, b.1));
         let weak =
-            |shares: &[(f64, f64)]| shares.iter().filter(|(std, _)| *std <= 1.0).fold(0.0, |a: f64, b| a.max(b.1));
-        findings.quantity("sequential_falling_share_max", all(&self.sequential, f64::max, 0.0));
+            |shares: &[(f64, f64)]| shares.iter().filter(|(std, _)| *std <= 1.0).fold(0.0, |a: f64, b| larger(a, b.1));
+        findings.quantity("sequential_falling_share_max", all(&self.sequential, larger, 0.0));
         findings.quantity("parallel_falling_share_max_up_to_std_1", weak(&self.parallel));
+        // Of a share of so many independent runs.
+        let error = |share: f64| (share * (1.0 - share) / self.runs as f64).sqrt();
         for (std, share) in &self.parallel {
-            findings.quantity(format!("parallel_falling_share_at_std_{std}"), *share);
+            findings.estimate(format!("parallel_falling_share_at_std_{std}"), *share, error(*share));
         }
         for (std, share) in &self.cycles {
-            findings.quantity(format!("parallel_cycling_share_at_std_{std}"), *share);
+            findings.estimate(format!("parallel_cycling_share_at_std_{std}"), *share, error(*share));
         }
         let strongest = self.parallel.last().map_or(0.0, |(_, share)| *share);
         let caption = format!(

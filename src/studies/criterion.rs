@@ -1,6 +1,7 @@
 //! Criteria: what a number must be for a statement to hold.
 
 use super::{Findings, Quantity};
+use crate::math::{larger, smaller};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -56,7 +57,7 @@ impl Criterion {
         let within = self.within.unwrap_or(0.0);
         let low = self.at_least.into_iter().chain(self.equals.map(|value| value - within));
         let high = self.at_most.into_iter().chain(self.equals.map(|value| value + within));
-        (low.fold(f64::NEG_INFINITY, f64::max), high.fold(f64::INFINITY, f64::min))
+        (low.fold(f64::NEG_INFINITY, larger), high.fold(f64::INFINITY, smaller))
     }
 
     /// Holds the criterion against what was found. A number that is none meets nothing.

@@ -7,7 +7,7 @@ use super::nets::random_nets;
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
 use crate::inference::Recognition;
 use crate::learning::{Adam, Ascent, Parameters, RowWeights, log_recognition_gradient};
-use crate::math::{Result, Stream, Tensor, host, mean_of};
+use crate::math::{Result, Stream, Tensor, host, larger, mean_of, smaller};
 use crate::models::BeliefNet;
 use crate::posterior::Posterior;
 use rayon::prelude::*;
@@ -78,7 +78,7 @@ impl DreamMismatch {
             std,
             model,
             probability: log_evidence.iter().map(|nats| nats.exp()).sum(),
-            likeliest: log_evidence.iter().map(|nats| nats.exp()).fold(0.0, f64::max),
+            likeliest: log_evidence.iter().map(|nats| nats.exp()).fold(0.0, larger),
             dreamt: self.kl(&net, &on_dreams, &data)?,
             on_data: self.kl(&net, &on_data, &data)?,
         })
@@ -114,11 +114,11 @@ impl DreamMismatch {
         let mut findings = Findings::default();
         let (early, later): (Vec<&Fitted>, Vec<&Fitted>) = all.iter().partition(|one| one.std < 1.0);
         let ratios: Vec<f64> = later.iter().map(|one| one.dreamt / one.on_data).collect();
-        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
+        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, larger);
         findings.quantity("data_probability_max", largest(&mut all.iter().map(|one| one.probability)));
-        findings.quantity("kl_ratio_min", ratios.iter().copied().fold(f64::INFINITY, f64::min));
+        findings.quantity("kl_ratio_min", ratios.iter().copied().fold(f64::INFINITY, smaller));
         findings.quantity("kl_ratio_mean", mean_of(&ratios));
-        let worst = largest(&mut early.iter().map(|one| one.dreamt.max(one.on_data)));
+        let worst = largest(&mut early.iter().map(|one| larger(one.dreamt, one.on_data)));
         findings.quantity("kl_nats_max_at_small_weights", worst);
         let name = |one: &&&Fitted| format!("std {}, {}", one.std, one.model + 1);
         let bars = |of: fn(&Fitted) -> f64| later.iter().map(|one| (name(&one), of(one))).collect::<Vec<_>>();
@@ -126,7 +126,7 @@ impl DreamMismatch {
             "On data the model does not know, the net that learnt from dreams misses the posterior {:.2} times as far, in KL, as the same net \
              fitted on the data ({:.2} times at the least): what it saw was unlike what it is asked.",
             mean_of(&ratios),
-            ratios.iter().copied().fold(f64::INFINITY, f64::min)
+            ratios.iter().copied().fold(f64::INFINITY, smaller)
         );
         findings.figure(
             Figure::new(

@@ -10,7 +10,7 @@ use crate::inference::Exact;
 use crate::learning::{
     binary_sparse_coding_start, factor_analysis_start, gaussian_mixture_start, principal_components,
 };
-use crate::math::{Result, Stream, Tensor, mean_of};
+use crate::math::{Result, Stream, Tensor, larger, mean_of, smaller};
 use crate::models::{Evidence, Noise};
 use serde::{Deserialize, Serialize};
 
@@ -135,7 +135,7 @@ impl EmAscent {
             let stops = self.stops(of);
             let ratios = stops.iter().map(|stop| stop.left / stop.threshold);
             let name = of.name;
-            findings.quantity(format!("{name}_shortfall_over_threshold_min"), ratios.fold(f64::INFINITY, f64::min));
+            findings.quantity(format!("{name}_shortfall_over_threshold_min"), ratios.fold(f64::INFINITY, smaller));
             if let [first, second, third] = &stops[..] {
                 let spacing = (third.iterations - second.iterations) / (second.iterations - first.iterations);
                 findings.quantity(format!("{name}_spacing_ratio"), spacing);
@@ -215,7 +215,7 @@ fn half_steps(followed: &[Followed], findings: &mut Findings) {
     let (mut gap, mut slope, mut fall, mut chain, mut evidence_fall) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
     let (mut falling, mut steps, mut least_first_gain) = (0, 0, f64::INFINITY);
     for Followed { name, course, optimum, .. } in followed {
-        let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+        let largest = |values: &[f64]| values.iter().copied().fold(0.0, larger);
         findings.quantity(format!("{name}_log_likelihood_nats_mean"), course.end());
         findings.quantity(format!("{name}_iterations"), course.after_expect.len() as f64);
         findings.quantity(format!("{name}_kl_after_expect_nats_max"), largest(&course.gap));
@@ -225,14 +225,14 @@ fn half_steps(followed: &[Followed], findings: &mut Findings) {
             findings.quantity("probabilistic_pca_distance_to_closed_form_nats", (course.end() - optimum).abs());
         }
         let half_steps = course.half_steps();
-        gap = gap.max(largest(&course.gap));
-        slope = slope.max(largest(&course.slope));
-        fall = fall.max(largest_fall(&half_steps));
-        chain = chain.max(course.chain_broken_by());
-        evidence_fall = evidence_fall.max(largest_fall(&course.evidence));
+        gap = larger(gap, largest(&course.gap));
+        slope = larger(slope, largest(&course.slope));
+        fall = larger(fall, largest_fall(&half_steps));
+        chain = larger(chain, course.chain_broken_by());
+        evidence_fall = larger(evidence_fall, largest_fall(&course.evidence));
         falling += half_steps.windows(2).filter(|pair| pair[1] < pair[0] - 1e-10).count();
         steps += half_steps.len();
-        least_first_gain = least_first_gain.min(course.after_maximize[0] - course.after_expect[0]);
+        least_first_gain = smaller(least_first_gain, course.after_maximize[0] - course.after_expect[0]);
         let numbered = |values: &[f64]| values.iter().enumerate().map(|(t, v)| (t as u64, *v)).collect::<Vec<_>>();
         findings.series(*name, "em/log_p_v_nats_mean", numbered(&course.evidence));
         findings.series(*name, "em/F_after_E_nats_mean", numbered(&course.after_expect));
@@ -266,7 +266,7 @@ fn figures(followed: &[Followed], findings: &mut Findings) {
         .line("F(q, θ)", stairs.map(|(half, nats)| (place(half), nats)))
         .dots("ln p(v)", evidence),
     );
-    let worst = followed.iter().flat_map(|followed| &followed.course.gap).copied().fold(0.0, f64::max);
+    let worst = followed.iter().flat_map(|followed| &followed.course.gap).copied().fold(0.0, larger);
     let mut saw = Figure::new(
         "The gap ln p(v) - F before and after each E step",
         format!("The M step opens a gap, the E step closes it to rounding: at most {worst:.0e} nats on any example."),

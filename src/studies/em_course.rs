@@ -6,7 +6,7 @@
 use crate::learning::{
     ClosedForm, EmStop, Expect, ExpectationMaximization, ExpectedGradient, InClosedForm, Iteration, Parametric,
 };
-use crate::math::{Nats, Result, Tensor, bail, host, mean_of};
+use crate::math::{Nats, Result, Tensor, bail, host, larger, mean_of};
 use crate::models::{Evidence, ExpectedJoint};
 
 /// What happened; one entry an iteration, means over examples in nats unless said otherwise.
@@ -50,7 +50,7 @@ impl Course {
             }
             let bounds = model.free_energy(visible, &q)?;
             let gaps = evidences.iter().zip(&bounds).map(|(evidence, bound)| (evidence - bound).abs());
-            course.gap.push(gaps.fold(0.0, f64::max));
+            course.gap.push(gaps.fold(0.0, larger));
             course.slope.push(largest(&moved.expected_gradient(visible, &q)?)?);
             course.change.push(change);
             course.after_expect.push(after_expect);
@@ -86,9 +86,9 @@ impl Course {
         let each = |t: usize| {
             let (before, after) = (self.evidence[t], self.evidence[t + 1]);
             let (expect, maximize) = (self.after_expect[t], self.after_maximize[t]);
-            (before - expect).abs().max(expect - maximize).max(maximize - after)
+            larger(larger((before - expect).abs(), expect - maximize), maximize - after)
         };
-        (0..self.after_expect.len()).map(each).fold(0.0, f64::max)
+        (0..self.after_expect.len()).map(each).fold(0.0, larger)
     }
 
     /// Iterations until a value first falls below `tolerance` in size; none if it never does.
@@ -101,12 +101,12 @@ impl Course {
 pub fn largest(tensors: &[Tensor]) -> Result<f64> {
     let mut largest = 0.0_f64;
     for tensor in tensors {
-        largest = host(tensor)?.iter().fold(largest, |largest, value| largest.max(value.abs()));
+        largest = host(tensor)?.iter().fold(largest, |largest, value| larger(largest, value.abs()));
     }
     Ok(largest)
 }
 
 /// The largest fall from one value to the next.
 pub fn largest_fall(values: &[f64]) -> f64 {
-    values.windows(2).map(|pair| pair[0] - pair[1]).fold(0.0, f64::max)
+    values.windows(2).map(|pair| pair[0] - pair[1]).fold(0.0, larger)
 }

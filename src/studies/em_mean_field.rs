@@ -10,7 +10,7 @@ use crate::inference::{Exact, Inference, MeanField, Random, Stop};
 use crate::learning::{
     EmStop, Expect, ExpectationMaximization, InClosedForm, Maximize, WarmMeanField, binary_sparse_coding_start,
 };
-use crate::math::{Nats, Result, Stream, Tensor, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, larger, mean_of};
 use crate::models::{BinarySparseCoding, Evidence, ExpectedJoint};
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,7 @@ impl EmMeanField {
             let iteration = em.iterate(&model, data, last)?;
             let bounds = model.free_energy(data, &iteration.q)?;
             let above = bounds.iter().zip(&evidence).map(|(bound, evidence)| bound - evidence);
-            most_above = above.fold(most_above, f64::max);
+            most_above = above.fold(most_above, larger);
             elbo.push(iteration.after_expect);
             half_steps.extend([iteration.after_expect, iteration.after_maximize]);
             evidences.push(mean_of(&evidence));
@@ -106,7 +106,7 @@ fn end(curve: &[f64]) -> f64 {
 
 fn findings(warm: &Curves, cold: &Curves, exact: &Curves) -> Findings {
     let mut findings = Findings::default();
-    findings.quantity("elbo_above_log_likelihood_nats_max", warm.above.max(cold.above));
+    findings.quantity("elbo_above_log_likelihood_nats_max", larger(warm.above, cold.above));
     findings.quantity("warm_elbo_fall_nats_max", largest_fall(&warm.half_steps));
     findings.quantity("cold_elbo_fall_nats_max", largest_fall(&cold.half_steps));
     findings.quantity("mean_field_log_likelihood_fall_nats_max", largest_fall(&warm.evidence));

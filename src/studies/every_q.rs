@@ -8,7 +8,7 @@ use super::direct_sums::{average, divergence, log_joints, log_probabilities, nor
 use super::instances::{all_binary, random_binary, random_dbm, sizes_word};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Exact, Inference};
-use crate::math::{DType, Device, Nats, Result, Stream, Tensor, bail, host};
+use crate::math::{DType, Device, Nats, Result, Stream, Tensor, bail, host, larger, smaller};
 use crate::models::{BeliefNet, BinarySparseCoding, Evidence, ExpectedJoint, LatentModel, Multilinear};
 use crate::posterior::{Factorial, Posterior, Table};
 use crate::units::{Binary, Kind};
@@ -163,9 +163,9 @@ impl EveryQ {
     fn findings(&self, cases: &[Case]) -> Result<Findings> {
         let mut findings = Findings::default();
         let pairs = || cases.iter().flat_map(|case| case.pairs.iter().copied());
-        let least = pairs().map(|(gap, _)| gap).fold(f64::INFINITY, f64::min);
-        let apart = pairs().map(|(gap, kl)| (gap - kl).abs()).fold(0.0, f64::max);
-        let exact = cases.iter().flat_map(|case| &case.exact).fold(0.0, |most: f64, gap| most.max(gap.abs()));
+        let least = pairs().map(|(gap, _)| gap).fold(f64::INFINITY, smaller);
+        let apart = pairs().map(|(gap, kl)| (gap - kl).abs()).fold(0.0, larger);
+        let exact = cases.iter().flat_map(|case| &case.exact).fold(0.0, |most: f64, gap| larger(most, gap.abs()));
         let inputs = cases.iter().flat_map(|case| &case.agreeing);
         let agreeing = inputs.clone().filter(|agrees| **agrees).count() as f64 / inputs.count() as f64;
         findings.quantity("gap_nats_min", least);
@@ -177,8 +177,8 @@ impl EveryQ {
         let row = |case: &Case| {
             let gaps = || case.pairs.iter().map(|(gap, _)| *gap);
             let mean = gaps().sum::<f64>() / case.pairs.len() as f64;
-            let least = gaps().fold(f64::INFINITY, f64::min);
-            let apart = case.pairs.iter().map(|(gap, kl)| (gap - kl).abs()).fold(0.0, f64::max);
+            let least = gaps().fold(f64::INFINITY, smaller);
+            let apart = case.pairs.iter().map(|(gap, kl)| (gap - kl).abs()).fold(0.0, larger);
             vec![case.name.clone(), format!("{least:.4}"), format!("{mean:.4}"), format!("{apart:.1e}")]
         };
         let head = ["model", "smallest gap, nats", "mean gap, nats", "|gap - KL|, at most"];
@@ -189,7 +189,7 @@ impl EveryQ {
     /// How many q leave how much.
     fn gaps(&self, cases: &[Case], least: f64, exact: f64) -> Figure {
         const BINS: usize = 40;
-        let most = cases.iter().flat_map(|case| &case.pairs).map(|(gap, _)| *gap).fold(0.0, f64::max);
+        let most = cases.iter().flat_map(|case| &case.pairs).map(|(gap, _)| *gap).fold(0.0, larger);
         let caption = format!(
             "No random q reaches log p(v): the smallest gap of {} is {least:.3} nats. The exact posterior leaves {exact:.0e} nats.",
             cases.iter().map(|case| case.pairs.len()).sum::<usize>()
@@ -221,7 +221,7 @@ fn identity(cases: &[Case], apart: f64) -> Figure {
         figure = figure.dots(&case.name, case.pairs.iter().step_by(stride).map(|(gap, kl)| (*kl, *gap)));
     }
     let ends = cases.iter().flat_map(|case| &case.pairs).map(|(_, kl)| *kl);
-    let ends = ends.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), kl| (low.min(kl), high.max(kl)));
+    let ends = ends.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), kl| (smaller(low, kl), larger(high, kl)));
     figure.dashed("equal", [(ends.0, ends.0), (ends.1, ends.1)])
 }
 

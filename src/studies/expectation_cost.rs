@@ -8,7 +8,7 @@ use super::direct_sums::{average, log_joints, log_probabilities};
 use super::instances::{all_binary, random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, Random};
-use crate::math::{Result, Stream, Tensor, bail};
+use crate::math::{Result, Stream, Tensor, bail, larger};
 use crate::models::{Dbm, ExpectedJoint, LatentModel};
 use crate::posterior::Factorial;
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,7 @@ impl ExpectationCost {
             true => {
                 let (seconds, direct) = self.shortest(lab, || direct(&dbm, &visible, &q))?;
                 let apart = closed.iter().zip(&direct).map(|(closed, direct)| (closed - direct).abs());
-                (Some(seconds), apart.fold(0.0, f64::max))
+                (Some(seconds), apart.fold(0.0, larger))
             }
         };
         Ok(Timed { hidden, weights: sizes[0] * sizes[1] + sizes[1] * sizes[2], formula, sum, apart })
@@ -114,7 +114,7 @@ impl ExpectationCost {
         let [from, to] = self.formula_growth;
         let large = timed.iter().filter(|t| (from..=to).contains(&t.hidden));
         let exponent = slope(&large.map(|t| ((t.weights as f64).ln(), t.formula.ln())).collect::<Vec<_>>());
-        let apart = timed.iter().map(|t| t.apart).fold(0.0, f64::max);
+        let apart = timed.iter().map(|t| t.apart).fold(0.0, larger);
         findings.quantity("difference_nats_max", apart);
         findings.quantity("sum_time_factor_per_unit", growth);
         findings.quantity("formula_time_exponent_of_weights", exponent);

@@ -7,7 +7,7 @@
 use super::em_instances::aligned;
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, MeanField, Refine, Stop, Uninformed};
-use crate::math::{DType, Device, Result, Stream, Tensor, bail, host};
+use crate::math::{DType, Device, Result, Stream, Tensor, bail, host, larger, smaller};
 use crate::models::{BinarySparseCoding, Evidence, ExpectedJoint, FactorAnalysis, LatentModel, Noise};
 use crate::posterior::{Moments, Posterior, Table};
 use serde::{Deserialize, Serialize};
@@ -100,8 +100,8 @@ impl ExplainingAway {
             let stop = Stop::when_within(1e-12, 1000);
             let q = MeanField::default().refine(&clamped, start, stop, Stream::new(0))?.q;
             let means = host(&Tensor::cat(&q.means()?, 1)?)?;
-            findings.quantity(format!("v_{name}_mean_max"), means[0].max(means[1]));
-            findings.quantity(format!("v_{name}_mean_min"), means[0].min(means[1]));
+            findings.quantity(format!("v_{name}_mean_max"), larger(means[0], means[1]));
+            findings.quantity(format!("v_{name}_mean_min"), smaller(means[0], means[1]));
             let exact = host(&Tensor::cat(&clamped.tabulate(2.0)?.0.means()?, 1)?)?;
             let cells = [&means[0], &means[1], &exact[0], &exact[1]].map(|mean| format!("{mean:.5}"));
             rows.push([vec![shown.to_string()], cells.to_vec()].concat());
@@ -144,12 +144,12 @@ impl ExplainingAway {
             for _ in 0..self.repeats.max(1) {
                 let start = lab.seconds();
                 model.clamp(&visible)?.tabulate(30.0)?.0.means()?;
-                enumeration = enumeration.min(lab.seconds() - start);
+                enumeration = smaller(enumeration, lab.seconds() - start);
                 let start = lab.seconds();
                 let clamped = model.clamp(&visible)?;
                 let first = Uninformed.infer(&model, &visible, stream)?.q;
                 MeanField::default().refine(&clamped, first, Stop::when_within(1e-6, 100), stream)?.q.means()?;
-                mean_field = mean_field.min(lab.seconds() - start);
+                mean_field = smaller(mean_field, lab.seconds() - start);
             }
             timed.push(Timed { hidden, enumeration, mean_field });
         }
@@ -172,10 +172,10 @@ impl ExplainingAway {
             let q = model.posterior(&visible)?;
             times.push((factors as f64, lab.seconds() - start));
             let (bound, evidence) = (model.free_energy(&visible, &q)?[0], model.log_evidence(&visible)?[0]);
-            gap = gap.max((evidence - bound).abs());
+            gap = larger(gap, (evidence - bound).abs());
             let covariance = q.covariance().to_vec2::<f64>()?;
             let scaled = covariance[0][1] / (covariance[0][0] * covariance[1][1]).sqrt();
-            coupled = coupled.max(scaled.abs());
+            coupled = larger(coupled, scaled.abs());
         }
         findings.quantity("gaussian_control_gap_nats_max", gap);
         findings.quantity("gaussian_control_correlation_max", coupled);

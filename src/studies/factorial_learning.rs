@@ -8,7 +8,7 @@ use super::instances::shifter;
 use super::training::{Look, beginning, climb, mean_field};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Exact, Stop};
-use crate::math::{Nats, Result, Stream, mean_of};
+use crate::math::{Nats, Result, Stream, larger, mean_of};
 use crate::models::Dbm;
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,7 @@ impl FactorialLearning {
         findings.quantity("gap_of_mean_field_over_exact_learning", mean_of(&gaps[1]) / mean_of(&gaps[0]));
         findings.quantity("log_likelihood_nats_of_exact_learning_mean", mean_of(&logs[0]));
         findings.quantity("log_likelihood_nats_of_mean_field_learning_mean", mean_of(&logs[1]));
-        findings.quantity("log_likelihoods_apart_nats_highest", apart.fold(0.0, f64::max));
+        findings.quantity("log_likelihoods_apart_nats_highest", apart.fold(0.0, larger));
         for (way, runs) in WAYS.iter().zip(runs) {
             for (seed, looks) in runs.iter().enumerate() {
                 let run = format!("{way}-learning-{seed}");

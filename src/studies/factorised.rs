@@ -7,7 +7,7 @@ use super::direct_sums::{divergence, log_joints, log_probabilities, normalized};
 use super::instances::{all_binary, binary_inputs, random_dbm, sizes_word};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
-use crate::math::{Nats, Result, Stream, Tensor, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, larger, mean_of, smaller};
 use crate::models::LatentModel;
 use serde::{Deserialize, Serialize};
 
@@ -89,9 +89,9 @@ fn strongest_correlations(log_probs: &Tensor, states: &Tensor) -> Result<Nats> {
         let variance = |unit: usize| means[unit] * (1.0 - means[unit]);
         let mut strongest: f64 = 0.0;
         for one in 0..units {
-            for other in (0..one).filter(|&other| variance(one).min(variance(other)) > STILL) {
+            for other in (0..one).filter(|&other| smaller(variance(one), variance(other)) > STILL) {
                 let covariance = moments[one * units + other] - means[one] * means[other];
-                strongest = strongest.max((covariance / (variance(one) * variance(other)).sqrt()).abs());
+                strongest = larger(strongest, (covariance / (variance(one) * variance(other)).sqrt()).abs());
             }
         }
         strongest
@@ -100,7 +100,7 @@ fn strongest_correlations(log_probs: &Tensor, states: &Tensor) -> Result<Nats> {
 }
 
 fn most(values: &[f64]) -> f64 {
-    values.iter().copied().fold(0.0, f64::max)
+    values.iter().copied().fold(0.0, larger)
 }
 
 fn findings(cases: &[Case]) -> Findings {
@@ -112,12 +112,12 @@ fn findings(cases: &[Case]) -> Findings {
         match depth {
             1 => flat = most(kl),
             _ => {
-                deep_kl = kl.iter().copied().fold(deep_kl, f64::min);
-                deep_correlation = posterior.iter().copied().fold(deep_correlation, f64::min);
+                deep_kl = kl.iter().copied().fold(deep_kl, smaller);
+                deep_correlation = posterior.iter().copied().fold(deep_correlation, smaller);
             }
         }
     }
-    let mean_field = cases.iter().map(|case| most(&case.mean_field)).fold(0.0, f64::max);
+    let mean_field = cases.iter().map(|case| most(&case.mean_field)).fold(0.0, larger);
     findings.quantity("q_correlation_max", mean_field);
     findings.quantity("kl_nats_max_depth_1", flat);
     findings.quantity("kl_nats_min_deeper", deep_kl);
@@ -153,6 +153,7 @@ fn findings(cases: &[Case]) -> Findings {
 
 /// From the smallest to the largest, as words.
 fn range(values: impl Iterator<Item = f64>) -> String {
-    let (low, high) = values.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
+    let (low, high) =
+        values.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (smaller(low, v), larger(high, v)));
     format!("{low:.2} to {high:.2}")
 }

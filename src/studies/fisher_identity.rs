@@ -11,7 +11,7 @@ use crate::learning::{
     Expect, ExpectedGradient, ExpectedStatistics, Parameters, Parametric, binary_sparse_coding_start,
     factor_analysis_start, gaussian_mixture_start,
 };
-use crate::math::{DType, Device, Nats, Result, Stream, Tensor, host, log_sum_exp, mean_of};
+use crate::math::{DType, Device, Nats, Result, Stream, Tensor, host, larger, log_sum_exp, mean_of};
 use crate::models::{BeliefNet, Conditionals, Dbm, Evidence, LatentModel, Noise};
 use crate::posterior::Posterior;
 use serde::{Deserialize, Serialize};
@@ -171,10 +171,10 @@ fn findings(found: Vec<(&str, &str, Slopes)>) -> Findings {
         Axis::linear("slope of ln p(v) by differences, nats"),
     );
     for (name, shown, slopes) in found {
-        let scale = slopes.iter().fold(0.0_f64, |scale, pair| scale.max(pair.0.abs()));
-        let error = slopes.iter().fold(0.0_f64, |error, pair| error.max((pair.0 - pair.1).abs())) / scale;
+        let scale = slopes.iter().fold(0.0_f64, |scale, pair| larger(scale, pair.0.abs()));
+        let error = slopes.iter().fold(0.0_f64, |error, pair| larger(error, (pair.0 - pair.1).abs())) / scale;
         // What is no number must never count as a small error.
-        worst = if error.is_nan() { f64::NAN } else { worst.max(error) };
+        worst = if error.is_nan() { f64::NAN } else { larger(worst, error) };
         findings.quantity(format!("{name}_relative_error_max"), error);
         figure = figure.dots(shown, slopes);
     }

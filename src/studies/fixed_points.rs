@@ -6,7 +6,7 @@
 use super::instances::{binary_inputs, random_dbm, sizes_word};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inference, MeanField, Refine, Stop, Uninformed};
-use crate::math::{DType, Device, Nats, Result, Stream, Tensor, largest_change};
+use crate::math::{DType, Device, Nats, Result, Stream, Tensor, larger, largest_change, smaller};
 use crate::models::{BinarySparseCoding, Conditionals, ExpectedJoint, LatentModel, Multilinear};
 use crate::posterior::{Factorial, Posterior};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ fn residual<C: Conditionals>(conditionals: &C, q: &Factorial) -> Result<f64> {
     let mut largest: f64 = 0.0;
     for (layer, kind) in conditionals.units().iter().enumerate() {
         let expected = kind.mean(&conditionals.input(&means, layer)?)?;
-        largest = largest_change(&means[layer], &expected)?.into_iter().fold(largest, f64::max);
+        largest = largest_change(&means[layer], &expected)?.into_iter().fold(largest, larger);
     }
     Ok(largest)
 }
@@ -127,7 +127,7 @@ fn gradient<M: LatentModel + ExpectedJoint<Factorial>>(model: &M, visible: &Tens
         for unit in 0..q.inputs()[layer].dim(1)? {
             let [up, down] = [STEP, -STEP].map(|step| bounds(model, visible, q, (layer, unit), step));
             let slopes = up?.into_iter().zip(down?).map(|(up, down)| ((up - down) / (2.0 * STEP)).abs());
-            largest = slopes.fold(largest, f64::max);
+            largest = slopes.fold(largest, larger);
         }
     }
     Ok(largest)
@@ -151,16 +151,14 @@ fn bounds<M: LatentModel + ExpectedJoint<Factorial>>(
 
 fn findings(cases: &[Case]) -> Findings {
     let mut findings = Findings::default();
-    let most = |of: fn(&Case) -> f64| cases.iter().map(of).fold(0.0, f64::max);
+    let most = |of: fn(&Case) -> f64| cases.iter().map(of).fold(0.0, larger);
     let (residual, gradient) = (most(|case| case.residual), most(|case| case.gradient));
     let [converged, inputs] =
         [|case: &Case| case.converged, |case: &Case| case.inputs].map(|of| cases.iter().map(of).sum::<usize>());
     findings.quantity("residual_max", residual);
     findings.quantity("gradient_nats_max", gradient);
-    findings.quantity(
-        "gradient_at_start_nats_min",
-        cases.iter().map(|c| c.gradient_at_start).fold(f64::INFINITY, f64::min),
-    );
+    findings
+        .quantity("gradient_at_start_nats_min", cases.iter().map(|c| c.gradient_at_start).fold(f64::INFINITY, smaller));
     findings.quantity("converged_share", converged as f64 / inputs as f64);
     let caption = format!(
         "The largest change of any mean falls by a constant factor a sweep, down to rounding. There every mean meets its equation to \

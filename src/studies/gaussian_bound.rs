@@ -6,7 +6,7 @@
 
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{GaussianFit, best_gaussian, elbo_slope_in_log_deviation, gaussian_elbo};
-use crate::math::{Device, Grid, Quadrature, Result, Stream, Tensor};
+use crate::math::{Device, Grid, Quadrature, Result, Stream, Tensor, larger};
 use crate::models::{LinearLatents, LogJoint, Observed, Prior};
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +118,7 @@ impl GaussianBound {
 
 impl Bound {
     fn report(&self, name: &str, findings: &mut Findings) {
-        let highest = self.curve.iter().map(|(_, elbo)| *elbo).fold(self.factorial.elbo, f64::max);
+        let highest = self.curve.iter().map(|(_, elbo)| *elbo).fold(self.factorial.elbo, larger);
         let gap = self.log_evidence - self.factorial.elbo;
         findings.quantity(format!("log_p_nats_{name}"), self.log_evidence);
         findings.quantity(format!("slope_at_smallest_deviation_{name}"), self.slope);

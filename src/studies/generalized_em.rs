@@ -12,7 +12,7 @@ use crate::inference::Exact;
 use crate::learning::{
     EmStop, Expect, ExpectationMaximization, ExpectedGradient, GradientSteps, Parametric, factor_analysis_start,
 };
-use crate::math::{DType, Device, Nats, Result, Stream, Tensor, mean_of};
+use crate::math::{DType, Device, Nats, Result, Stream, Tensor, larger, mean_of};
 use crate::models::{BeliefNet, Evidence, ExpectedJoint, Noise};
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +113,7 @@ impl GeneralizedEm {
         );
         for &rate in &self.small_rates {
             let climb = run(rate)?;
-            falls = falls.max(largest_fall(&climb.half_steps)).max(largest_fall(&climb.evidence));
+            falls = larger(falls, largest_fall(&climb.half_steps)).max(largest_fall(&climb.evidence));
             findings.quantity(format!("factor_analysis_log_likelihood_at_rate_{rate}"), last(&climb.evidence));
             figure = figure.line(format!("rate {rate}"), numbered(&climb.evidence));
         }
@@ -140,9 +140,9 @@ impl GeneralizedEm {
         let run = |count, rate| climb(&start, &data, GradientSteps { count, rate }, self.iterations);
         let (one, many) = (run(1, self.net_rate)?, run(self.steps, self.net_rate)?);
         let far = run(1, self.net_large_rate)?;
-        let fall = |climb: &Climb| largest_fall(&climb.half_steps).max(largest_fall(&climb.evidence));
-        let gap = |climb: &Climb| climb.gap_after_expect.iter().copied().fold(0.0, f64::max);
-        findings.quantity("net_fall_nats_max", fall(&one).max(fall(&many)));
+        let fall = |climb: &Climb| larger(largest_fall(&climb.half_steps), largest_fall(&climb.evidence));
+        let gap = |climb: &Climb| climb.gap_after_expect.iter().copied().fold(0.0, larger);
+        findings.quantity("net_fall_nats_max", larger(fall(&one), fall(&many)));
         findings.quantity("net_log_likelihood_one_step_nats", last(&one.evidence));
         findings.quantity("net_log_likelihood_many_steps_nats", last(&many.evidence));
         findings.quantity("net_gain_of_many_steps_nats", last(&many.evidence) - last(&one.evidence));
@@ -150,7 +150,7 @@ impl GeneralizedEm {
         findings.quantity("net_gap_after_maximize_one_step_nats_mean", opened(&one));
         findings.quantity("net_gap_after_maximize_many_steps_nats_mean", opened(&many));
         findings.quantity("net_gap_ratio_many_over_one", opened(&many) / opened(&one));
-        findings.quantity("net_gap_after_expect_nats_max", gap(&one).max(gap(&many)));
+        findings.quantity("net_gap_after_expect_nats_max", larger(gap(&one), gap(&many)));
         findings.quantity("net_large_rate_fall_nats_max", largest_fall(&far.evidence));
         for (run, climb) in [("one step", &one), ("many steps", &many), ("too long", &far)] {
             let curve = climb.evidence.iter().enumerate().map(|(t, nats)| (t as u64, *nats)).collect::<Vec<_>>();

@@ -9,7 +9,7 @@ use crate::inference::Recognition;
 use crate::learning::{
     Ascent, Parameters, ReweightedWakeSleep, Sgd, Update, expected_sleep_gradient, expected_wake_gradient,
 };
-use crate::math::{Result, Stream, Tensor, host, mean_of};
+use crate::math::{Result, Stream, Tensor, host, larger, mean_of, smaller};
 use crate::models::BeliefNet;
 use crate::posterior::Posterior;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl Study for HelmholtzUpdates {
             let name = instances::sizes_word(sizes);
             let machine = Machine { name, net, recognition, visible: instances::all_binary(sizes[0])? };
             let [wake, sleep] = self.sampled(&machine, stream.named("updates"))?;
-            difference = difference.max(self.elbo_difference(&machine, &wake.exact)?);
+            difference = larger(difference, self.elbo_difference(&machine, &wake.exact)?);
             descents.push((machine.name.clone(), self.descent(&machine)?));
             wakes.push((machine.name.clone(), wake));
             sleeps.push((machine.name, sleep));
@@ -134,7 +134,7 @@ impl HelmholtzUpdates {
         let mut largest = 0.0_f64;
         for (index, exact) in exact.iter().enumerate() {
             let slope = (elbo(index, step)? - elbo(index, -step)?) / (2.0 * step);
-            largest = largest.max((slope - exact).abs());
+            largest = larger(largest, (slope - exact).abs());
         }
         Ok(largest)
     }
@@ -207,7 +207,7 @@ impl Sampled {
 }
 
 fn report(findings: &mut Findings, phase: &str, net: &str, sampled: &[(String, Sampled)]) {
-    let largest = sampled.iter().flat_map(|(_, one)| one.distances()).fold(0.0, f64::max);
+    let largest = sampled.iter().flat_map(|(_, one)| one.distances()).fold(0.0, larger);
     let parameters: usize = sampled.iter().map(|(_, one)| one.exact.len()).sum();
     findings.quantity(format!("{phase}_distance_standard_errors_max"), largest);
     findings.quantity(format!("{phase}_parameters"), parameters as f64);
@@ -221,7 +221,7 @@ fn report(findings: &mut Findings, phase: &str, net: &str, sampled: &[(String, S
         Axis::linear("mean of sampled updates"),
     );
     let ends = sampled.iter().flat_map(|(_, one)| one.exact.iter().copied());
-    let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), value| (smaller(low, value), larger(high, value)));
     figure = figure.dashed("equal", [(low, low), (high, high)]);
     for (name, one) in sampled {
         let points = one.exact.iter().copied().zip(one.means.iter().copied()).collect();

@@ -6,7 +6,7 @@
 use super::nets::random_nets;
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
 use crate::evaluate::{ImportanceBound, log_weights};
-use crate::math::{Result, Stream, bail, log_mean_exp, mean_of};
+use crate::math::{Result, Stream, bail, larger, log_mean_exp, mean_of};
 use serde::{Deserialize, Serialize};
 
 /// Which nets, how many samples, which K.
@@ -99,13 +99,13 @@ fn of_two(log_q: &[f64], log_w: &[f64]) -> f64 {
 
 fn findings(ladders: &[Ladder]) -> Findings {
     let mut findings = Findings::default();
-    let largest = |of: &dyn Fn(&Ladder) -> f64| ladders.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
+    let largest = |of: &dyn Fn(&Ladder) -> f64| ladders.iter().map(of).fold(f64::NEG_INFINITY, larger);
     let away = |rung: &(usize, f64, f64), exact: f64| (rung.1 - exact).abs() / rung.2;
     findings.quantity("one_sample_from_elbo_standard_errors_max", largest(&|one| away(&one.rungs[0], one.elbo)));
     findings.quantity("two_samples_from_exact_standard_errors_max", largest(&|one| away(&one.rungs[1], one.two)));
     let over = |one: &Ladder| {
         let excess = one.rungs.iter().map(|(_, nats, error)| (nats - one.evidence) / error);
-        excess.fold(f64::NEG_INFINITY, f64::max)
+        excess.fold(f64::NEG_INFINITY, larger)
     };
     findings.quantity("above_evidence_standard_errors_max", largest(&over));
     let rises = ladders

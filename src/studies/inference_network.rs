@@ -6,7 +6,7 @@
 use super::amortized::{Clamped, Taught, random_network, trained_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study, instances};
 use crate::inference::Network;
-use crate::math::{Result, Stream, mean_of};
+use crate::math::{Result, Stream, larger, mean_of, smaller};
 use serde::{Deserialize, Serialize};
 
 /// A rise of the KL of an example by less than this, in nats, is rounding.
@@ -159,8 +159,8 @@ impl Case {
 fn findings(cases: &[Case]) -> Findings {
     let mut findings = Findings::default();
     let of = |trained: bool| cases.iter().filter(move |case| case.trained == trained);
-    let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
-    let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+    let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, larger);
+    let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, smaller);
     for (word, trained) in [("random", false), ("trained", true)] {
         let excess = |case: &Case| case.network() - case.converged;
         findings.quantity(format!("{word}_network_excess_kl_nats_max"), most(&mut of(trained).map(excess)));
@@ -272,7 +272,7 @@ fn costs(cases: &[Case]) -> Figure {
 }
 
 fn losses(cases: &[Case]) -> Figure {
-    let least = cases.iter().map(|case| case.copied.fall()).fold(f64::INFINITY, f64::min);
+    let least = cases.iter().map(|case| case.copied.fall()).fold(f64::INFINITY, smaller);
     let mut figure = Figure::new(
         "The network learns the answer of one sweep from its own",
         format!(

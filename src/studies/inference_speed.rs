@@ -4,8 +4,9 @@
 
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
 use crate::inference::{Inference, MeanField, Network, Refined, Stop, Uninformed};
-use crate::math::{DType, Device, Result, Stream};
+use crate::math::{DType, Device, Result, Stream, larger, smaller};
 use crate::models::Dbm;
+use crate::posterior::Posterior;
 use serde::{Deserialize, Serialize};
 
 /// Which machines and how often.
@@ -39,8 +40,8 @@ impl Study for InferenceSpeed {
             let name = instances::sizes_word(sizes);
             bars.iter_mut().zip(seconds).for_each(|(bars, seconds)| bars.push((name.clone(), 1e3 * seconds)));
             let [network, one, many] = seconds;
-            least = least.min(many / network);
-            most = most.max(network / one);
+            least = smaller(least, many / network);
+            most = larger(most, network / one);
             findings.quantity(format!("network_ms_{name}"), 1e3 * network);
             findings.quantity(format!("one_sweep_ms_{name}"), 1e3 * one);
             findings.quantity(format!("all_sweeps_ms_{name}"), 1e3 * many);
@@ -73,12 +74,12 @@ impl InferenceSpeed {
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..repetitions.max(1) {
             let start = lab.seconds();
-            // Means are what either way has to end with; the sweeps hold them already.
-            network.infer(&dbm, &visible, stream)?;
+            // Means of all layers are what either way has to end with.
+            network.infer(&dbm, &visible, stream)?.q.means()?;
             let after_network = lab.seconds();
-            sweeps(1).infer(&dbm, &visible, stream)?;
+            sweeps(1).infer(&dbm, &visible, stream)?.q.means()?;
             let after_one = lab.seconds();
-            sweeps(self.sweeps).infer(&dbm, &visible, stream)?;
+            sweeps(self.sweeps).infer(&dbm, &visible, stream)?.q.means()?;
             let after_all = lab.seconds();
             let taken = [after_network - start, after_one - after_network, after_all - after_one];
             times.iter_mut().zip(taken).for_each(|(times, seconds)| times.push(seconds));

@@ -10,7 +10,7 @@ use crate::learning::{
     Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, NegativeStart, Pretraining, SchemeAlone, Sgd,
     Trainer,
 };
-use crate::math::{DType, Result, Stream, Tensor, mean_of};
+use crate::math::{DType, Result, Stream, Tensor, larger, mean_of, smaller};
 use crate::models::Dbm;
 use serde::{Deserialize, Serialize};
 
@@ -151,8 +151,8 @@ impl JointTraining {
             runs[way].iter().filter_map(|looks| looks.iter().find(|look| look.update == update)).map(of).collect()
         };
         let log_likelihood = |look: &Look| look.log_likelihood;
-        let lowest = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let lowest = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, smaller);
+        let highest = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, larger);
         let [joint, pretrained, centred] = [0, 1, 2].map(|way| at(way, self.updates, log_likelihood));
         let [joint_early, pretrained_early] = [0, 1].map(|way| at(way, self.early, log_likelihood));
         let gaps = at(0, self.updates, |look| look.log_likelihood - look.elbo);

@@ -5,7 +5,7 @@
 
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::maximum_entropy;
-use crate::math::{Device, Quadrature, Result, Stream};
+use crate::math::{Device, Quadrature, Result, Stream, larger};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{E, SQRT_2, TAU};
 
@@ -57,9 +57,9 @@ impl Study for LargestEntropy {
             let found = maximum_entropy(&rule, &start, [0.0, 1.0], (self.steps, self.rate), &Device::Cpu)?;
             let last = found.trace.last().copied().unwrap_or(f64::NAN);
             let differences: Vec<f64> = found.density.iter().zip(&gaussian).map(|(p, q)| (p - q).abs()).collect();
-            entropy_error = entropy_error.max((last - largest).abs());
-            distance = distance.max(rule.integral(&differences));
-            highest = highest.max(last);
+            entropy_error = larger(entropy_error, (last - largest).abs());
+            distance = larger(distance, rule.integral(&differences));
+            highest = larger(highest, last);
             findings.quantity(format!("entropy_at_start_nats_{}", name.replace(' ', "_")), begun.trace[0]);
             let steps = found.trace.iter().copied().enumerate();
             findings.series(name.replace(' ', "_"), "entropy/nats", steps.clone().map(|(step, h)| (step as u64, h)));

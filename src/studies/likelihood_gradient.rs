@@ -9,7 +9,7 @@ use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo;
 use crate::inference::{Exact, Inference, Stop};
 use crate::learning::{Chains, Gradient, Statistics, exact_gradient};
-use crate::math::{Nats, Result, Stream, Tensor, host, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, host, larger, mean_of, smaller};
 use crate::models::{Dbm, LatentModel};
 use serde::{Deserialize, Serialize};
 
@@ -131,14 +131,14 @@ fn nudged(dbm: &Dbm, entry: usize, by: f64) -> Result<Dbm> {
 
 /// Largest difference over the largest entry.
 fn relative(pairs: &[(f64, f64)]) -> f64 {
-    let scale = pairs.iter().map(|pair| pair.0.abs()).fold(0.0, f64::max);
-    pairs.iter().map(|(left, right)| (left - right).abs()).fold(0.0, f64::max) / scale
+    let scale = pairs.iter().map(|pair| pair.0.abs()).fold(0.0, larger);
+    pairs.iter().map(|(left, right)| (left - right).abs()).fold(0.0, larger) / scale
 }
 
 fn findings(found: &Found) -> Findings {
     let mut findings = Findings::default();
     let off = found.sampled.iter().zip(&found.errors).map(|((exact, sampled), error)| (exact - sampled).abs() / error);
-    let off = off.fold(0.0, f64::max);
+    let off = off.fold(0.0, larger);
     findings.quantity("likelihood_gradient_relative_error", relative(&found.likelihood));
     findings.quantity("variational_gradient_relative_error", relative(&found.variational));
     findings.quantity("sampled_gradient_errors_off_highest", off);
@@ -152,7 +152,7 @@ fn findings(found: &Found) -> Findings {
         .likelihood
         .iter()
         .map(|pair| pair.0)
-        .fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        .fold((f64::MAX, f64::MIN), |(low, high), x| (smaller(low, x), larger(high, x)));
     let (x, y) = (Axis::linear("exact gradient, nats per unit"), Axis::linear("other routes, nats per unit"));
     findings.figure(
         Figure::new("Data statistics minus model statistics", caption, x, y)

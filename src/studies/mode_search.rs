@@ -7,7 +7,7 @@ use super::instances::{binary_inputs, random_dbm, sizes_word};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo_unnormalized;
 use crate::inference::{Inference, IteratedModes};
-use crate::math::{Nats, Result, Stream, Tensor};
+use crate::math::{Nats, Result, Stream, Tensor, larger, smaller};
 use crate::models::{Dbm, LatentModel, Mode, best_of_all};
 use serde::{Deserialize, Serialize};
 
@@ -58,18 +58,18 @@ impl Study for ModeSearch {
             let clamped = dbm.clamp(&visible)?;
             let best = clamped.mode(20.0, &visible)?.1;
             let twin = best_of_all(&clamped, 20.0, &visible)?.1;
-            worst_argmax = best.iter().zip(&twin).fold(worst_argmax, |worst, (a, b)| worst.max((a - b).abs()));
+            worst_argmax = best.iter().zip(&twin).fold(worst_argmax, |worst, (a, b)| larger(worst, (a - b).abs()));
             let word = sizes_word(sizes);
             let mut curve = Vec::new();
             for &starts in &self.starts {
                 let found = self.search(&dbm, &visible, starts, stream)?;
                 let excess = found.iter().zip(&best).map(|(found, best)| found - best);
-                worst_excess = excess.clone().fold(worst_excess, f64::max);
+                worst_excess = excess.clone().fold(worst_excess, larger);
                 let share = excess.filter(|excess| *excess > -SAME).count() as f64 / best.len() as f64;
                 findings.quantity(format!("found_share_{}_starts_{starts}", word.replace('-', "_")), share);
                 curve.push((starts as f64, share));
             }
-            fewest = curve.last().map_or(fewest, |(_, share)| fewest.min(*share));
+            fewest = curve.last().map_or(fewest, |(_, share)| smaller(fewest, *share));
             findings.series(
                 word.clone(),
                 "icm/found_share",

@@ -9,7 +9,9 @@ use super::planted::batch_rows;
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Until};
 use crate::learning::{Columns, DictionaryLearning, Online};
-use crate::math::{DType, Device, Result, Stream, Tensor, Whitening, bail, host, mean_of, patches, without_row_means};
+use crate::math::{
+    DType, Device, Result, Stream, Tensor, Whitening, bail, host, larger, mean_of, patches, without_row_means,
+};
 use crate::models::{SparseCoding, unit_columns};
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +109,7 @@ impl NaturalPatches {
         let whitened = components.apply(cut)?;
         let covariance = (whitened.t()?.contiguous()?.matmul(&whitened)? / cut.dim(0)? as f64)?;
         let away = host(&(covariance - Tensor::eye(self.kept, DType::F64, &Device::Cpu)?)?)?;
-        Ok(away.iter().fold(0.0, |largest, value| value.abs().max(largest)))
+        Ok(away.iter().fold(0.0, |largest, value| larger(value.abs(), largest)))
     }
 
     fn learn(

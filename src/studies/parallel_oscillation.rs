@@ -8,7 +8,7 @@
 use super::em_instances::aligned;
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{Inferred, MeanField, Refine, Stop};
-use crate::math::{Device, Result, Stream, Tensor, bail, host};
+use crate::math::{Device, Result, Stream, Tensor, bail, host, larger};
 use crate::models::{Dbm, ExpectedLogJoint, LatentModel, Multilinear, Schedule};
 use crate::posterior::{Factorial, Posterior};
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ impl ParallelOscillation {
         let mut residual = 0.0_f64;
         for (layer, mean) in means.iter().enumerate() {
             let asked = conditionals.units()[layer].mean(&conditionals.input(&means, layer)?)?;
-            residual = host(&(asked - mean)?)?.iter().fold(residual, |worst, error| worst.max(error.abs()));
+            residual = host(&(asked - mean)?)?.iter().fold(residual, |worst, error| larger(worst, error.abs()));
         }
         let elbo = conditionals.expected_log_joint(&q)?[0] + host(&q.entropy()?)?[0];
         let converged = trace.converged.is_some_and(|converged| converged.iter().all(|each| *each));

@@ -7,7 +7,7 @@ use super::instances::{random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo;
 use crate::inference::{Inference, Map, Stop, Structured, Tables, Uninformed};
-use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of};
+use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, larger, mean_of, smaller};
 use crate::models::{Dbm, LatentModel};
 use crate::posterior::PointMass;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl Study for PointMassBound {
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let mut findings = Findings::default();
-        let worst = |of: &dyn Fn(&Input) -> f64| inputs.iter().map(of).fold(0.0_f64, f64::max);
+        let worst = |of: &dyn Fn(&Input) -> f64| inputs.iter().map(of).fold(0.0_f64, larger);
         findings.quantity("elbo_difference_error_nats_max", worst(&Input::difference_error));
         findings.quantity("map_looseness_error_nats_max", worst(&Input::looseness_error));
         findings.quantity("map_below_best_nats_max", worst(&|input| input.best().0 - input.map));
@@ -109,7 +109,8 @@ impl Input {
     /// Largest difference between a difference of two ELBOs and that of their log posteriors: the spread of ELBO - ln p(h | v).
     fn difference_error(&self) -> f64 {
         let offsets = self.elbos.iter().zip(&self.log_posterior).map(|(elbo, log)| elbo - log);
-        let (low, high) = offsets.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let (low, high) =
+            offsets.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (smaller(low, x), larger(high, x)));
         high - low
     }
 
@@ -136,7 +137,7 @@ impl Input {
         );
         let every = self.elbos.len().div_ceil(DRAWN).max(1);
         let points = self.log_posterior.iter().copied().zip(self.elbos.iter().copied()).step_by(every);
-        let low = self.log_posterior.iter().copied().fold(0.0, f64::min);
+        let low = self.log_posterior.iter().copied().fold(0.0, smaller);
         let line = [(low, low + self.log_evidence), (0.0, self.log_evidence)];
         let (elbo, log_posterior) = self.best();
         Figure::new("Bounds of points", caption, Axis::linear("ln p(h|v), nats"), Axis::linear("ELBO, nats"))

@@ -7,7 +7,7 @@ use super::planted::{Planted, batch_rows};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Encoder, SolveCodes, Until};
 use crate::learning::{Adam, Psd, PsdState};
-use crate::math::{Result, Stream, Tensor, bail, host, mean_of};
+use crate::math::{Result, Stream, Tensor, bail, host, larger, mean_of};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +92,7 @@ impl Study for Predictive {
         findings.quantity("code_error_after_over_before", last.error / first.error);
         findings.quantity("loss_at_guess_after_over_before", last.at_guess / first.at_guess);
         findings.quantity("loss_at_optimum_after_over_before", last.at_optimum / first.at_optimum);
-        findings.quantity("kkt_residual_max", found.iter().map(|measured| measured.kkt).fold(0.0, f64::max));
+        findings.quantity("kkt_residual_max", found.iter().map(|measured| measured.kkt).fold(0.0, larger));
         log(&mut findings, &found);
         findings.figure(code_error(&found));
         Ok(findings)
@@ -115,7 +115,7 @@ impl Predictive {
             error: square(host(&(&guess - codes)?)?) / square(host(codes)?),
             at_guess: mean_of(&problem.objective(&guess)?),
             at_optimum: mean_of(&problem.objective(&best)?),
-            kkt: problem.kkt_residual(&best)?.into_iter().fold(0.0, f64::max),
+            kkt: problem.kkt_residual(&best)?.into_iter().fold(0.0, larger),
         })
     }
 }

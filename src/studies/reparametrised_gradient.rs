@@ -5,7 +5,7 @@
 
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::learning::vae_gradient;
-use crate::math::{DType, Device, Result, Stream, Tensor, host, norm};
+use crate::math::{DType, Device, Result, Stream, Tensor, host, larger, norm, smaller};
 use crate::models::{Activation, Vae, VaeShape, Visible};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +41,8 @@ impl Study for ReparametrisedGradient {
             lab.at("kinds of visible units", index, outputs.len())?;
             let found = self.compare(output, stream.named(name))?;
             findings.quantity(format!("{name}_gradient_error_relative"), found.double);
-            double = double.max(found.double);
-            single = single.max(found.single);
+            double = larger(double, found.double);
+            single = larger(single, found.single);
             pairs.extend(found.pairs);
         }
         findings.quantity("gradient_error_relative_max", double);
@@ -52,7 +52,8 @@ impl Study for ReparametrisedGradient {
              in double precision, {single:.1e} in single.",
             pairs.len()
         );
-        let range = pairs.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], (x, _)| [a.min(*x), b.max(*x)]);
+        let range =
+            pairs.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], (x, _)| [smaller(a, *x), larger(b, *x)]);
         let axes = (Axis::linear("slope by finite differences, nats"), Axis::linear("slope by back-propagation, nats"));
         let figure = Figure::new("The gradient of the reparameterised ELBO", caption, axes.0, axes.1)
             .dashed("equal", range.map(|at| (at, at)))

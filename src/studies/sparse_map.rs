@@ -7,7 +7,7 @@
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study};
 use crate::evaluate::elbo_of_point;
 use crate::inference::{CoordinateDescent, SolveCodes, Until};
-use crate::math::{Device, Result, Stream, Tensor, bail, host, log_sum_exp, solve_positive};
+use crate::math::{Device, Result, Stream, Tensor, bail, host, larger, log_sum_exp, solve_positive};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
@@ -137,7 +137,7 @@ impl SparseMap {
 
     fn report(&self, findings: &mut Findings, name: &str, answers: &Answers) -> Result<()> {
         let away = |other: &[f64]| {
-            answers.lasso.iter().zip(other).map(|(lasso, other)| (lasso - other).abs()).fold(0.0, f64::max)
+            answers.lasso.iter().zip(other).map(|(lasso, other)| (lasso - other).abs()).fold(0.0, larger)
         };
         findings.quantity(format!("{name}_grid_from_lasso_steps"), away(&answers.best_point) / self.step());
         findings.quantity(format!("{name}_mode_from_lasso_steps"), away(&answers.mode) / self.step());
@@ -168,7 +168,7 @@ fn largest(grid: &[Vec<f64>], values: &[f64]) -> Vec<f64> {
 
 fn one_latent(answers: &Answers) -> Figure {
     let code = answers.lasso[0];
-    let top = answers.log_joints.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let top = answers.log_joints.iter().copied().fold(f64::NEG_INFINITY, larger);
     let caption =
         format!("The Dirac objective, its entropy dropped, is largest at μ = {code:.3}: where the lasso solver ends.");
     let (x, y) = (Axis::linear("μ, the place of the point"), Axis::linear("ln p(h = μ, v), nats"));

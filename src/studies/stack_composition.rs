@@ -8,7 +8,7 @@ use super::instances::random_binary;
 use super::training::{Course, beginning};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::learning::{NegativeStart, Parameters, Pretraining, RbmStack, Sgd};
-use crate::math::{Result, Stream, Tensor, host};
+use crate::math::{Result, Stream, Tensor, host, larger, smaller};
 use crate::models::{Conditionals, Dbm};
 use serde::{Deserialize, Serialize};
 
@@ -38,18 +38,18 @@ impl Study for StackComposition {
         let mut tensors = 0.0_f64;
         for (l, rbm) in rbms.iter().enumerate() {
             let expected = (rbm.weights[0].tensor()? * share(l, rbms.len()))?;
-            tensors = tensors.max(largest(&expected, &dbm.weights()[l].tensor()?)?);
+            tensors = larger(tensors, largest(&expected, &dbm.weights()[l].tensor()?)?);
         }
         for l in 1..rbms.len() {
             let average = ((&rbms[l - 1].biases[1] + &rbms[l].biases[0])? * 0.5)?;
-            tensors = tensors.max(largest(&average, &dbm.biases()[l])?);
+            tensors = larger(tensors, largest(&average, &dbm.biases()[l])?);
         }
         let ends = [(&rbms[0].biases[0], 0), (&rbms[rbms.len() - 1].biases[1], rbms.len())];
         for (own, l) in ends {
-            tensors = tensors.max(largest(own, &dbm.biases()[l])?);
+            tensors = larger(tensors, largest(own, &dbm.biases()[l])?);
         }
         let pairs = self.conditionals(&dbm, &rbms, stream.named("states"))?;
-        let off = pairs.iter().map(|(left, right)| (left - right).abs()).fold(0.0, f64::max);
+        let off = pairs.iter().map(|(left, right)| (left - right).abs()).fold(0.0, larger);
         let mut findings = Findings::default();
         findings.quantity("composed_tensor_difference_highest", tensors);
         findings.quantity("conditional_log_odds_difference_highest", off);
@@ -58,7 +58,8 @@ impl Study for StackComposition {
              layer: equal to {off:.0e}.",
             self.examples
         );
-        let ends = pairs.iter().fold((f64::MAX, f64::MIN), |(low, high), pair| (low.min(pair.0), high.max(pair.0)));
+        let ends =
+            pairs.iter().fold((f64::MAX, f64::MIN), |(low, high), pair| (smaller(low, pair.0), larger(high, pair.0)));
         let (x, y) = (Axis::linear("average of the two RBMs"), Axis::linear("composed machine"));
         findings.figure(
             Figure::new("Log-odds of inner units", caption, x, y)
@@ -107,5 +108,5 @@ fn copies(doubled: bool) -> f64 {
 }
 
 fn largest(left: &Tensor, right: &Tensor) -> Result<f64> {
-    Ok(host(&(left - right)?)?.iter().map(|difference| difference.abs()).fold(0.0, f64::max))
+    Ok(host(&(left - right)?)?.iter().map(|difference| difference.abs()).fold(0.0, larger))
 }

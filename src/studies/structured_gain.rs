@@ -7,7 +7,7 @@ use super::instances::{random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo_unnormalized;
 use crate::inference::{Inference, MeanField, Refined, Stop, Structured, Tables, Uninformed};
-use crate::math::{Nats, Result, Stream, mean_of};
+use crate::math::{Nats, Result, Stream, larger, mean_of, smaller};
 use crate::models::LatentModel;
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +66,8 @@ impl Study for StructuredGain {
             ratios.push((*std, ratio));
         }
         let weak = || ratios.iter().filter(|(std, _)| *std <= 1.0).map(|(_, ratio)| *ratio);
-        findings.quantity("kl_ratio_mean_min_up_to_std_1", weak().fold(f64::INFINITY, f64::min));
-        findings.quantity("kl_ratio_mean_max_up_to_std_1", weak().fold(f64::NEG_INFINITY, f64::max));
+        findings.quantity("kl_ratio_mean_min_up_to_std_1", weak().fold(f64::INFINITY, smaller));
+        findings.quantity("kl_ratio_mean_max_up_to_std_1", weak().fold(f64::NEG_INFINITY, larger));
         findings.figure(scatter(&by_std, &ratios));
         findings.figure(gain(ratios));
         Ok(findings)
@@ -105,7 +105,7 @@ fn scatter(by_std: &[(f64, Vec<Pair>)], ratios: &[(f64, f64)]) -> Figure {
     );
     let axes = (Axis::log("KL(q‖p) of mean field, nats"), Axis::log("KL(q‖p) of tables over columns, nats"));
     let ends = by_std.iter().flat_map(|(_, pairs)| pairs).map(|pair| pair.mean_field).filter(|kl| *kl > 1e-9);
-    let (low, high) = ends.fold((f64::INFINITY, 0.0_f64), |(low, high), kl| (low.min(kl), high.max(kl)));
+    let (low, high) = ends.fold((f64::INFINITY, 0.0_f64), |(low, high), kl| (smaller(low, kl), larger(high, kl)));
     let figure = Figure::new("Tables against independent units", caption, axes.0, axes.1)
         .dashed("equal", [(low, low), (high, high)]);
     by_std.iter().fold(figure, |figure, (std, pairs)| {
@@ -116,7 +116,8 @@ fn scatter(by_std: &[(f64, Vec<Pair>)], ratios: &[(f64, f64)]) -> Figure {
 
 fn gain(ratios: Vec<(f64, f64)>) -> Figure {
     let weak = ratios.iter().filter(|(std, _)| *std <= 1.0).map(|(_, ratio)| *ratio);
-    let (low, high) = weak.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| (low.min(ratio), high.max(ratio)));
+    let (low, high) =
+        weak.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| (smaller(low, ratio), larger(high, ratio)));
     let caption =
         format!("Up to a standard deviation of 1, tables leave {low:.2} to {high:.2} of what mean field leaves.");
     let axes = (Axis::log("standard deviation of weights"), Axis::linear("KL of tables / KL of mean field, mean"));

@@ -7,7 +7,7 @@ use super::instances::{binary_inputs, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo_unnormalized;
 use crate::inference::{Inference, Map, MeanField, Refined, Stop, Structured, Tables, Uninformed};
-use crate::math::{Nats, Result, Stream, Tensor, mean_of};
+use crate::math::{Nats, Result, Stream, Tensor, larger, mean_of};
 use crate::models::{Dbm, LatentModel};
 use crate::posterior::Partition;
 use serde::{Deserialize, Serialize};
@@ -119,9 +119,9 @@ impl TableSizes {
             findings.quantity(format!("ms_per_input_tables_of_{}", family.units), family.ms());
         }
         let rise = |pair: &[Family]| mean_of(&pair[1].kl) - mean_of(&pair[0].kl);
-        findings.quantity("kl_rise_nats_max", families.windows(2).map(rise).fold(f64::NEG_INFINITY, f64::max));
+        findings.quantity("kl_rise_nats_max", families.windows(2).map(rise).fold(f64::NEG_INFINITY, larger));
         if let Some(last) = families.last() {
-            findings.quantity("whole_kl_nats_max", last.kl.iter().map(|kl| kl.abs()).fold(0.0, f64::max));
+            findings.quantity("whole_kl_nats_max", last.kl.iter().map(|kl| kl.abs()).fold(0.0, larger));
         }
         if let [.., before, last] = families {
             let doublings = (last.units - before.units) as f64;
@@ -158,14 +158,14 @@ fn ladder(findings: &mut Findings, [point, factorial, columns]: [&Nats; 3], whol
     findings.quantity("point_less_factorial_kl_nats_mean", means[0] - means[1]);
     findings.quantity("factorial_less_columns_kl_nats_mean", means[1] - means[2]);
     let rises = columns.iter().zip(factorial).map(|(columns, factorial)| columns - factorial);
-    findings.quantity("columns_above_factorial_kl_nats_max", rises.fold(f64::NEG_INFINITY, f64::max));
+    findings.quantity("columns_above_factorial_kl_nats_max", rises.fold(f64::NEG_INFINITY, larger));
     let caption = format!(
         "Each family holds the one before it, and its best q is closer to the posterior: {:.3}, {:.4}, {:.4} and 0 nats away.",
         means[0], means[1], means[2]
     );
     let axes = (Axis::linear("family of q"), Axis::linear("KL(q‖p), nats, mean over inputs"));
     let bars = ["point mass", "independent units", "tables over columns", "all of them"];
-    let heights = means.into_iter().chain([exact.max(0.0)]);
+    let heights = means.into_iter().chain([larger(exact, 0.0)]);
     findings.figure(Figure::new("Families of q", caption, axes.0, axes.1).bars("", bars.into_iter().zip(heights)));
 }
 

@@ -7,7 +7,7 @@ use super::instances::{random_binary, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::{Assess, Assessment, Reference, Yardstick};
 use crate::inference::{Stop, Tap, Uninformed};
-use crate::math::{Nats, Result, Stream, mean_of};
+use crate::math::{Nats, Result, Stream, larger, mean_of, smaller};
 use serde::{Deserialize, Serialize};
 
 /// How many machines of which sizes and weights.
@@ -72,7 +72,7 @@ impl Study for TapOrders {
         let mut findings = Findings::default();
         rows.iter().for_each(|row| row.tell(&mut findings));
         let weak = rows.iter().filter(|row| row.std <= 1.0).map(Row::better);
-        findings.quantity("tap2_better_share_min_up_to_std_1", weak.fold(1.0, f64::min));
+        findings.quantity("tap2_better_share_min_up_to_std_1", weak.fold(1.0, smaller));
         let above = |order: usize| {
             let fits = rows.iter().flat_map(|row| &row.fits[order - 1]);
             mean_of(&fits.map(|fit| fit.above).collect::<Nats>())
@@ -181,7 +181,8 @@ fn errors(rows: &[Row]) -> Figure {
 fn share_above(rows: &[Row]) -> Figure {
     let above = |fit: &Fit| fit.above;
     let second = curve(rows, 2, above);
-    let (low, high) = second.iter().fold((1.0_f64, 0.0_f64), |(low, high), (_, x)| (low.min(*x), high.max(*x)));
+    let (low, high) =
+        second.iter().fold((1.0_f64, 0.0_f64), |(low, high), (_, x)| (smaller(low, *x), larger(high, *x)));
     let caption = format!(
         "TAP's free energy is above ln p(v) in {:.0} % to {:.0} % of the cases: it is no bound. Mean field's is one and never is.",
         100.0 * low,

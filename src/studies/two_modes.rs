@@ -6,7 +6,7 @@
 
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{GaussianFit, MeanField, OnLine, Refine, Stop, best_gaussian};
-use crate::math::{DType, Device, Quadrature, Result, Stream, Tensor, host, log_sum_exp};
+use crate::math::{DType, Device, Quadrature, Result, Stream, Tensor, host, larger, log_sum_exp, smaller};
 use crate::models::{Conditionals, Dbm, LatentModel};
 use crate::posterior::{Factorial, Posterior};
 use serde::{Deserialize, Serialize};
@@ -153,9 +153,9 @@ impl TwoModes {
             findings.quantity(format!("{name}_kl_nats"), divergence(q, &posterior));
             findings.quantity(format!("{name}_kl_of_posterior_nats"), divergence(&posterior, q));
         }
-        findings.quantity("mean_field_largest_mean", means.iter().copied().fold(0.0, f64::max));
-        findings.quantity("mean_field_smallest_mean", means.iter().copied().fold(1.0, f64::min));
-        findings.quantity("posterior_largest_probability", posterior.iter().copied().fold(0.0, f64::max));
+        findings.quantity("mean_field_largest_mean", means.iter().copied().fold(0.0, larger));
+        findings.quantity("mean_field_smallest_mean", means.iter().copied().fold(1.0, smaller));
+        findings.quantity("posterior_largest_probability", posterior.iter().copied().fold(0.0, larger));
         let bars = |of: &[f64]| {
             let word = |state: &[f64; 2]| format!("{}{}", state[0], state[1]);
             STATES.iter().zip(of).map(|(state, p)| (word(state), *p)).collect::<Vec<_>>()

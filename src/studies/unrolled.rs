@@ -7,7 +7,7 @@ use super::planted::{Planted, batch_rows};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::inference::{CoordinateDescent, Fista, Ista, Lista, SolveCodes, Until};
 use crate::learning::{Adam, ListaTraining};
-use crate::math::{Result, Stream, Tensor, host};
+use crate::math::{Result, Stream, Tensor, host, larger};
 use crate::models::SparseCoding;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +80,7 @@ impl Study for Unrolled {
         for (index, &layers) in self.layers.iter().enumerate() {
             lab.at("networks", index, self.layers.len())?;
             let start = Lista::of(&model, layers)?;
-            untrained = untrained.max(away_from_ista(&model, &start, &test.visible)?);
+            untrained = larger(untrained, away_from_ista(&model, &start, &test.visible)?);
             let name = format!("lista-{layers}");
             let network = self.train(start, &train, &test, stream.named(&name), &name, &mut findings)?;
             let error = test.error(&network.encode(&test.visible)?)?;
@@ -159,7 +159,7 @@ impl Unrolled {
 fn away_from_ista(model: &SparseCoding, network: &Lista, visible: &Tensor) -> Result<f64> {
     let ista = Ista.infer(model, visible, Until::after(network.layers + 1))?.codes;
     let away = host(&(network.encode(visible)? - ista)?)?;
-    Ok(away.iter().fold(0.0, |largest, value| value.abs().max(largest)))
+    Ok(away.iter().fold(0.0, |largest, value| larger(value.abs(), largest)))
 }
 
 fn figure(learned: &[(usize, f64)], solvers: &[(&str, Vec<(usize, f64)>); 2]) -> Figure {

@@ -8,7 +8,7 @@ use super::nets::random_nets;
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
 use crate::inference::Recognition;
 use crate::learning::{Adam, Ascent, Parameters, ReweightedWakeSleep, Update, evidence_gradient};
-use crate::math::{DType, Result, Stream, Tensor, bail, host, mean_of};
+use crate::math::{DType, Result, Stream, Tensor, bail, host, larger, mean_of, smaller};
 use crate::models::BeliefNet;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -164,22 +164,22 @@ impl WakeSleep {
             for &step in &self.compared_at {
                 let values = curve.at(step)?;
                 let name = |what| format!("{}_log_likelihood_nats_at_{step}_{what}", curve.name);
-                findings.quantity(name("min"), values.iter().copied().fold(f64::INFINITY, f64::min));
-                findings.quantity(name("max"), values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+                findings.quantity(name("min"), values.iter().copied().fold(f64::INFINITY, smaller));
+                findings.quantity(name("max"), values.iter().copied().fold(f64::NEG_INFINITY, larger));
             }
             let reached = curve.seeds.iter().map(|looks| {
                 let first = looks.iter().find(|look| look.log_likelihood > self.threshold);
                 first.map_or(f64::INFINITY, |look| look.update as f64)
             });
-            findings.quantity(format!("{}_updates_to_threshold_max", curve.name), reached.fold(0.0, f64::max));
+            findings.quantity(format!("{}_updates_to_threshold_max", curve.name), reached.fold(0.0, larger));
         }
         let of = |looks: &[Look], value: fn(&Look) -> f64| [looks.first().map(value), looks.last().map(value)];
         let ends = |curve: &Curves, value: fn(&Look) -> f64| {
             curve.seeds.iter().filter_map(|looks| of(looks, value)[0].zip(of(looks, value)[1])).collect::<Vec<_>>()
         };
         let likelihoods = ends(wake_sleep, |look| look.log_likelihood);
-        let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
-        let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
+        let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, smaller);
+        let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, larger);
         findings.quantity("log_likelihood_nats_start_max", most(&mut likelihoods.iter().map(|pair| pair.0)));
         findings.quantity("log_likelihood_nats_start_min", least(&mut likelihoods.iter().map(|pair| pair.0)));
         findings.quantity("log_likelihood_nats_end_min", least(&mut likelihoods.iter().map(|pair| pair.1)));

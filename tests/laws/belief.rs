@@ -208,7 +208,7 @@ fn the_importance_bound_is_the_elbo_at_one_sample_and_climbs_to_the_evidence() {
         assert!(last.nats[0] <= evidence + 4.0 * last.errors[0]);
         assert!(last.nats[0] >= evidence - (second - 1.0) / 500.0 - 4.0 * last.errors[0]);
         let average = bound(5).average();
-        assert_eq!(average.guarantee, Guarantee::LowerBound);
+        assert_eq!(average.guarantee, Guarantee::StochasticLowerBound);
         assert_close("one example", average.nats, mean_of(&bound(5).nats), 0.0);
     }
     let weights = tensor(&[vec![0.0, 1.0, 2.0]]);

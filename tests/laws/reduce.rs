@@ -2,8 +2,8 @@
 
 use crate::support::{assert_all_close, assert_close, tensor};
 use dbm::math::{
-    DType, Device, Stream, Tensor, differing, host, inner, largest_change, log_mean_exp, log_sum_exp, mean_of,
-    mean_square_differences, norm, sum_units, total_entropy_of_binary,
+    DType, Device, Stream, Tensor, differing, host, inner, larger, largest_change, log_mean_exp, log_sum_exp, mean_of,
+    mean_square_differences, norm, smaller, sum_units, total_entropy_of_binary,
 };
 
 #[test]
@@ -126,4 +126,13 @@ fn a_norm_is_the_root_of_the_sum_of_squares_in_both_precisions() {
         assert_eq!(norm(&columns).unwrap(), 2_500.0_f64.sqrt(), "a part that does not lie in one piece");
         assert!(norm(&(matrix * f64::NAN).unwrap()).unwrap().is_nan());
     }
+}
+
+#[test]
+fn the_larger_and_the_smaller_never_pass_over_a_number_that_is_none() {
+    for (a, b) in [(1.0, f64::NAN), (f64::NAN, 1.0), (f64::NAN, f64::NEG_INFINITY)] {
+        assert!(larger(a, b).is_nan() && smaller(a, b).is_nan());
+    }
+    assert_eq!([larger(-1.0, 2.0), smaller(-1.0, 2.0)], [2.0, -1.0]);
+    assert!([1.0, f64::NAN, 3.0].into_iter().fold(0.0, larger).is_nan());
 }

@@ -61,6 +61,8 @@ fn the_exit_code_says_whether_claims_come_out_as_their_files_say() {
         let both = [&output.stdout[..], &output.stderr[..]].concat();
         let both = String::from_utf8(both).unwrap();
         assert_eq!(output.status.code(), Some(code), "{both}");
+        // A run of its own says the same.
+        bench.code("run claims/F1.toml --runs single", code);
         assert!(both.contains(said), "{said} is not in {both}");
         assert!(made(&bench).join("report.html").is_file());
     }
@@ -70,7 +72,7 @@ fn the_exit_code_says_whether_claims_come_out_as_their_files_say() {
 fn one_that_fails_does_not_lose_the_others() {
     let files = [
         ("F1", claim("F1", "", "", TRUE)),
-        ("F2", claim("F2", "", "", TRUE).replace("sweeps = 5", "sweeps = 0")),
+        ("F2", claim("F2", "", "", TRUE).replace("[[3, 2, 2]]", "[[3]]")),
         ("M1", claim("M1", "alone = true", "tolerance = 1e-9", TRUE)),
     ];
     let bench = bench(&files);
@@ -80,9 +82,33 @@ fn one_that_fails_does_not_lose_the_others() {
     // In the order of the chapter.
     assert_eq!(outcomes, [("M1", "holds"), ("F1", "holds"), ("F2", "failed")]);
     let error = results["claims"][2]["error"].as_str().unwrap();
-    assert!(error.contains("at least one sweep has to be made"), "{error}");
-    assert!(std::fs::read_to_string(made(&bench).join("report.html")).unwrap().contains("at least one sweep"));
+    assert!(error.contains("do not make a machine"), "{error}");
+    assert!(std::fs::read_to_string(made(&bench).join("report.html")).unwrap().contains("do not make a machine"));
     assert_eq!(read(&made(&bench).join("F2/run.json"))["status"], "failed");
+}
+
+#[test]
+fn settings_that_compute_nothing_or_break_a_study_are_refused() {
+    for (setting, said) in [
+        ("models=0", "study.coordinate_ascent.models is 0"),
+        ("sizes=[]", "study.coordinate_ascent.sizes is an empty list"),
+        ("sizes=[[3,0,2]]", "study.coordinate_ascent.sizes has an item that has an item that is 0"),
+        ("weight_stds=[-1.0]", "study.coordinate_ascent.weight_stds has an item that is -1"),
+        ("tolerance=nan", "study.coordinate_ascent.tolerance is NaN"),
+        ("sizes=[[3]]", "F1 cannot be computed with these settings"),
+    ] {
+        let bench = bench(&[("F1", claim("F1", "", "", TRUE))]);
+        let output =
+            bench.code(&format!("run claims/F1.toml study.coordinate_ascent.{setting}"), 2).get_output().clone();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(said), "{setting}: {message}");
+    }
+    for (expect, said) in [("at_least = nan", "no number"), ("equals = 0.0\nat_least = 0.0", "beside an end")] {
+        let bench = bench(&[("F1", claim("F1", "", "", expect))]);
+        let output = bench.code("config check claims/F1.toml", 2).get_output().clone();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(said), "{expect}: {message}");
+    }
 }
 
 fn said(claim: &Value) -> (&str, &str) {

@@ -100,6 +100,13 @@ pub fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &m
             format!("use {}", one_of(&words)),
         );
     }
+    if let (Model::BeliefNet(net), Some(most)) = (&experiment.model, scheme.table_bits()) {
+        // What is enumerated at once is a hidden layer and the one above it.
+        let tops = net.hidden.iter().skip(1).copied().chain([0]);
+        let bits = net.hidden.iter().zip(tops).map(|(below, above)| below + above).max().unwrap_or(0);
+        let message = format!("sums over 2^{bits} states of this belief net; the limit is 2^{most}");
+        problems.require(bits <= most, path, message, "ask for importance:particles=1000, an estimate from below");
+    }
 }
 
 /// `a`, `a or b`, `a, b or c`.

@@ -3,7 +3,7 @@
 use super::check::{Problem, Problems};
 use crate::studies::{AnyStudy, Criterion};
 use serde::{Deserialize, Serialize};
-use toml::Table;
+use toml::{Table, Value};
 
 /// One statement, the computation that tests it, and the numbers expected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,7 @@ pub fn check_study(experiment: &StudyExperiment) -> Vec<Problem> {
     if let Err(message) = experiment.quickened() {
         problems.add("quick", message, "name settings of the study, with values they can take");
     }
+    settings(experiment, &mut problems);
     for (index, criterion) in experiment.expect.iter().enumerate() {
         let path = format!("expect.{index}");
         let conditions = [criterion.at_least, criterion.at_most, criterion.equals];
@@ -62,8 +63,51 @@ pub fn check_study(experiment: &StudyExperiment) -> Vec<Problem> {
         problems.require(some, &path, "asks nothing", "add at_least, at_most, or equals with within");
         let lone = criterion.within.is_some() && criterion.equals.is_none();
         problems.require(!lone, format!("{path}.within"), "stands without equals", "add equals");
+        let both = criterion.equals.is_some() && (criterion.at_least.is_some() || criterion.at_most.is_some());
+        problems.require(!both, &path, "has equals beside an end", "keep equals with within, or at_least and at_most");
+        let given = [criterion.at_least, criterion.at_most, criterion.equals, criterion.within];
+        let numbers = given.iter().flatten().all(|value| !value.is_nan());
+        problems.require(numbers, &path, "holds something that is no number", "give numbers");
         let (low, high) = criterion.interval();
         problems.require(low <= high, &path, "can never be met", "make the interval hold at least one number");
     }
     problems.found()
+}
+
+/// Settings with which a study would compute nothing, and so find nothing wrong: counts of 0, empty lists, negative numbers, where
+/// the defaults have none of these.
+fn settings(experiment: &StudyExperiment, problems: &mut Problems) {
+    let table = |study: &AnyStudy| Table::try_from(study).ok();
+    let Some((word, Value::Table(given))) = table(&experiment.study).and_then(|study| study.into_iter().next()) else {
+        return;
+    };
+    let plain: Option<AnyStudy> = Table::from_iter([(word.clone(), Value::Table(Table::new()))]).try_into().ok();
+    let default = plain.as_ref().and_then(table).and_then(|mut study| study.remove(&word));
+    for (name, value) in &given {
+        let Some(usual) = default.as_ref().and_then(|settings| settings.get(name)) else { continue };
+        // Numbers of either sign may be negative.
+        let signed = usual.to_string().contains('-');
+        if let Some(message) = vacuous(value, usual, signed) {
+            problems.add(format!("study.{word}.{name}"), message, format!("the default is {usual}"));
+        }
+    }
+}
+
+/// What is wrong with a value, beside one that serves.
+fn vacuous(value: &Value, usual: &Value, signed: bool) -> Option<String> {
+    match (value, usual) {
+        (Value::Integer(0), Value::Integer(1..)) => Some("is 0".into()),
+        (Value::Float(given), Value::Float(_)) => {
+            let wrong = !given.is_finite() || (*given < 0.0 && !signed);
+            wrong.then(|| format!("is {given}"))
+        }
+        (Value::Array(given), Value::Array(usual)) if given.is_empty() && !usual.is_empty() => {
+            Some("is an empty list".into())
+        }
+        (Value::Array(given), Value::Array(usual)) => given
+            .iter()
+            .find_map(|item| vacuous(item, usual.first()?, signed))
+            .map(|message| format!("has an item that {message}")),
+        _ => None,
+    }
 }

@@ -107,7 +107,7 @@ impl Net {
         let weights = log_weights(&self.generative, recognition, visible, samples, stream)?;
         let bounds = ImportanceBound::of(&weights, particles)?.nats;
         let latents = Binary.mean(&recognition.input_above(0, visible)?)?;
-        let answer = Answer::at_once(Guarantee::LowerBound, bounds, Some(latents));
+        let answer = Answer::at_once(Guarantee::StochasticLowerBound, bounds, Some(latents));
         Ok(Answer { is_elbo: particles == 1, ..answer })
     }
 
@@ -134,6 +134,16 @@ impl Directed for Net {
             Scheme::Network(_) if !scheme.refines() => self.bound(visible, [1, SAMPLES], first, stream),
             Scheme::Importance(Importance { particles }) => self.bound(visible, [*particles, 1], first, stream),
             Scheme::Exact(exact) => {
+                let bits = self.generative.evidence_bits();
+                if bits > exact.max_bits.min(Exact::MOST_BITS) as f64 {
+                    return Err(Error::Refused {
+                        problem: format!(
+                            "ln p(v) of this belief net sums over 2^{bits:.0} states; the limit is 2^{}",
+                            exact.max_bits
+                        ),
+                        remedy: "ask for importance:particles=1000, an estimate from below".into(),
+                    });
+                }
                 let bounds = self.generative.log_evidence(visible, exact.max_bits.min(Exact::MOST_BITS) as f64)?;
                 let tabulated = self.generative.posterior_bits() <= TABLE_BITS;
                 let means = || Ok::<_, Error>(self.generative.posterior(visible, TABLE_BITS)?.0.means()?.remove(0));

@@ -9,7 +9,7 @@ use super::super::verdict::Verdict;
 use super::super::{Error, Result, clock};
 use super::Kind;
 use crate::evaluate::{Assessment, Average, Bounded, Guarantee, LogPartition, Method};
-use crate::math::{Nats, Stream, Tensor, mean_of, mean_square_differences};
+use crate::math::{Nats, Stream, Tensor, larger, mean_of, mean_square_differences};
 
 /// What a scheme says of a block of examples.
 pub struct Answer {
@@ -53,7 +53,7 @@ impl Certificate {
             mean: objective.mean,
             error: objective.standard_error,
             duality_gap_mean: mean_of(&self.gaps),
-            duality_gap_largest: self.gaps.iter().copied().fold(0.0, f64::max),
+            duality_gap_largest: self.gaps.iter().copied().fold(0.0, larger),
             active_fraction_mean: mean_of(&self.active),
         }
     }
@@ -129,6 +129,13 @@ pub fn judge(
         if objective.is_some() {
             // All of q at one point of a continuum: the bound holds and is infinitely loose.
             (scheme.elbo_nats_mean, scheme.elbo_guarantee) = (f64::NEG_INFINITY, Guarantee::LowerBound);
+            (scheme.elbo_unnormalized_nats_mean, scheme.elbo_nats_error) = (f64::NEG_INFINITY, None);
+            (scheme.gap_nats_mean, scheme.gap_nats_error) = (f64::NAN, None);
+            scheme.gap_guarantee = Guarantee::Approximation;
+            if let Some(each) = &mut scheme.per_example {
+                each.elbo_nats.fill(f64::NEG_INFINITY);
+                each.elbo_unnormalized_nats.fill(f64::NEG_INFINITY);
+            }
         }
         scheme.objective = objective;
     }

@@ -57,11 +57,11 @@ impl Directed for Vae {
         match scheme {
             Scheme::Network(_) if !scheme.refines() => {
                 let bounds = sampled_elbo(self, visible, SAMPLES, stream)?;
-                Ok(Answer::at_once(Guarantee::LowerBound, bounds, latents))
+                Ok(Answer::at_once(Guarantee::StochasticLowerBound, bounds, latents))
             }
             Scheme::Importance(Importance { particles }) => {
                 let bounds = importance_weighted(self, visible, *particles, stream)?;
-                Ok(Answer { is_elbo: false, ..Answer::at_once(Guarantee::LowerBound, bounds, latents) })
+                Ok(Answer { is_elbo: false, ..Answer::at_once(Guarantee::StochasticLowerBound, bounds, latents) })
             }
             _ => Err(foreign(scheme, "a variational auto-encoder", "network or importance")),
         }

@@ -13,7 +13,6 @@ use super::study::{Opened, StudyResults, compute};
 use super::{Error, Origin, Result, RunFolder, clock, quoted, report};
 use crate::studies::Findings;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -197,11 +196,10 @@ fn open<'a>(folder: &'a Result<RunFolder>, claim: &'a Claim) -> Result<Opened<'a
     }
 }
 
-/// What a computation found; a panic inside it is one more thing that can go wrong.
+/// What a computation found.
 fn found(experiment: &StudyExperiment, interrupted: &AtomicBool) -> Result<(Findings, f64)> {
     let mut quiet = Progress::new(Verbosity::Quiet);
-    let computed = catch_unwind(AssertUnwindSafe(|| compute(experiment, &mut quiet, interrupted)));
-    computed.unwrap_or_else(|_| Err(Error::Compute { problem: "the study broke down; see above".into() }))
+    compute(experiment, &mut quiet, interrupted)
 }
 
 /// The same once more, for another claim.

@@ -86,15 +86,9 @@ pub struct Tried {
 impl Tried {
     /// What is wrong with how it came out; none where that is as its file says.
     pub fn contradiction(&self) -> Option<String> {
-        let id = &self.id;
-        if let Some(unknown) = self.judgements.iter().find(|judgement| judgement.obtained.is_none()) {
-            return Some(format!("{id} expects {}, which its study does not find", unknown.criterion.quantity));
-        }
-        match (self.outcome, &self.refuted_because) {
-            (Outcome::Failed, _) => Some(format!("{id} failed")),
-            (Outcome::Refuted, None) => Some(format!("{id} is refuted")),
-            (Outcome::Holds, Some(_)) => Some(format!("{id} holds, though its file says why it should not")),
-            _ => None,
+        match &self.results {
+            Some(results) => results.contradiction(),
+            None => Some(format!("{} failed", self.id)),
         }
     }
 

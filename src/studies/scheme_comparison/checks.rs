@@ -4,7 +4,7 @@ use super::SchemeComparison;
 use super::contest::{Contest, Entry};
 use crate::evaluate::elbo_unnormalized;
 use crate::inference::{Inference, Tables};
-use crate::math::{Nats, Result, Tensor, host, ln_one_plus_exp, sum_units};
+use crate::math::{Nats, Result, Tensor, host, larger, ln_one_plus_exp, sum_units};
 use crate::posterior::{Partition, Posterior};
 use crate::studies::Findings;
 
@@ -21,7 +21,7 @@ fn less(entries: &[Entry], first: &str, second: &str) -> f64 {
 /// Largest difference of the same, input by input.
 fn worst(entries: &[Entry], first: &str, second: &str) -> f64 {
     let kl = |name: &str| find(entries, name).and_then(|entry| entry.kl.clone()).unwrap_or_default();
-    kl(first).iter().zip(kl(second)).map(|(first, second)| first - second).fold(f64::NEG_INFINITY, f64::max)
+    kl(first).iter().zip(kl(second)).map(|(first, second)| first - second).fold(f64::NEG_INFINITY, larger)
 }
 
 /// Orders of the schemes, and how the error of Gibbs sampling falls.
@@ -95,7 +95,7 @@ fn differences(left: &[f64], right: &[f64]) -> Nats {
 }
 
 fn largest(values: &[f64]) -> f64 {
-    values.iter().map(|value| value.abs()).fold(0.0, f64::max)
+    values.iter().map(|value| value.abs()).fold(0.0, larger)
 }
 
 /// Largest difference of any mean.

@@ -1,6 +1,7 @@
 //! The pictures: divergence and error of the marginals against cost, one point per scheme.
 
 use super::contest::Entry;
+use crate::math::smaller;
 use crate::studies::{Axis, Figure, Mark};
 
 /// Smaller divergences are rounding, and have no place on a scale of logarithms.
@@ -10,7 +11,7 @@ const ROUNDING: f64 = 1e-9;
 pub(super) fn divergence(word: &str, entries: &[Entry]) -> Figure {
     let points = entries.iter().filter_map(|entry| Some((entry, entry.kl_mean()?)));
     let found: Vec<(f64, f64, &str)> = points.map(|(entry, kl)| (entry.cost, kl, &entry.name[..])).collect();
-    let least = found.iter().map(|(_, kl, _)| *kl).filter(|kl| *kl > ROUNDING).fold(f64::INFINITY, f64::min);
+    let least = found.iter().map(|(_, kl, _)| *kl).filter(|kl| *kl > ROUNDING).fold(f64::INFINITY, smaller);
     // Zero is drawn a factor of four below the least that is not zero.
     let shown = |kl: f64| if kl > ROUNDING { kl } else { least / 4.0 };
     let of = |name: &str| found.iter().find(|(_, _, other)| *other == name).map_or(f64::NAN, |(_, kl, _)| *kl);

@@ -2,7 +2,7 @@
 
 use super::{Run, VariationalAutoencoder};
 use crate::evaluate::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature};
-use crate::math::{Device, Grid, Quadrature, Result, Stream, Tensor, host, mean_of};
+use crate::math::{Device, Grid, Quadrature, Result, Stream, Tensor, host, larger, mean_of, smaller};
 use crate::models::{Activation, Vae, VaeShape, Visible};
 use crate::studies::instances::bars_and_stripes;
 use crate::studies::{Axis, Figure, Findings, Laboratory};
@@ -95,11 +95,12 @@ impl VariationalAutoencoder {
         // Nats by which the order is broken, beyond three standard errors of the sampled bound.
         let broken = |look: &Look| {
             let doubt = 3.0 * look.sampled_error;
-            (look.elbo - look.sampled - doubt).max(look.sampled - look.exact - doubt).max(look.elbo - look.exact)
+            let sampled = larger(look.elbo - look.sampled - doubt, look.sampled - look.exact - doubt);
+            larger(sampled, look.elbo - look.exact)
         };
         findings.quantity("evaluations_out_of_order", looks().filter(|look| broken(look) > 1e-9).count() as f64);
         let first = runs.iter().filter_map(|run| run.looks.first());
-        findings.quantity("elbo_at_start_nats_max", first.map(|look| look.elbo).fold(f64::NEG_INFINITY, f64::max));
+        findings.quantity("elbo_at_start_nats_max", first.map(|look| look.elbo).fold(f64::NEG_INFINITY, larger));
         let mut finer = 0.0_f64;
         for (seed, run) in runs.iter().enumerate() {
             let last = run.last();
@@ -107,14 +108,14 @@ impl VariationalAutoencoder {
             findings.estimate(format!("sampled_bound_nats_mean_seed_{seed}"), last.sampled, last.sampled_error);
             findings.quantity(format!("log_p_nats_mean_seed_{seed}"), last.exact);
             let check = mean_of(&log_evidence_by_quadrature(&run.vae, data, POINTS[2])?);
-            finer = finer.max((check - last.exact).abs());
+            finer = larger(finer, (check - last.exact).abs());
             let curve = |value: fn(&Look) -> f64| run.looks.iter().map(move |look| (look.step, value(look)));
             let name = format!("joint_seed_{seed}");
             findings.series(&name, "vae/elbo_nats_mean", curve(|look| look.elbo));
             findings.series(&name, "vae/sampled_bound_nats_mean", curve(|look| look.sampled));
             findings.series(&name, "vae/log_p_nats_mean", curve(|look| look.exact));
         }
-        findings.quantity("elbo_at_end_nats_min", runs.iter().map(|run| run.last().elbo).fold(f64::INFINITY, f64::min));
+        findings.quantity("elbo_at_end_nats_min", runs.iter().map(|run| run.last().elbo).fold(f64::INFINITY, smaller));
         findings.quantity("log_p_change_with_finer_grid_nats_max", finer);
         if let Some(run) = runs.first() {
             findings.figure(self.bounds_figure(run));
@@ -143,7 +144,7 @@ fn report_freezing(runs: &[Vec<Trained>; 3], findings: &mut Findings) {
     let joint = ends(0);
     for (kind, (name, _)) in PARTS.iter().enumerate().skip(1) {
         let losses: Vec<f64> = joint.iter().zip(ends(kind)).map(|(joint, frozen)| joint - frozen).collect();
-        findings.quantity(format!("{name}_loss_nats_min"), losses.iter().copied().fold(f64::INFINITY, f64::min));
+        findings.quantity(format!("{name}_loss_nats_min"), losses.iter().copied().fold(f64::INFINITY, smaller));
         findings.quantity(format!("{name}_elbo_nats_mean"), mean_of(&ends(kind)));
     }
     findings.quantity("joint_elbo_nats_mean", mean_of(&joint));

@@ -2,7 +2,7 @@
 
 use super::{Run, VariationalAutoencoder};
 use crate::evaluate::{elbo_by_quadrature, log_evidence_by_quadrature};
-use crate::math::{DType, Device, Result, Stream, Tensor, eigen_symmetric, mean_of, mean_over_examples};
+use crate::math::{DType, Device, Result, Stream, Tensor, eigen_symmetric, larger, mean_of, mean_over_examples};
 use crate::models::{Activation, Vae, VaeShape, Visible};
 use crate::studies::{Axis, Figure, Findings, Laboratory};
 
@@ -65,7 +65,7 @@ fn ppca_optimum(centred: &Tensor, latents: usize) -> Result<f64> {
 
 fn report(curve: &[(f64, f64, f64)], optimum: f64, findings: &mut Findings) {
     let (_, elbo, likelihood) = curve.last().copied().unwrap_or_default();
-    let highest = curve.iter().map(|(_, elbo, likelihood)| elbo.max(*likelihood)).fold(f64::NEG_INFINITY, f64::max);
+    let highest = curve.iter().map(|(_, elbo, likelihood)| larger(*elbo, *likelihood)).fold(f64::NEG_INFINITY, larger);
     findings.quantity("linear_ppca_log_likelihood_nats_mean", optimum);
     findings.quantity("linear_log_likelihood_nats_mean", likelihood);
     findings.quantity("linear_elbo_nats_mean", elbo);

@@ -1,11 +1,13 @@
-//! Settings that change nothing for the model or the machine at hand, so that nobody waits for their effect.
+//! Notes on settings that change nothing for the model or the machine at hand, or are large for it.
 
 use super::{Algorithm, Device, Dtype, Experiment, Kernels, Network, Train};
 
 impl Experiment {
-    /// A note on everything that was set in vain.
-    pub fn idle(&self) -> Vec<String> {
-        self.idle_kernels().into_iter().chain(self.train.as_ref().and_then(idle_training)).collect()
+    /// A note on everything that is set in vain, or left where it does not serve.
+    pub fn notes(&self) -> Vec<String> {
+        let train = self.train.as_ref();
+        let training = train.and_then(idle_training).into_iter().chain(train.and_then(large_for_adam));
+        self.idle_kernels().into_iter().chain(training).collect()
     }
 
     /// A note where kernels are asked for by name and none of them serves.
@@ -44,4 +46,23 @@ fn idle_training(train: &Train) -> Option<String> {
     let (verb, they) = if idle.len() == 1 { ("changes", "it") } else { ("change", "them") };
     let algorithm = train.algorithm.key();
     (!idle.is_empty()).then(|| format!("note: {} {verb} nothing: {algorithm} does not read {they}", idle.join(", ")))
+}
+
+/// A note on rates, perhaps the defaults, that are large for the trainers that move by Adam.
+fn large_for_adam(train: &Train) -> Option<String> {
+    const LARGE: f64 = 0.01;
+    let network = ("train.network.learning_rate", train.network.learning_rate.start);
+    let rates = match &train.algorithm {
+        Algorithm::Reparameterized(_) => vec![("train.learning_rate", train.learning_rate.start), network],
+        Algorithm::PredictiveSparseDecomposition(_) => vec![("train.learning_rate", train.learning_rate.start)],
+        _ => Vec::new(),
+    };
+    let large: Vec<String> =
+        rates.iter().filter(|(_, rate)| *rate > LARGE).map(|(name, rate)| format!("{name} = {rate}")).collect();
+    (!large.is_empty()).then(|| {
+        format!(
+            "note: {} is large for Adam, which moves every parameter by about that much in an update; 0.001 is usual",
+            large.join(" and ")
+        )
+    })
 }
