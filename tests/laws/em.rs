@@ -112,7 +112,9 @@ where
                 mean_of(&model.with_parameters(&all).unwrap().expected_joint(visible, q).unwrap())
             };
             // What lies above the diagonal of a Cholesky factor is not free.
-            if slope != 0.0 {
+            let n = *parameters[place].dims().last().unwrap();
+            let fixed = what == "Gaussian mixture" && place >= 2 && entry / n % n < entry % n;
+            if !fixed {
                 let difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
                 assert_close(&format!("{what}, tensor {place}, entry {entry}"), slope, difference, 1e-7);
             }
