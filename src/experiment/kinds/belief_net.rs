@@ -5,14 +5,12 @@
 //! `recognition.{l}.bias` `[n_{l+1}]`.
 
 use super::super::config::{BeliefNet as BeliefNetSection, Exact, Importance, Model, Scheme};
-use super::super::judge::{Request, Watch};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
 use super::super::pictures::{grid, reconstructions, rectangle};
-use super::super::results::Results;
 use super::super::schemes::foreign;
-use super::super::{Error, Known, Result};
-use super::directed::{Answer, Directed, judge};
+use super::super::{Error, Result};
+use super::directed::{Answer, Directed};
 use super::{Kind, Seen, Trained};
 use crate::evaluate::{Guarantee, ImportanceBound, log_weights};
 use crate::inference::Recognition;
@@ -212,15 +210,8 @@ impl Kind for Net {
         Ok(tensors)
     }
 
-    fn judge(
-        &self,
-        visible: &Tensor,
-        request: &Request,
-        _: &mut Known,
-        stream: Stream,
-        watch: &mut Watch,
-    ) -> Result<Results> {
-        judge(self, visible, request, stream, watch)
+    fn directed(&self) -> Option<&dyn Directed> {
+        Some(self)
     }
 
     fn histograms(&self, seen: Seen, record: &mut Record) -> Result<()> {

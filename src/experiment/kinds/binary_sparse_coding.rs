@@ -2,15 +2,13 @@
 //!
 //! Names in a file: `weight` `[visible, hidden]`, `bias` `[hidden]` and `beta` `[visible]`, the precision of each visible unit.
 
+use super::super::Result;
 use super::super::config::{self, Exact, Model, Scheme, Start};
-use super::super::judge::{Request, Watch};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record};
 use super::super::pictures::{grid, reconstructions};
-use super::super::results::Results;
 use super::super::schemes::{foreign, mean_field};
-use super::super::{Known, Result};
-use super::directed::{Answer, Directed, judge};
+use super::directed::{Answer, Directed};
 use super::{Kind, Seen};
 use crate::evaluate::Guarantee;
 use crate::inference::{Inference, Inferred, IteratedModes, Map, Random, Refine, Uninformed};
@@ -143,15 +141,8 @@ impl Kind for BinarySparseCoding {
         Ok(named.map(|(name, tensor)| (name.to_string(), tensor.clone())).to_vec())
     }
 
-    fn judge(
-        &self,
-        visible: &Tensor,
-        request: &Request,
-        _: &mut Known,
-        stream: Stream,
-        watch: &mut Watch,
-    ) -> Result<Results> {
-        judge(self, visible, request, stream, watch)
+    fn directed(&self) -> Option<&dyn Directed> {
+        Some(self)
     }
 
     fn images(&self, seen: Seen, record: &mut Record) -> Result<()> {

@@ -2,15 +2,13 @@
 //!
 //! Names in a file: `mean` `[visible]`, `weight` `[visible, factors]` and `variances`, `[visible]`, or `[1]` where it is one for all.
 
+use super::super::Result;
 use super::super::config::{self, Model, Scheme};
-use super::super::judge::{Request, Watch};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record};
 use super::super::pictures::{grid, reconstructions};
-use super::super::results::Results;
 use super::super::schemes::foreign;
-use super::super::{Known, Result};
-use super::directed::{Answer, Directed, judge};
+use super::directed::{Answer, Directed};
 use super::{Kind, Seen};
 use crate::evaluate::Guarantee;
 use crate::math::{DType, Device, Nats, Stream, Tensor};
@@ -96,15 +94,8 @@ impl Kind for FactorAnalysis {
         Ok(vec![("mean".into(), mean), ("weight".into(), weight), ("variances".into(), variances)])
     }
 
-    fn judge(
-        &self,
-        visible: &Tensor,
-        request: &Request,
-        _: &mut Known,
-        stream: Stream,
-        watch: &mut Watch,
-    ) -> Result<Results> {
-        judge(self, visible, request, stream, watch)
+    fn directed(&self) -> Option<&dyn Directed> {
+        Some(self)
     }
 
     fn images(&self, seen: Seen, record: &mut Record) -> Result<()> {

@@ -3,15 +3,13 @@
 //! Names in a file: `log_weights` `[components]` (they need not be normalised), and `means` `[components, visible]` with `covariances`
 //! `[components, visible, visible]`, or `inputs` `[components, visible]`: the log-odds of every pixel under every component.
 
+use super::super::Result;
 use super::super::config::{self, Model, Scheme};
-use super::super::judge::{Request, Watch};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record};
 use super::super::pictures::grid;
-use super::super::results::Results;
 use super::super::schemes::foreign;
-use super::super::{Known, Result};
-use super::directed::{Answer, Directed, judge};
+use super::directed::{Answer, Directed};
 use super::{Kind, Seen};
 use crate::evaluate::Guarantee;
 use crate::math::{DType, Device, Nats, Stream, Tensor, sigmoid};
@@ -144,15 +142,8 @@ impl<C: Mixed> Kind for Mixture<C> {
         Ok([vec![("log_weights".into(), self.log_weights().clone())], self.components().named()?].concat())
     }
 
-    fn judge(
-        &self,
-        visible: &Tensor,
-        request: &Request,
-        _: &mut Known,
-        stream: Stream,
-        watch: &mut Watch,
-    ) -> Result<Results> {
-        judge(self, visible, request, stream, watch)
+    fn directed(&self) -> Option<&dyn Directed> {
+        Some(self)
     }
 
     fn images(&self, seen: Seen, record: &mut Record) -> Result<()> {

@@ -16,12 +16,13 @@ use super::judge::{Request, Watch};
 use super::model_file::Reader;
 use super::observe::{Range, Record, Value};
 use super::results::Results;
-use super::{Known, Result};
+use super::{Error, Known, Result};
 use crate::inference::Trace;
 use crate::learning::SavedTensors;
 use crate::math::{DType, Device, Stream, Tensor, host};
 use crate::models::{BernoulliComponents, BinarySparseCoding, FactorAnalysis, GaussianComponents, Mixture, Vae};
 pub use belief_net::Net;
+use directed::Directed;
 pub use machine::Machine;
 pub use sparse_coding::Dictionary;
 
@@ -58,7 +59,18 @@ pub trait Kind {
         known: &mut Known,
         stream: Stream,
         watch: &mut Watch,
-    ) -> Result<Results>;
+    ) -> Result<Results> {
+        let _ = known;
+        match self.directed() {
+            Some(model) => directed::judge(model, visible, request, stream, watch),
+            None => Err(Error::Compute { problem: "this kind of model has no way to be judged".into() }),
+        }
+    }
+
+    /// The model as one that is normalised, which is judged without ln Z.
+    fn directed(&self) -> Option<&dyn Directed> {
+        None
+    }
 
     /// How a scheme comes to its answers on `visible`, sweep by sweep; empty for schemes that do not sweep.
     fn traces(

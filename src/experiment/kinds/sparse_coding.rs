@@ -5,14 +5,12 @@
 //! and `encoder.gain` `[atoms]` of an encoder.
 
 use super::super::config::{self, Model, Scheme};
-use super::super::judge::{Request, Watch};
 use super::super::model_file::Reader;
 use super::super::observe::{Range, Record};
 use super::super::pictures::{grid, reconstructions};
-use super::super::results::Results;
 use super::super::schemes::foreign;
-use super::super::{Error, Known, Result};
-use super::directed::{Answer, Certificate, Directed, judge};
+use super::super::{Error, Result};
+use super::directed::{Answer, Certificate, Directed};
 use super::{Kind, Seen, Trained};
 use crate::evaluate::Guarantee;
 use crate::inference::{Coded, Encoder, Fista, Ista, SolveCodes, Until};
@@ -214,15 +212,8 @@ impl Kind for Dictionary {
         Ok(tensors)
     }
 
-    fn judge(
-        &self,
-        visible: &Tensor,
-        request: &Request,
-        _: &mut Known,
-        stream: Stream,
-        watch: &mut Watch,
-    ) -> Result<Results> {
-        judge(self, visible, request, stream, watch)
+    fn directed(&self) -> Option<&dyn Directed> {
+        Some(self)
     }
 
     fn images(&self, seen: Seen, record: &mut Record) -> Result<()> {

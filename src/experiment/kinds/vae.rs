@@ -5,15 +5,13 @@
 //! the visible units are Gaussian `decoder.log_variance` `[1]` or `[visible]`; and `activation` `[1]`, the place of what follows a hidden
 //! layer in tanh, relu, soft_plus, logistic (0 without it).
 
+use super::super::Result;
 use super::super::config::{self, Importance, Model, Scheme};
-use super::super::judge::{Request, Watch};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record};
 use super::super::pictures::{grid, reconstructions};
-use super::super::results::Results;
 use super::super::schemes::foreign;
-use super::super::{Known, Result};
-use super::directed::{Answer, Directed, judge};
+use super::directed::{Answer, Directed};
 use super::{Kind, Seen};
 use crate::evaluate::{Guarantee, importance_weighted, sampled_elbo};
 use crate::math::{DType, Device, Nats, Stream, Tensor, host};
@@ -120,15 +118,8 @@ impl Kind for Vae {
         Ok([self.named()?, vec![("activation".into(), activation)]].concat())
     }
 
-    fn judge(
-        &self,
-        visible: &Tensor,
-        request: &Request,
-        _: &mut Known,
-        stream: Stream,
-        watch: &mut Watch,
-    ) -> Result<Results> {
-        judge(self, visible, request, stream, watch)
+    fn directed(&self) -> Option<&dyn Directed> {
+        Some(self)
     }
 
     fn images(&self, seen: Seen, record: &mut Record) -> Result<()> {
