@@ -21,7 +21,7 @@ mod training;
 mod word;
 
 pub use check::{Problem, check, raised};
-pub use data::{Amount, Binarize, Data, Files, Source, Split};
+pub use data::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
