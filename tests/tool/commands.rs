@@ -21,6 +21,9 @@ fn every_command_explains_itself() {
         "config check",
         "data",
         "data list",
+        "data fetch",
+        "data import",
+        "data verify",
         "tensorboard",
     ] {
         let text = bench.ok(&format!("{command} --help"));
@@ -57,7 +60,8 @@ fn the_data_sets_are_listed() {
     // Hyphens and underscores mean the same.
     let plain: Vec<_> = names.iter().map(|name| name.replace('-', "_")).collect();
     let generated = ["bars_and_stripes", "shifter", "shifting_bar", "natural_image_patches", "gaussian_clusters"];
-    assert_eq!(plain, [&["digits"], generated.as_slice(), &["samples", "files"]].concat());
+    let fetched: Vec<_> = dbm::experiment::data::sets::SETS.iter().map(|set| set.name).collect();
+    assert_eq!(plain, [&["digits"], generated.as_slice(), &["samples", "files"], fetched.as_slice()].concat());
     names.iter().for_each(|name| assert!(text.contains(name), "{name} is not in\n{text}"));
 }
 

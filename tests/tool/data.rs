@@ -1,7 +1,7 @@
 //! Laws of the data sets: what was written is read, damage is named, splits cover, draws repeat.
 
 mod damage;
-mod files;
+pub mod files;
 
 use candle_core::{DType, Device, Tensor};
 use dbm::experiment::config::{Amount, Binarize, Data, Files, Source, Split, parse};
@@ -297,10 +297,10 @@ fn the_catalogue_has_every_source_under_the_word_of_the_experiment_and_the_line_
     };
     let message = parse("source = \"\"").unwrap_err().to_string();
     let words: Vec<&str> = message.split("allowed: ").nth(1).unwrap().lines().next().unwrap().split(", ").collect();
-    let entries = catalogue();
+    let entries = catalogue(None);
     assert_eq!(entries.iter().map(|entry| entry.name).collect::<Vec<_>>(), words);
     for entry in entries {
-        let source = toml::Value::try_from(parse(entry.toml).unwrap().data).unwrap()["source"].clone();
+        let source = toml::Value::try_from(parse(&entry.toml).unwrap().data).unwrap()["source"].clone();
         let word = source.as_str().or_else(|| source.as_table()?.keys().next().map(String::as_str));
         assert_eq!(word, Some(entry.name), "{}", entry.toml);
     }

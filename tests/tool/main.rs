@@ -27,6 +27,7 @@ mod reproduce;
 mod resume;
 mod runs;
 mod scheme_words;
+mod sets;
 mod sizes;
 mod speed;
 mod stopping;

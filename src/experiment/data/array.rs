@@ -72,7 +72,7 @@ impl Pixels {
     }
 
     /// Pictures of `height` x `width` from values that go down their columns.
-    pub fn from_columns(&self, [height, width]: [usize; 2]) -> Self {
+    pub fn turned_upright(&self, [height, width]: [usize; 2]) -> Self {
         match self {
             Self::Bytes { values, full } => Self::Bytes { values: upright(values, height, width), full: *full },
             Self::Floats(values) => Self::Floats(upright(values, height, width)),

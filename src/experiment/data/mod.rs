@@ -75,9 +75,15 @@ pub struct FileSum {
 }
 
 /// Loads or generates the examples that a checked section `[data]` asks for, and prepares them; every random choice is drawn
-/// from `stream`.
+/// from `stream`. Data sets with a name are read from the data folder of this process ([`sets::data_folder`]).
 pub fn load(data: &Data, dtype: DType, device: &Device, stream: Stream) -> Result<Dataset> {
+    load_from(None, data, dtype, device, stream)
+}
+
+/// The same, with data sets that have a name read from this data folder.
+pub fn load_from(folder: Option<&Path>, data: &Data, dtype: DType, device: &Device, stream: Stream) -> Result<Dataset> {
     let draw = stream.named("draws");
+    let folder = || folder.map_or_else(sets::data_folder, |folder| Ok(folder.to_path_buf()));
     let parts = match &data.source {
         Source::Digits {} => digits::digits()?,
         Source::BarsAndStripes { height, width, examples } => {
@@ -91,14 +97,14 @@ pub fn load(data: &Data, dtype: DType, device: &Device, stream: Stream) -> Resul
         }
         Source::Samples { model, examples, sweeps } => samples::parts(model, *examples, *sweeps, dtype, device, draw)?,
         Source::Files(files) => files::parts(files)?,
-        Source::Mnist { held_out } => sets::mnist(*held_out)?,
-        Source::MnistStatic {} => sets::mnist_static()?,
-        Source::FashionMnist {} => sets::mnist_like("fashion_mnist")?,
-        Source::KuzushijiMnist {} => sets::mnist_like("kuzushiji_mnist")?,
-        Source::Omniglot {} => sets::omniglot()?,
-        Source::OcrLetters {} => sets::ocr_letters()?,
-        Source::CaltechSilhouettes { official_split } => sets::caltech(*official_split)?,
-        Source::SmallNorb {} => sets::small_norb()?,
+        Source::Mnist { held_out } => sets::mnist(&folder()?, *held_out)?,
+        Source::MnistStatic {} => sets::mnist_static(&folder()?)?,
+        Source::FashionMnist {} => sets::mnist_like(&folder()?, "fashion_mnist")?,
+        Source::KuzushijiMnist {} => sets::mnist_like(&folder()?, "kuzushiji_mnist")?,
+        Source::Omniglot {} => sets::omniglot(&folder()?)?,
+        Source::OcrLetters {} => sets::ocr_letters(&folder()?)?,
+        Source::CaltechSilhouettes { official_split } => sets::caltech(&folder()?, *official_split)?,
+        Source::SmallNorb {} => sets::small_norb(&folder()?)?,
     };
     prepare::prepare(parts, data, dtype, device, stream)
 }

@@ -56,7 +56,7 @@ impl Bringing<'_> {
         let target = place::home(&fetching.folder, set).join(file.name);
         let mut part = target.clone().into_os_string();
         part.push(".part");
-        let verdict = self.from_mirrors(Path::new(&part), line)?;
+        let verdict = self.try_mirrors(Path::new(&part), line)?;
         std::fs::rename(&part, &target).map_err(Error::io("write", &target))?;
         let (sums, _) = sums::examine(&target, file)?;
         if let Some(sums) = sums.filter(|_| verdict == Verdict::Unchecked) {
@@ -71,14 +71,14 @@ impl Bringing<'_> {
     }
 
     /// Brings the file from the first address that gives it.
-    fn from_mirrors(&self, part: &Path, line: &mut Transfer) -> Result<Verdict> {
+    fn try_mirrors(&self, part: &Path, line: &mut Transfer) -> Result<Verdict> {
         let listed = self.set.mirrors.iter().map(|mirror| mirror.to_string());
         let own = self.fetching.mirrors.iter().map(|mirror| format!("{}/", mirror.trim_end_matches('/')));
         let mirrors: Vec<String> = if self.fetching.mirrors.is_empty() { listed.collect() } else { own.collect() };
         let mut tried = Vec::new();
         for mirror in mirrors {
             let url = format!("{mirror}{}", self.file.name);
-            match self.from_mirror(&url, part, line) {
+            match self.try_mirror(&url, part, line) {
                 Ok(verdict) => return Ok(verdict),
                 Err(Failure::Anywhere(error)) => return Err(error),
                 Err(Failure::Here(reason)) => {
@@ -100,7 +100,7 @@ impl Bringing<'_> {
         ))
     }
 
-    fn from_mirror(&self, url: &str, part: &Path, line: &mut Transfer) -> std::result::Result<Verdict, Failure> {
+    fn try_mirror(&self, url: &str, part: &Path, line: &mut Transfer) -> std::result::Result<Verdict, Failure> {
         loop {
             let resumed = transfer::length(part) > 0;
             line.file(self.file.name);

@@ -9,7 +9,7 @@ use super::super::{Examples, FileSum, idx, text};
 use super::sums::{self, Verdict};
 use super::verify::missing;
 use super::{DataFile, DataSet, letters, matlab, named, norb, place, refused};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Test digits of each class, in the order of the static-binarised file.
 const SORTED: [usize; 10] = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009];
@@ -29,17 +29,16 @@ impl Opened {
     }
 }
 
-/// Finds, checks and reads these files of the set.
-fn opened<const N: usize>(set: &'static DataSet, which: [usize; N]) -> Result<[Opened; N]> {
-    let folder = place::data_folder()?;
+/// Finds in the data folder, checks and reads these files of the set.
+fn opened<const N: usize>(folder: &Path, set: &'static DataSet, which: [usize; N]) -> Result<[Opened; N]> {
     let files: Vec<&DataFile> = which.iter().filter_map(|&number| set.files.get(number)).collect();
-    let absent = files.iter().filter(|file| place::find(&folder, set, file).is_none());
+    let absent = files.iter().filter(|file| place::find(folder, set, file).is_none());
     let absent: Vec<&str> = absent.map(|file| file.name).collect();
     if !absent.is_empty() {
-        return Err(missing(&folder, set, &absent));
+        return Err(missing(folder, set, &absent));
     }
     let open = |file: &&DataFile| {
-        let path = place::find(&folder, set, file).ok_or_else(|| missing(&folder, set, &[file.name]))?;
+        let path = place::find(folder, set, file).ok_or_else(|| missing(folder, set, &[file.name]))?;
         let mut raw = Vec::new();
         let (sums, verdict) = sums::read(&path, file, &mut raw)?;
         let (sums, note) = match (sums, verdict) {
@@ -108,22 +107,22 @@ fn pair(set: &DataSet, pictures: &Opened, labels: &Opened) -> Result<Examples> {
 const GREY: &str = "pixels 0..255 were divided by 255";
 
 /// A set of four IDX files like MNIST's.
-pub fn mnist_like(name: &str) -> Result<Parts> {
+pub fn mnist_like(folder: &Path, name: &str) -> Result<Parts> {
     let set = named(name)?;
-    let files = opened(set, [0, 1, 2, 3])?;
+    let files = opened(folder, set, [0, 1, 2, 3])?;
     let [pictures, labels, test, test_labels] = &files;
     let (train, test) = (pair(set, pictures, labels)?, pair(set, test, test_labels)?);
     Ok(parts(set, files, GREY, Split { train, validation: None, test: Some(test) }))
 }
 
 /// MNIST, grey, tested on its own grey test digits or on those of the static-binarised set.
-pub fn mnist(held_out: HeldOut) -> Result<Parts> {
+pub fn mnist(folder: &Path, held_out: HeldOut) -> Result<Parts> {
     if held_out == HeldOut::Grey {
-        return mnist_like("mnist");
+        return mnist_like(folder, "mnist");
     }
     let (grey, fixed) = (named("mnist")?, named("mnist_static")?);
-    let [pictures, labels] = opened(grey, [0, 1])?;
-    let [test] = opened(fixed, [2])?;
+    let [pictures, labels] = opened(folder, grey, [0, 1])?;
+    let [test] = opened(folder, fixed, [2])?;
     let (train, held_out) = (pair(grey, &pictures, &labels)?, sample(fixed, &test, Some(sorted()))?);
     let split = Split { train, validation: None, test: Some(held_out) };
     let note = format!("{GREY}; the test digits are those of mnist_static, in order of their classes");
@@ -131,9 +130,9 @@ pub fn mnist(held_out: HeldOut) -> Result<Parts> {
 }
 
 /// The static-binarised digits.
-pub fn mnist_static() -> Result<Parts> {
+pub fn mnist_static(folder: &Path) -> Result<Parts> {
     let set = named("mnist_static")?;
-    let files = opened(set, [0, 1, 2])?;
+    let files = opened(folder, set, [0, 1, 2])?;
     let [train, validation, test] = &files;
     let (train, validation) = (sample(set, train, None)?, sample(set, validation, None)?);
     let test = sample(set, test, Some(sorted()))?;
@@ -156,9 +155,9 @@ const TRAINING_LETTERS: usize = 32_152;
 const HELD_OUT_LETTERS: usize = 10_000;
 
 /// OCR letters, split as their figures are published.
-pub fn ocr_letters() -> Result<Parts> {
+pub fn ocr_letters(folder: &Path) -> Result<Parts> {
     let set = named("ocr_letters")?;
-    let files = opened(set, [0])?;
+    let files = opened(folder, set, [0])?;
     let [file] = &files;
     let (pixels, classes) = file.at(letters::read(&file.raw))?;
     let all = examples(set, file, Pixels::binary(pixels), Some(classes))?;
@@ -171,9 +170,9 @@ pub fn ocr_letters() -> Result<Parts> {
 }
 
 /// Silhouettes: the official split, or all of them without one.
-pub fn caltech(official: bool) -> Result<Parts> {
+pub fn caltech(folder: &Path, official: bool) -> Result<Parts> {
     let set = named("caltech_silhouettes")?;
-    let files = opened(set, [usize::from(!official)])?;
+    let files = opened(folder, set, [usize::from(!official)])?;
     let [file] = &files;
     let silhouettes = |pictures: &str, labels: &str| {
         let matrix = file.at(matlab::matrix(&file.raw, pictures))?;
@@ -196,9 +195,9 @@ pub fn caltech(official: bool) -> Result<Parts> {
 }
 
 /// Characters of Omniglot, with their alphabets as classes.
-pub fn omniglot() -> Result<Parts> {
+pub fn omniglot(folder: &Path) -> Result<Parts> {
     let set = named("omniglot")?;
-    let files = opened(set, [0])?;
+    let files = opened(folder, set, [0])?;
     let [file] = &files;
     let characters = |pictures: &str, alphabets: &str| {
         let matrix = file.at(matlab::matrix(&file.raw, pictures))?;
@@ -214,7 +213,7 @@ pub fn omniglot() -> Result<Parts> {
         let count = alphabets.dims.first().copied().unwrap_or(0).max(1);
         let class = |flags: &[f64]| flags.iter().position(|&flag| flag == 1.0).map(|class| class as u8);
         let classes = alphabets.values().chunks_exact(count).filter_map(class).collect();
-        examples(set, file, array.pixels.from_columns(set.shape), Some(classes))
+        examples(set, file, array.pixels.turned_upright(set.shape), Some(classes))
     };
     let (train, test) = (characters("data", "target")?, characters("testdata", "testtarget")?);
     let split = Split { train, validation: None, test: Some(test) };
@@ -222,9 +221,9 @@ pub fn omniglot() -> Result<Parts> {
 }
 
 /// Pairs of pictures of toys.
-pub fn small_norb() -> Result<Parts> {
+pub fn small_norb(folder: &Path) -> Result<Parts> {
     let set = named("small_norb")?;
-    let [mut pictures, mut classes, mut test, mut test_classes] = opened(set, [0, 1, 2, 3])?;
+    let [mut pictures, mut classes, mut test, mut test_classes] = opened(folder, set, [0, 1, 2, 3])?;
     let train = toys(set, &mut pictures, &mut classes)?;
     let held_out = toys(set, &mut test, &mut test_classes)?;
     let split = Split { train, validation: None, test: Some(held_out) };

@@ -42,7 +42,7 @@ pub static SETS: &[DataSet] = &[
         description: "handwritten digits, grey, with classes",
         examples: "60,000 train, 10,000 test",
         shape: [28, 28],
-        licence: "none stated by its authors; CC BY-SA 3.0 according to the Keras documentation",
+        licence: "none stated by its authors; CC BY-SA 3.0 according to Keras",
         citation: "Y. LeCun, L. Bottou, Y. Bengio and P. Haffner 1998, Proceedings of the IEEE 86(11)",
         mirrors: &[
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -142,9 +142,9 @@ pub static SETS: &[DataSet] = &[
         description: "cursive Japanese characters of 10 syllables, grey, with classes",
         examples: "60,000 train, 10,000 test",
         shape: [28, 28],
-        licence: "CC BY-SA 4.0; name as its source the KMNIST dataset (created by CODH), adapted from the Kuzushiji Dataset \
-                  (created by NIJL and others), doi:10.20676/00000341",
-        citation: "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto and D. Ha 2018, arXiv:1812.01718",
+        licence: "CC BY-SA 4.0",
+        citation: "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto and D. Ha 2018, arXiv:1812.01718; KMNIST \
+                   dataset (created by CODH), adapted from Kuzushiji Dataset (created by NIJL and others), doi:10.20676/00000341",
         mirrors: &["https://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
         files: &[
             idx(

@@ -108,13 +108,7 @@ fn attempt(
         StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if there > 0 => return Ok(Attempt::Afresh),
         status => return Err(Failure::Here(format!("answers {status}"))),
     };
-    let total = announced(&response).map(|bytes| bytes + start);
-    let known = total.or(expected);
-    if let (Some(total), Some(expected)) = (total, expected)
-        && total != expected
-    {
-        return Err(Failure::Here(format!("has {total} bytes, not {expected}")));
-    }
+    let known = announced(&response).map(|bytes| bytes + start).or(expected);
     let opened = OpenOptions::new().create(true).append(start > 0).write(true).truncate(start == 0).open(part);
     let mut out = opened.map_err(|error| Failure::Anywhere(Error::io("write", part)(error)))?;
     line.begin(start, known);
