@@ -1,6 +1,6 @@
 //! `dbm compare`.
 
-use super::{print, print_json, table};
+use super::{log_partition, print, print_json, table};
 use crate::evaluate::Bounded;
 use crate::experiment::config::{stored, summary};
 use crate::experiment::results::{Results, SchemeResult};
@@ -123,7 +123,7 @@ fn row(label: &str, cells: impl Iterator<Item = String>) -> Vec<String> {
 fn quantities(sides: &[Side]) -> Vec<Vec<String>> {
     let results = || sides.iter().map(|side| &side.results);
     let mut rows = vec![
-        row("log Z", results().map(|results| table::bounded(&results.log_partition).to_string())),
+        row("log Z", results().map(|results| log_partition::bounded(&results.log_partition).to_string())),
         row("log p(v)", results().map(log_likelihood)),
     ];
     let mut names: Vec<&String> = Vec::new();

@@ -2,16 +2,15 @@
 
 use super::compute::Compute;
 use super::line::Line;
+use super::log_partition::{Wanted, positive};
 use super::{print, print_json, table};
 use crate::experiment::checkpoint;
-use crate::experiment::config::{
-    Ais, Binarize, ExactPartition, Experiment, LogPartition, Scheme, Source, Train, check, stored,
-};
+use crate::experiment::config::{Binarize, Experiment, Scheme, Source, Train, check, stored};
 use crate::experiment::data::{FileOptions, load_examples};
 use crate::experiment::judge::{Portion, Request};
 use crate::experiment::kinds::{Kind, Trained};
 use crate::experiment::model_file::{self, ModelFile};
-use crate::experiment::results::JudgedFile;
+use crate::experiment::results::{JudgedFile, Results};
 use crate::experiment::{Error, Known, Result, RunFolder, setup};
 use crate::math::{DType, Stream, Tensor};
 use std::path::{Path, PathBuf};
@@ -43,22 +42,12 @@ pub struct Eval {
     /// Name of the array inside an .npz file.
     #[arg(long, value_name = "NAME", requires = "data")]
     array: Option<String>,
-    /// A scheme: exact, map, icm, mean-field, structured, tap, gibbs, network, network+K, importance, ista, fista, with options after
+    /// A scheme: exact, map, icm, mean-field, structured, tap, gibbs, network, network+K, importance, ista, fista, ais, with options after
     /// a colon, as in mean-field:schedule=parallel,sweeps=5,start=half. Repeat for more.
     #[arg(long = "scheme", value_name = "WORD")]
     schemes: Vec<String>,
-    /// How log Z is found; the default is what the options below ask for, else exact where that is cheap, else ais.
-    #[arg(long, value_name = "METHOD", value_parser = ["exact", "ais"])]
-    log_partition: Option<String>,
-    /// Temperatures of annealed importance sampling (ais).
-    #[arg(long, value_name = "N", value_parser = positive)]
-    temperatures: Option<usize>,
-    /// Chains of annealed importance sampling (ais).
-    #[arg(long, value_name = "N", value_parser = positive)]
-    chains: Option<usize>,
-    /// Most bits an exact log Z may enumerate, 30 at most (exact).
-    #[arg(long, value_name = "BITS", value_parser = bits)]
-    max_bits: Option<usize>,
+    #[command(flatten)]
+    log_partition: Wanted,
     /// Value in FILE that stands for full intensity, where it is not 1 (floats) or 255 (integers).
     #[arg(long, value_name = "VALUE", requires = "data")]
     maximum: Option<f64>,
@@ -87,22 +76,9 @@ pub struct Eval {
     json: bool,
 }
 
-fn positive(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "expected a whole number, 1 or more".to_string())
-}
-
 fn above_zero(text: &str) -> std::result::Result<f64, String> {
     let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && value.is_finite());
     value.ok_or_else(|| "expected a number above 0".to_string())
-}
-
-/// Each bit more doubles the work of an exact sum.
-fn bits(text: &str) -> std::result::Result<usize, String> {
-    const MOST_BITS: usize = ExactPartition::MOST_BITS;
-    let within = text.parse().ok().filter(|&bits| bits <= MOST_BITS);
-    within.ok_or_else(|| {
-        format!("expected a whole number, {MOST_BITS} at most: more states than 2^{MOST_BITS} take days")
-    })
 }
 
 /// Examples to judge on.
@@ -116,7 +92,7 @@ struct Examples {
 
 impl Eval {
     pub fn execute(self) -> Result<()> {
-        let (schemes, log_partition) = (self.schemes()?, self.log_partition()?);
+        let (schemes, log_partition) = (self.schemes()?, self.log_partition.way()?);
         let dtype = self.dtype.as_deref().map(|word| if word == "f64" { DType::F64 } else { DType::F32 });
         let device = self.compute.chosen()?;
         let (file, mut warnings) = checkpoint::locate(&self.model)?;
@@ -142,8 +118,20 @@ impl Eval {
         let mut results = kind.judge(&examples.visible, &request, &mut Known::default(), stream, watch)?;
         drop(line);
         results.warnings.splice(0..0, warnings);
+        results.cautions.extend(self.borrowed_rates(&results));
         results.model = Some(JudgedFile { step: checkpoint::step(&model), file });
         if self.json { print_json(&results) } else { print(&table::results(&results)) }
+    }
+
+    /// Said where annealing began at the rates of the very examples that are judged on.
+    fn borrowed_rates(&self, results: &Results) -> Option<String> {
+        let file = self.data.as_ref().filter(|_| results.log_partition.method != "exact")?;
+        self.log_partition.starts_at_the_data().then(|| {
+            format!(
+                "Annealing began at the means of the examples in {}: no training examples are at hand.",
+                file.display()
+            )
+        })
     }
 
     /// Says what a code costs.
@@ -175,38 +163,6 @@ impl Eval {
             schemes.push((word.to_string(), scheme));
         }
         Ok((!schemes.is_empty()).then_some(schemes))
-    }
-
-    /// The way to log Z that the options name or imply.
-    fn log_partition(&self) -> Result<LogPartition> {
-        let annealing = [("--temperatures", self.temperatures), ("--chains", self.chains)];
-        let annealing = annealing.iter().find(|(_, given)| given.is_some()).map(|(flag, _)| *flag);
-        let summing = self.max_bits.map(|_| "--max-bits");
-        let named = self.log_partition.as_deref();
-        let conflict = match (named, annealing, summing) {
-            (Some("exact"), Some(flag), _) => Some((flag, "--log-partition exact")),
-            (Some("ais"), _, Some(flag)) => Some((flag, "--log-partition ais")),
-            (_, Some(flag), Some(other)) => Some((flag, other)),
-            _ => None,
-        };
-        if let Some((flag, other)) = conflict {
-            return Err(Error::Refused {
-                problem: format!("{flag} does not go with {other}: one is of ais, the other of exact"),
-                remedy: "leave one of them out".into(),
-            });
-        }
-        let default = Ais::default();
-        Ok(if named == Some("ais") || annealing.is_some() {
-            LogPartition::Ais(Ais {
-                temperatures: self.temperatures.unwrap_or(default.temperatures),
-                chains: self.chains.unwrap_or(default.chains),
-            })
-        } else if named == Some("exact") || summing.is_some() {
-            let max_bits = self.max_bits.unwrap_or(ExactPartition::default().max_bits);
-            LogPartition::Exact(ExactPartition { max_bits })
-        } else {
-            LogPartition::Auto {}
-        })
     }
 
     fn examples(&self, model: &ModelFile, file: &Path) -> Result<Examples> {

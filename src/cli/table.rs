@@ -1,9 +1,10 @@
 //! Tables for people.
 
-use crate::evaluate::{Bounded, Guarantee};
+use super::log_partition;
+use crate::evaluate::Guarantee;
 use crate::experiment::profile::Profile;
 use crate::experiment::reproduce::Reproduction;
-use crate::experiment::results::{JudgedFile, LogPartitionResult, Results, SchemeResult};
+use crate::experiment::results::{JudgedFile, Results, SchemeResult};
 use crate::experiment::study::StudyResults;
 use crate::studies::Judgement;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
@@ -58,12 +59,17 @@ pub fn results(results: &Results) -> String {
     let mut text = format!("{kind}{layers} on {} of {}\n", counted(results.examples, "example"), results.data);
     text += &results.model.as_ref().map_or(String::new(), model);
     if results.kind.is_none() {
-        text += &format!("log Z = {} nats, by {}\n", bounded(&results.log_partition), method(&results.log_partition));
+        text += &format!(
+            "log Z = {} nats, by {}\n",
+            log_partition::bounded(&results.log_partition),
+            log_partition::method(&results.log_partition)
+        );
+        text += &log_partition::details(&results.log_partition);
     }
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
         text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }
-    text + &columns(results) + &warnings(&results.warnings)
+    text + &columns(results) + &warnings(&results.warnings) + &cautions(&results.cautions)
 }
 
 /// The columns of schemes that find most probable codes, and what they are.
@@ -195,6 +201,10 @@ pub fn warnings(warnings: &[String]) -> String {
     warnings.iter().map(|warning| format!("warning: {warning}\n")).collect()
 }
 
+fn cautions(cautions: &[String]) -> String {
+    cautions.iter().map(|caution| format!("caution: {caution}\n")).collect()
+}
+
 /// The mean ELBO and its error, without what it promises.
 pub fn elbo(scheme: &SchemeResult) -> String {
     with_error(scheme.elbo_nats_mean, 3, scheme.elbo_nats_error, 2)
@@ -230,18 +240,4 @@ fn promise(results: &Results) -> String {
     let loose = promises().any(|guarantee| guarantee == Guarantee::Approximation);
     let loose = if loose { "\n≈ marks numbers that promise nothing about log p(v): see the warning." } else { "" };
     format!("ELBO: {what}; mean over examples ± its standard error over them{on_top}.{loose}")
-}
-
-/// ln Z as it is shown everywhere.
-pub fn bounded(value: &LogPartitionResult) -> Bounded {
-    Bounded { nats: value.nats, error: value.error, guarantee: value.guarantee }
-}
-
-fn method(value: &LogPartitionResult) -> String {
-    match value.effective_chains {
-        Some(chains) => {
-            format!("{} (worth {} independent chains)", value.method.to_uppercase(), number(chains, 0))
-        }
-        None => "enumeration of alternate layers".into(),
-    }
 }

@@ -95,9 +95,6 @@ pub struct Annealed {
 impl Path {
     /// From the base rates that `settings` asks for to `dbm`.
     pub fn new(dbm: &Dbm, settings: &Annealing) -> Result<Self> {
-        if settings.temperatures == 0 || settings.chains == 0 {
-            bail!("annealing takes at least one temperature and one chain");
-        }
         let stack = dbm.free()?;
         let mut base = stack.biases().iter().map(Tensor::zeros_like).collect::<Result<Layers>>()?;
         if let Some(means) = &settings.visible_means {
@@ -107,7 +104,17 @@ impl Path {
             }
             base[0] = inputs.clamp(-LARGEST_BASE, LARGEST_BASE)?;
         }
-        let difference = stack.biases().iter().zip(&base).map(|(bias, base)| bias - base).collect::<Result<_>>()?;
+        Self::between(stack, base, settings)
+    }
+
+    /// From independent units with the inputs `base` to a stack; both `[1, units]` a layer, or `[chains, units]` where every chain
+    /// anneals to conditionals of its own. The visible means of `settings` are not read.
+    pub fn between(stack: Stack, base: Layers, settings: &Annealing) -> Result<Self> {
+        if settings.temperatures == 0 || settings.chains == 0 {
+            bail!("annealing takes at least one temperature and one chain");
+        }
+        let difference =
+            stack.biases().iter().zip(&base).map(|(bias, base)| bias.broadcast_sub(base)).collect::<Result<_>>()?;
         let (even, odd): (Vec<usize>, Vec<usize>) = (0..stack.depth()).partition(|layer| layer % 2 == 0);
         let units = |layers: &[usize]| layers.iter().map(|&layer| stack.sizes()[layer]).sum::<usize>();
         let smaller = if units(&even) < units(&odd) { Half::Even } else { Half::Odd };
@@ -130,6 +137,16 @@ impl Path {
             .iter()
             .zip(&self.base)
             .try_fold(0.0, |total, (kind, base)| Ok(total + host(&kind.log_normalizer(base)?)?.iter().sum::<f64>()))
+    }
+
+    /// The same of each chain, where each has a base of its own, `[chains]`, nats.
+    pub fn log_base_partitions(&self) -> Result<Nats> {
+        let mut total = vec![0.0; self.base[0].dim(0)?];
+        for (kind, base) in self.stack.units().iter().zip(&self.base) {
+            let layer = host(&kind.total_log_normalizer(base)?)?;
+            total.iter_mut().zip(layer).for_each(|(total, nats)| *total += nats);
+        }
+        Ok(total)
     }
 
     /// `count` chains drawn from p_0. Chain i is row i of `stream`, so chains may be split over calls by `stream.from_row`.

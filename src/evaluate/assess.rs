@@ -53,6 +53,7 @@ where
             guarantee: Guarantee::LowerBound,
             kl: by.reference.map(|reference| reference.gaps(by.first, &elbos_unnormalized)),
             elbos_unnormalized,
+            effective_samples: None,
             sweeps: inferred.trace.sweeps,
             converged: inferred.trace.converged,
             reconstruction_errors: mean_square_differences(&model.reconstruct(&means)?, visible)?,
@@ -63,7 +64,11 @@ where
 }
 
 /// What `work` on these examples yields, and how long it took.
-fn timed<T>(visible: &Tensor, seconds: &dyn Fn() -> f64, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+pub(super) fn timed<T>(
+    visible: &Tensor,
+    seconds: &dyn Fn() -> f64,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<(T, f64)> {
     visible.device().synchronize()?;
     let before = seconds();
     let done = work()?;
@@ -89,6 +94,7 @@ impl<S: Inference<Dbm, Posterior = Factorial>> Assess<Dbm> for Tap<S> {
             guarantee: Guarantee::Approximation,
             kl: None,
             elbos_unnormalized: found.free_energies,
+            effective_samples: None,
             sweeps: found.trace.sweeps,
             converged: found.trace.converged,
             reconstruction_errors: mean_square_differences(&model.reconstruct(&found.means)?, visible)?,
@@ -171,6 +177,8 @@ pub struct Assessment {
     pub guarantee: Guarantee,
     /// E_q[ln p̃] + H(q), nats.
     pub elbos_unnormalized: Nats,
+    /// How many equally weighted samples the weighted ones of each example are worth; none of a scheme that weighs no samples.
+    pub effective_samples: Option<Vec<f64>>,
     /// Sweeps made.
     pub sweeps: Vec<u32>,
     /// Whether the scheme says that it converged; none of a scheme that does not look.
@@ -197,6 +205,7 @@ impl Assessment {
         self.sweeps.extend(next.sweeps);
         self.reconstruction_errors.extend(next.reconstruction_errors);
         self.seconds += next.seconds;
+        both(&mut self.effective_samples, next.effective_samples);
         both(&mut self.converged, next.converged);
         both(&mut self.kl, next.kl);
         both(&mut self.marginal_errors, next.marginal_errors);

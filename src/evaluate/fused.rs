@@ -19,7 +19,8 @@ pub(super) struct Fused<'a> {
 impl<'a> Fused<'a> {
     /// None where the kernels do not serve.
     pub fn new(path: &'a Path, chains: &Annealed) -> Result<Option<Self>> {
-        if !path.stack.is_served() || !chains.states.iter().chain(&path.difference).all(served) {
+        let own = path.base.iter().chain(&path.difference).all(|inputs| inputs.dims()[0] == 1);
+        if !own || !path.stack.is_served() || !chains.states.iter().chain(&path.difference).all(served) {
             return Ok(None);
         }
         let ends = path.base.iter().zip(&path.difference).map(|(base, to)| Ok([host(base)?, host(to)?]));

@@ -1,14 +1,12 @@
 //! ln Z: exact where one half of alternate layers can be enumerated, estimated by annealed importance sampling elsewhere.
 
 use super::annealing::{Annealing, Path};
+use super::doubt::{Doubt, Side, Weights, effective_sample_size, relative_error};
+use super::ends::{RaiseReport, ReverseReport};
 use super::quantity::Bounded;
 use crate::math::{Nats, Result, Stream, Tensor, bail, log_mean_exp, log_sum_exp, mean_of};
 use crate::models::{Dbm, LatentModel, Stack};
 use serde::Serialize;
-
-/// Weights worth a smaller share of the chains than this are not trusted: log weights then spread over about 1.5 nats, and a
-/// mean over so few dominant ones says little about those that were missed.
-const LEAST_SHARE: f64 = 0.1;
 
 /// ln Z, and how it was found.
 #[derive(Clone, Debug, Serialize)]
@@ -17,8 +15,14 @@ pub struct LogPartition {
     pub value: Bounded,
     /// How it was found.
     pub method: Method,
-    /// What annealing did.
+    /// What forward chains did.
     pub ais: Option<AisReport>,
+    /// What reverse chains did.
+    pub reverse: Option<ReverseReport>,
+    /// What RAISE said of single examples.
+    pub raise: Option<RaiseReport>,
+    /// What speaks against the value, beside the weights of its chains.
+    pub doubts: Vec<Doubt>,
 }
 
 /// A way to find ln Z.
@@ -29,6 +33,25 @@ pub enum Method {
     Exact,
     /// Annealed importance sampling (Neal 2001).
     Ais,
+    /// Chains from samples of the machine back to the base.
+    Reverse,
+    /// ln p̃(v) less a bound of ln p(v) by reverse chains from v (Burda, Grosse & Salakhutdinov 2015).
+    Raise,
+    /// Forward and reverse chains.
+    Sandwich,
+}
+
+impl Method {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Ais => "ais",
+            Self::Reverse => "reverse",
+            Self::Raise => "raise",
+            Self::Sandwich => "sandwich",
+        }
+    }
 }
 
 /// What annealing did.
@@ -52,6 +75,8 @@ pub struct AisReport {
     pub upper: f64,
     /// Why the result is not to be trusted and what to do about it.
     pub unreliable: Option<String>,
+    /// Why it is to be taken with care.
+    pub caution: Option<String>,
 }
 
 /// log2 of the number of states an exact ln Z runs through.
@@ -107,7 +132,7 @@ impl ExactSum {
 
     /// ln Z, once all chunks are summed.
     pub fn finish(self) -> LogPartition {
-        LogPartition { value: Bounded::exact(log_sum_exp(&self.log_sums)), method: Method::Exact, ais: None }
+        LogPartition::exact(log_sum_exp(&self.log_sums))
     }
 }
 
@@ -119,6 +144,15 @@ pub fn ais(dbm: &Dbm, settings: &Annealing, stream: Stream) -> Result<LogPartiti
 }
 
 impl LogPartition {
+    /// Known up to round-off, nats.
+    pub fn exact(nats: f64) -> Self {
+        Self::of(Bounded::exact(nats), Method::Exact)
+    }
+
+    pub(super) fn of(value: Bounded, method: Method) -> Self {
+        Self { value, method, ais: None, reverse: None, raise: None, doubts: Vec::new() }
+    }
+
     /// From the log weights (nats) of chains that have arrived at the end of `path`; parts may be concatenated.
     pub fn from_log_weights(path: &Path, log_weights: Nats) -> Result<Self> {
         if log_weights.is_empty() {
@@ -128,55 +162,34 @@ impl LogPartition {
         let log_base_partition = path.log_base_partition()?;
         let nats = log_base_partition + log_mean_exp(&log_weights);
         let error = relative_error(&log_weights);
-        let doubled: Nats = log_weights.iter().map(|w| 2.0 * w).collect();
-        let mut report = AisReport {
+        let lower = error.filter(|error| 3.0 * error < 1.0).map(|error| nats + (-3.0 * error).ln_1p());
+        let effective_sample_size = effective_sample_size(&log_weights);
+        let judged =
+            Weights { log_weights: &log_weights, temperatures: path.temperatures(), interval: lower.is_some() };
+        let (unreliable, caution) = judged.doubts(Side::Below);
+        let report = AisReport {
             temperatures: path.temperatures(),
             chains,
-            effective_sample_size: (2.0 * log_sum_exp(&log_weights) - log_sum_exp(&doubled)).exp(),
+            effective_sample_size,
             log_base_partition,
             stochastic_lower_bound: log_base_partition + mean_of(&log_weights),
-            lower: error.filter(|error| 3.0 * error < 1.0).map(|error| nats + (-3.0 * error).ln_1p()),
+            lower,
             upper: nats + (3.0 * error.unwrap_or(f64::INFINITY)).ln_1p(),
             log_weights,
-            unreliable: None,
+            unreliable,
+            caution,
         };
-        report.unreliable = report.doubt();
-        Ok(Self { value: Bounded::estimate(nats, error), method: Method::Ais, ais: Some(report) })
+        Ok(Self { ais: Some(report), ..Self::of(Bounded::estimate(nats, error), Method::Ais) })
     }
-}
 
-impl AisReport {
-    /// Why the weights are not to be trusted, in the words of the user.
-    fn doubt(&self) -> Option<String> {
-        let remedy = format!(
-            "Use more temperatures (now {}), which narrows the weights, or more chains (now {}).",
-            self.temperatures, self.chains
-        );
-        let found = if self.log_weights.iter().any(|w| !w.is_finite()) {
-            return Some(
-                "This log Z is meaningless: some annealing weights are not finite numbers. Check the machine's parameters."
-                    .to_owned(),
-            );
-        } else if self.chains < 2 {
-            "one chain gives no error bar".to_owned()
-        } else if self.effective_sample_size < LEAST_SHARE * self.chains as f64 {
-            format!("the weights of {} chains are worth only {:.1}", self.chains, self.effective_sample_size)
-        } else if self.lower.is_none() {
-            "its error is as large as Z itself, so there is no lower end of the interval".to_owned()
-        } else {
-            return None;
+    /// Every doubt there is: of the weights of its chains, and of what they were held against.
+    pub fn all_doubts(&self) -> Vec<Doubt> {
+        let of = |unreliable: &Option<String>, caution: &Option<String>| {
+            let unreliable = unreliable.iter().cloned().map(Doubt::Unreliable);
+            unreliable.chain(caution.iter().cloned().map(Doubt::Caution)).collect::<Vec<_>>()
         };
-        Some(format!("This log Z is unreliable, and most likely too low: {found}. {remedy}"))
+        let forward = self.ais.iter().flat_map(|report| of(&report.unreliable, &report.caution));
+        let reverse = self.reverse.iter().flat_map(|report| of(&report.unreliable, &report.caution));
+        forward.chain(reverse).chain(self.doubts.iter().cloned()).collect()
     }
-}
-
-/// Standard error of the mean weight over that mean, which is the standard error of its logarithm; none for one weight.
-fn relative_error(log_weights: &[f64]) -> Option<f64> {
-    let count = log_weights.len() as f64;
-    if count < 2.0 {
-        return None;
-    }
-    let log_mean = log_mean_exp(log_weights);
-    let squares: f64 = log_weights.iter().map(|w| ((w - log_mean).exp() - 1.0).powi(2)).sum();
-    Some((squares / (count - 1.0) / count).sqrt())
 }

@@ -19,6 +19,8 @@ pub enum Guarantee {
     StochasticLowerBound,
     /// Never below it.
     UpperBound,
+    /// Random, and above it on average.
+    StochasticUpperBound,
     /// A random number about it, with a standard error.
     Estimate,
     /// Close at best: neither a bound nor an error bar.
@@ -31,7 +33,9 @@ impl Guarantee {
     /// A lower bound minus an estimate is no bound: annealed importance sampling's ln Z tends to fall below ln Z, so the
     /// difference tends to come out too high.
     fn minus(self, right: Self) -> Self {
-        use Guarantee::{Approximation, Estimate, Exact, LowerBound, StochasticLowerBound, UpperBound};
+        use Guarantee::{
+            Approximation, Estimate, Exact, LowerBound, StochasticLowerBound, StochasticUpperBound, UpperBound,
+        };
         match (self, right) {
             (Exact, Exact) => Exact,
             (Exact | LowerBound, UpperBound) | (LowerBound, Exact) => LowerBound,
@@ -40,7 +44,11 @@ impl Guarantee {
             (LowerBound, LowerBound) | (UpperBound, UpperBound) => Approximation,
             (Approximation, _) | (_, Approximation) => Approximation,
             (StochasticLowerBound, Exact) => StochasticLowerBound,
-            (StochasticLowerBound, _) | (_, StochasticLowerBound) => Estimate,
+            (Exact | LowerBound | StochasticLowerBound, StochasticUpperBound) => StochasticLowerBound,
+            (StochasticUpperBound, Exact) => StochasticUpperBound,
+            (StochasticLowerBound | StochasticUpperBound, _) | (_, StochasticLowerBound | StochasticUpperBound) => {
+                Estimate
+            }
             (Estimate, _) | (_, Estimate) => Estimate,
         }
     }
@@ -53,6 +61,7 @@ impl fmt::Display for Guarantee {
             Self::LowerBound => "lower bound",
             Self::StochasticLowerBound => "lower bound on average",
             Self::UpperBound => "upper bound",
+            Self::StochasticUpperBound => "upper bound on average",
             Self::Estimate => "estimate",
             Self::Approximation => "approximation",
         })

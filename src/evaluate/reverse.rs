@@ -4,10 +4,10 @@
 //! (Grosse, Ghahramani & Adams 2015). RAISE (Burda, Grosse & Salakhutdinov 2015) starts its reverse chains at v: the mean weight is
 //! p_raise(v), the probability of v under the annealing run as a generative model, so the mean ln w lies below ln p_raise(v).
 
-use super::annealing::{Annealing, Half, Path};
-use super::partition::ais;
-use super::quantity::Bounded;
-use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, inner, mean_of, sum_units};
+use super::annealing::{Annealed, Annealing, Half, Path, Spacing};
+use super::ends::Samples;
+use super::partition::{LogPartition, ais};
+use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, inner, sum_units};
 use crate::models::Dbm;
 use crate::posterior::Factorial;
 
@@ -19,73 +19,126 @@ pub fn reverse(dbm: &Dbm, settings: &Annealing, samples: Layers, stream: Stream)
     Ok(chains.log_weights.iter().map(|inverse| -inverse).collect())
 }
 
-/// ln Z between two estimates, one below it and one above it on average.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sandwich {
-    /// Mean over forward chains, nats.
-    pub lower: Bounded,
-    /// Mean over reverse chains, nats.
-    pub upper: Bounded,
-}
-
-impl Sandwich {
-    /// By as many forward chains as `settings` asks for and as many reverse ones as there are `samples` of the machine.
-    pub fn new(dbm: &Dbm, settings: &Annealing, samples: Layers, stream: Stream) -> Result<Self> {
-        let base = Path::new(dbm, settings)?.log_base_partition()?;
-        let Some(report) = ais(dbm, settings, stream.named("forward"))?.ais else { bail!("annealing left no report") };
-        let back = reverse(dbm, settings, samples, stream.named("reverse"))?;
-        Ok(Self { lower: mean_bound(base, &report.log_weights), upper: mean_bound(base, &back) })
-    }
-
-    /// Distance between the two, nats.
-    pub fn width(&self) -> Bounded {
-        self.upper - self.lower
-    }
-}
-
-fn mean_bound(base: f64, log_weights: &[f64]) -> Bounded {
-    let (mean, count) = (mean_of(log_weights), log_weights.len() as f64);
-    let variance = log_weights.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    Bounded::estimate(base + mean, (count > 1.0).then(|| (variance / count).sqrt()))
+/// ln Z between a forward and a reverse estimate, by as many forward chains as `settings` asks for and as many reverse ones as there
+/// are `samples` of the machine; `widest` as in [`LogPartition::sandwich`].
+pub fn sandwich(
+    dbm: &Dbm,
+    settings: &Annealing,
+    samples: Layers,
+    from: Samples,
+    widest: f64,
+    stream: Stream,
+) -> Result<LogPartition> {
+    let forward = ais(dbm, settings, stream.named("forward"))?;
+    let back = reverse(dbm, settings, samples, stream.named("reverse"))?;
+    let reverse = LogPartition::from_reverse(&Path::new(dbm, settings)?, back, from)?;
+    Ok(LogPartition::sandwich(forward, reverse, widest))
 }
 
 /// ln w of `settings.chains` chains for each example of `visible` `[examples, visible]`, nats. The states of the even hidden layers
 /// are drawn from `q`; a machine with one hidden layer has none.
 pub fn raise(dbm: &Dbm, visible: &Tensor, q: &Factorial, settings: &Annealing, stream: Stream) -> Result<Vec<Nats>> {
-    if settings.kept == Some(Half::Odd) {
-        bail!("chains that start at v keep the even layers");
-    }
-    let path = Path::new(dbm, &Annealing { kept: Some(Half::Even), ..settings.clone() })?;
-    let (examples, chains) = (visible.dim(0)?, settings.chains);
-    let rows: Vec<u32> = (0..examples as u32).flat_map(|row| std::iter::repeat_n(row, chains)).collect();
-    let rows = Tensor::from_vec(rows, examples * chains, visible.device())?;
-    let (states, log_q) = drawn(dbm, &visible.index_select(&rows, 0)?, &q.select(&rows)?, stream.named("start"))?;
-    let (first, base) = (path.log_kept(&states, 1.0)?, path.log_base_partition()?);
-    let reversed = path.reversed();
-    // One move at β = 1 that nothing weighs: the last step of the annealing as a generative model.
-    let reversed = Path { shares: [&[1.0], &reversed.shares[..]].concat(), ..reversed };
-    let done = reversed.advance(reversed.start_at(states, stream)?, reversed.temperatures())?;
-    let gains = done.log_weights.iter().zip(first.iter().zip(&log_q));
-    let log_weights: Nats = gains.map(|(gain, (first, log_q))| gain + first - log_q - base).collect();
-    Ok(log_weights.chunks(chains).map(<[f64]>::to_vec).collect())
+    let mut raising = Raising::new(dbm, visible, q, settings, stream)?;
+    raising.advance(raising.steps())?;
+    Ok(raising.finish())
 }
 
-/// States of all layers, the even hidden ones drawn from `q`, and ln q of those.
-fn drawn(dbm: &Dbm, visible: &Tensor, q: &Factorial, stream: Stream) -> Result<(Layers, Nats)> {
-    let mut states = vec![visible.clone()];
-    let mut log_q = vec![0.0; visible.dim(0)?];
-    for (l, input) in q.inputs().iter().enumerate() {
-        let kind = &dbm.units()[l + 1];
-        if l % 2 == 0 {
-            // Summed out: its states are auxiliary.
-            states.push(input.zeros_like()?);
-            continue;
+/// RAISE chains under way.
+#[derive(Clone, Debug)]
+pub struct Raising {
+    path: Path,
+    chains: Annealed,
+    /// What each chain's weight begins with, nats.
+    first: Nats,
+    per_example: usize,
+}
+
+impl Raising {
+    /// `settings.chains` chains at each example; as in [`raise`].
+    pub fn new(dbm: &Dbm, visible: &Tensor, q: &Factorial, settings: &Annealing, stream: Stream) -> Result<Self> {
+        if settings.kept == Some(Half::Odd) {
+            bail!("chains that start at v keep the even layers");
         }
-        let state = kind.sample(input, stream.at(l as u64))?;
-        let own =
-            ((inner(&state, input)? + sum_units(&kind.log_base(&state)?)?)? - kind.total_log_normalizer(input)?)?;
-        log_q.iter_mut().zip(host(&own)?).for_each(|(total, own)| *total += own);
-        states.push(state);
+        let path = Path::new(dbm, &Annealing { kept: Some(Half::Even), ..settings.clone() })?;
+        let Drawn { states, log_q } = Drawn::from(dbm, visible, q, settings.chains, stream.named("start"))?;
+        let base = path.log_base_partition()?;
+        let first =
+            path.log_kept(&states, 1.0)?.iter().zip(&log_q).map(|(first, log_q)| first - log_q - base).collect();
+        let reversed = path.reversed();
+        // One move at β = 1 that nothing weighs: the last step of the annealing as a generative model.
+        let path = Path { shares: [&[1.0], &reversed.shares[..]].concat(), ..reversed };
+        let chains = path.start_at(states, stream)?;
+        Ok(Self { path, chains, first, per_example: settings.chains })
     }
-    Ok((states, log_q))
+
+    /// Steps in all.
+    pub fn steps(&self) -> usize {
+        self.path.temperatures()
+    }
+
+    /// Steps taken.
+    pub fn done(&self) -> usize {
+        self.chains.steps
+    }
+
+    /// At most `count` further steps.
+    pub fn advance(&mut self, count: usize) -> Result<()> {
+        self.chains = self.path.advance(self.chains.clone(), count)?;
+        Ok(())
+    }
+
+    /// ln w of every chain of every example, nats, once all steps are taken.
+    pub fn finish(self) -> Vec<Nats> {
+        let log_weights: Nats =
+            self.chains.log_weights.iter().zip(&self.first).map(|(gain, first)| gain + first).collect();
+        log_weights.chunks(self.per_example).map(<[f64]>::to_vec).collect()
+    }
+}
+
+/// ln p̃(v, x) - ln q(x | v) of `particles` draws of the even hidden layers x from `q` for each example of `visible`
+/// `[examples, visible]`, nats; the odd layers are summed out. The mean weight is p̃(v), so the mean of ln of means lies below ln p̃(v).
+pub fn importance(dbm: &Dbm, visible: &Tensor, q: &Factorial, particles: usize, stream: Stream) -> Result<Vec<Nats>> {
+    let settings = Annealing {
+        temperatures: 1,
+        spacing: Spacing::Uniform,
+        chains: particles,
+        kept: Some(Half::Even),
+        visible_means: None,
+    };
+    let path = Path::new(dbm, &settings)?;
+    let Drawn { states, log_q } = Drawn::from(dbm, visible, q, particles, stream)?;
+    let log_kept = path.log_kept(&states, 1.0)?;
+    let log_weights: Nats = log_kept.iter().zip(&log_q).map(|(joint, log_q)| joint - log_q).collect();
+    Ok(log_weights.chunks(particles).map(<[f64]>::to_vec).collect())
+}
+
+/// States of all layers, `[examples times draws, units]`, the even hidden ones drawn from q, and ln q of those.
+struct Drawn {
+    states: Layers,
+    log_q: Nats,
+}
+
+impl Drawn {
+    /// `count` draws for each example of `visible`.
+    fn from(dbm: &Dbm, visible: &Tensor, q: &Factorial, count: usize, stream: Stream) -> Result<Self> {
+        let rows: Vec<u32> = (0..visible.dim(0)? as u32).flat_map(|row| std::iter::repeat_n(row, count)).collect();
+        let rows = Tensor::from_vec(rows, visible.dim(0)? * count, visible.device())?;
+        let q = q.select(&rows)?;
+        let mut states = vec![visible.index_select(&rows, 0)?];
+        let mut log_q = vec![0.0; states[0].dim(0)?];
+        for (l, input) in q.inputs().iter().enumerate() {
+            let kind = &dbm.units()[l + 1];
+            if l % 2 == 0 {
+                // Summed out: its states are auxiliary.
+                states.push(input.zeros_like()?);
+                continue;
+            }
+            let state = kind.sample(input, stream.at(l as u64))?;
+            let own =
+                ((inner(&state, input)? + sum_units(&kind.log_base(&state)?)?)? - kind.total_log_normalizer(input)?)?;
+            log_q.iter_mut().zip(host(&own)?).for_each(|(total, own)| *total += own);
+            states.push(state);
+        }
+        Ok(Self { states, log_q })
+    }
 }

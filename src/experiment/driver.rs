@@ -227,7 +227,7 @@ impl<'a> Driver<'a> {
     /// Writes down an evaluation on the way and keeps the best model.
     pub fn take_note(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
         self.journal.compare(Occasion::OnTheWay, self.position.step, results)?;
-        for warning in &results.warnings {
+        for warning in results.warnings.iter().chain(&results.cautions) {
             self.journal.progress.note(&format!("step {}: {warning}", self.position.step));
         }
         self.keep_best(results, phase)

@@ -132,7 +132,8 @@ fn log_partition(record: &mut Record, of: &str, log_partition: &LogPartitionResu
     let error = log_partition.error.or((log_partition.method == "exact").then_some(0.0));
     // An interval without a lower end still has the mean of the log weights below it, and a band needs both sides.
     let lower = log_partition.lower.or(log_partition.stochastic_lower_bound);
-    for (end, nats) in [("error", error), ("lower", lower), ("upper", log_partition.upper)] {
+    let (upper, width) = (log_partition.upper, log_partition.width);
+    for (end, nats) in [("error", error), ("lower", lower), ("upper", upper), ("width", width)] {
         if let Some(nats) = nats {
             record.scalar(format!("{of}log_partition_{end}_nats"), nats);
         }

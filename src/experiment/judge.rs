@@ -76,7 +76,7 @@ pub fn judge_knowing(
     let schemes = request.schemes.iter();
     let chosen: Vec<Chosen> =
         schemes.map(|(_, scheme)| Chosen::for_machine(scheme, network, dbm)).collect::<Result<_>>()?;
-    let log_partition = known.log_partition(dbm, request, stream, watch)?;
+    let log_partition = known.log_partition(dbm, (visible, &presented), request, stream, watch)?;
     let reference = reference(dbm, visible, request, watch)?;
     let stream = stream.named("infer");
     let assessments = request.schemes.iter().zip(&chosen).map(|((name, scheme), chosen)| {

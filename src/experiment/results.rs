@@ -35,6 +35,9 @@ pub struct Results {
     /// What the reader should know before trusting the numbers.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What to keep in mind about numbers that may well be right.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub cautions: Vec<String>,
 }
 
 /// Which model was judged.
@@ -55,20 +58,57 @@ pub struct LogPartitionResult {
     /// Standard error; none where exact.
     pub error: Option<f64>,
     /// Lower end of the interval of three standard errors, which is not symmetric; none where the error is as large as Z itself. The
-    /// value where exact.
+    /// value where exact, the lower end of a sandwich.
     pub lower: Option<f64>,
-    /// Upper end of that interval; none where the error is unknown.
+    /// Upper end of that interval; none where the error is unknown. The upper end of a sandwich.
     pub upper: Option<f64>,
     /// Below ln Z on average: the mean of the logarithms that AIS averages. None where exact.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stochastic_lower_bound: Option<f64>,
+    /// Above ln Z on average, as far as the reverse chains began at samples of the machine: the mean of their log weights.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stochastic_upper_bound: Option<f64>,
+    /// What the above promises.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub upper_guarantee: Option<Guarantee>,
+    /// Of a sandwich: how far its ends are apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub width: Option<f64>,
     /// What the value promises.
     pub guarantee: Guarantee,
-    /// `exact` or `ais`.
+    /// `exact`, `ais`, `reverse`, `raise` or `sandwich`.
     pub method: String,
     /// Chains that the estimate is worth, of those run; none where exact.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub effective_chains: Option<f64>,
+    /// The same of reverse chains.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effective_reverse_chains: Option<f64>,
+    /// Where reverse chains began: `exact` samples, or the ends of `chains` of so many sweeps.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub samples: Option<String>,
+    /// What RAISE said of single examples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub raise: Option<RaiseResult>,
+}
+
+/// Bounds of ln p(v) by reverse chains that begin at the examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RaiseResult {
+    /// Examples.
+    pub examples: usize,
+    /// Mean over them of ln of the mean weight, nats.
+    pub log_likelihood_nats_mean: f64,
+    /// Its standard error over the chains.
+    pub error: Option<f64>,
+    /// What it promises of ln p_raise(v), the probability of v under the annealing run as a generative model, which tends to p(v) as
+    /// temperatures grow.
+    pub guarantee: Guarantee,
+    /// Share of the chains that the weights of an example are worth, mean over examples.
+    pub effective_share: f64,
+    /// Of each example, nats; only where asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log_likelihood_nats: Option<Vec<f64>>,
 }
 
 /// What one scheme does on the model.
@@ -106,6 +146,9 @@ pub struct SchemeResult {
     pub sweeps_mean: f64,
     /// Share of the examples that converged; none of a scheme without a tolerance.
     pub converged_fraction: Option<f64>,
+    /// Equally weighted samples that the weighted ones of an example are worth, mean over examples; none of a scheme that weighs none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effective_samples_mean: Option<f64>,
     /// Inference time per example, microseconds, of blocks of at most 1000 examples.
     pub time_us_per_example: f64,
     /// Of a scheme that finds most probable codes: what they cost, and how much less any codes might.
@@ -155,6 +198,9 @@ pub struct PerExample {
     pub reconstruction_error: Vec<f64>,
     /// Sweeps made.
     pub sweeps: Vec<u32>,
+    /// Equally weighted samples that the weighted ones are worth; none of a scheme that weighs none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effective_samples: Option<Vec<f64>>,
     /// Whether the last sweep changed no mean by the tolerance or more; none of a scheme without a tolerance.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub converged: Option<Vec<bool>>,

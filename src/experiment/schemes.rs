@@ -1,8 +1,8 @@
 //! From the scheme words of an experiment to inference: the only place that matches them.
 
-use super::config::{self, NetworkScheme, Scheme, Start};
+use super::config::{self, NetworkScheme, Proposal, Scheme, Start};
 use super::{Error, Result};
-use crate::evaluate::{AnyScheme, posterior_bits};
+use crate::evaluate::{AnyScheme, Sampled, Weighing, posterior_bits};
 use crate::inference::{
     AnyInference, BottomUp, Exact, Gibbs, Inference, IteratedModes, Map, MeanField, Network, Random, Refine, Refined,
     Stop, Structured, Tables, Tap, Uninformed,
@@ -68,7 +68,7 @@ impl Chosen {
 
     fn make(scheme: &Scheme, network: Option<&Network>, dtype: DType, watched: impl Fn(Stop) -> Stop) -> Result<Self> {
         Ok(match scheme {
-            Scheme::Importance(_) | Scheme::Ista(_) | Scheme::Fista(_) => {
+            Scheme::Ista(_) | Scheme::Fista(_) => {
                 return Err(foreign(scheme, "a deep Boltzmann machine", "mean-field"));
             }
             Scheme::Exact(exact) => Self::Exact(Exact { max_bits: exact.max_bits as f64 }),
@@ -100,7 +100,27 @@ impl Chosen {
                 let start = from(settings.start, network, MeanField::default(), Stop::after(0))?;
                 Self::Judged(Box::new(Tap { start, order: settings.order, damping: settings.damping, stop }))
             }
+            Scheme::Importance(settings) => {
+                let start = proposal(settings.proposal, network, dtype)?;
+                Self::Judged(Box::new(Sampled { start, samples: settings.particles, by: Weighing::Importance }))
+            }
+            Scheme::Ais(settings) => {
+                let start = proposal(settings.proposal, network, dtype)?;
+                let by = Weighing::Annealing { temperatures: settings.temperatures };
+                Self::Judged(Box::new(Sampled { start, samples: settings.chains, by }))
+            }
         })
+    }
+}
+
+/// The q whose samples are weighed.
+fn proposal(proposal: Proposal, network: Option<&Network>, dtype: DType) -> Result<AnyInference<Dbm>> {
+    match proposal {
+        Proposal::MeanField => {
+            let (by, stop) = mean_field(&config::MeanField::default(), dtype);
+            from(Start::Half, network, by, stop)
+        }
+        Proposal::Network => Ok(Box::new(present(network)?)),
     }
 }
 
@@ -126,7 +146,12 @@ pub fn sweeps(scheme: &Scheme) -> Option<usize> {
         Scheme::Exact(_) | Scheme::Map(_) | Scheme::Structured(_) => None,
         Scheme::Icm(icm) => Some(icm.starts.saturating_mul(icm.max_sweeps.min(LIKELY_SWEEPS))),
         Scheme::Tap(tap) => Some(tap.order.saturating_mul(tap.max_sweeps.min(LIKELY_SWEEPS))),
-        Scheme::Importance(_) | Scheme::Ista(_) | Scheme::Fista(_) => Some(0),
+        Scheme::Ista(_) | Scheme::Fista(_) => Some(0),
+        // Mean field comes first, and a sample costs about as much as a sweep.
+        Scheme::Importance(settings) => Some(LIKELY_SWEEPS.saturating_add(settings.particles)),
+        Scheme::Ais(settings) => {
+            Some(LIKELY_SWEEPS.saturating_add(settings.temperatures.saturating_mul(settings.chains)))
+        }
         Scheme::Network(network) => Some(network.refine),
         Scheme::MeanField(settings) => Some(settings.sweeps.unwrap_or(settings.max_sweeps.min(LIKELY_SWEEPS))),
         Scheme::Gibbs(settings) => Some(settings.burn_in + settings.sweeps),

@@ -2,8 +2,8 @@
 
 use super::judge::Request;
 use super::presented::Presented;
-use super::results::{LogPartitionResult, PerExample, Results, SchemeResult};
-use crate::evaluate::{Assessment, Bounded, Guarantee, LogPartition, Method};
+use super::results::{LogPartitionResult, PerExample, RaiseResult, Results, SchemeResult};
+use crate::evaluate::{Assessment, Bounded, Doubt, Guarantee, LogPartition, Method, Samples};
 use crate::math::{DType, Nats, mean_of};
 
 /// Said of examples that are no states of binary units.
@@ -42,8 +42,9 @@ pub struct Verdict<'a> {
 impl Verdict<'_> {
     /// The comparison, with what each of its numbers promises.
     pub fn results(mut self) -> Results {
-        let doubtful = self.log_partition.ais.iter().filter_map(|report| report.unreliable.clone());
-        let mut warnings: Vec<String> = doubtful.collect();
+        let (mut warnings, mut cautions) = doubts(&self.log_partition);
+        let named = self.request.schemes.iter().zip(&self.assessments);
+        cautions.extend(named.filter_map(|((name, _), assessment)| few_samples(name, assessment)));
         let resolved = |nats| resolved(nats, self.dtype);
         let coarse = !self.assessments.iter().all(|a| resolved(a.elbo_unnormalized().mean));
         if !resolved(self.log_partition.value.nats) {
@@ -64,12 +65,13 @@ impl Verdict<'_> {
             data: self.request.data.to_string(),
             examples: self.presented.examples,
             examples_sha256: self.presented.sha256.clone(),
-            log_partition: summary(&self.log_partition),
+            log_partition: summary(&self.log_partition, self.request.per_example),
             log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
             log_likelihood_guarantee: likelihood.map(|likelihood| weakened(likelihood.guarantee, loose)),
             log_likelihood_nats: self.evidence.as_ref().filter(|_| self.request.per_example).map(each),
             schemes: self.rows(coarse),
             warnings,
+            cautions,
         }
     }
 
@@ -110,6 +112,7 @@ impl Verdict<'_> {
             reconstruction_error_mean: assessment.reconstruction_error().mean,
             sweeps_mean: assessment.sweeps().mean,
             converged_fraction: assessment.converged_fraction(),
+            effective_samples_mean: assessment.effective_samples.as_deref().map(mean_of),
             time_us_per_example: assessment.time_us_per_example(),
             objective: None,
             per_example: self.request.per_example.then(|| PerExample {
@@ -120,6 +123,7 @@ impl Verdict<'_> {
                 reconstruction_error: assessment.reconstruction_errors.clone(),
                 sweeps: assessment.sweeps.clone(),
                 converged: assessment.converged.clone(),
+                effective_samples: assessment.effective_samples.clone(),
             }),
         }
     }
@@ -147,13 +151,44 @@ fn resolved(nats: f64, dtype: DType) -> bool {
     nats.is_finite() && nats.abs() * spacing < 0.1
 }
 
-fn summary(log_partition: &LogPartition) -> LogPartitionResult {
-    let LogPartition { value, method, ais } = log_partition;
+/// What speaks against ln Z: that it is not to be trusted, and what is to be kept in mind.
+fn doubts(log_partition: &LogPartition) -> (Vec<String>, Vec<String>) {
+    let (mut warnings, mut cautions) = (Vec::new(), Vec::new());
+    for doubt in log_partition.all_doubts() {
+        match doubt {
+            Doubt::Unreliable(text) => warnings.push(text),
+            Doubt::Caution(text) => cautions.push(text),
+        }
+    }
+    (warnings, cautions)
+}
+
+/// Said where weighted samples are worth fewer than this.
+const FEW_SAMPLES: f64 = 10.0;
+
+/// A caution where the weights of a few samples decide over many examples.
+fn few_samples(name: &str, assessment: &Assessment) -> Option<String> {
+    let effective = assessment.effective_samples.as_ref()?;
+    let few = effective.iter().filter(|&&samples| samples < FEW_SAMPLES).count();
+    (2 * few > effective.len()).then(|| {
+        format!(
+            "The samples of `{name}` are worth fewer than {FEW_SAMPLES} on {few} of {} examples: its numbers are below log p(v) on \
+             average all the same, and perhaps by much.",
+            effective.len()
+        )
+    })
+}
+
+fn summary(log_partition: &LogPartition, per_example: bool) -> LogPartitionResult {
+    let LogPartition { value, method, ais, reverse, raise, .. } = log_partition;
     let known = |nats: f64| Some(nats).filter(|nats| nats.is_finite());
-    // The interval of an exact number is the number.
-    let [lower, upper] = match ais {
-        Some(report) => [report.lower, known(report.upper)],
-        None => [known(value.nats); 2],
+    let ends = log_partition.ends();
+    let [lower, upper] = match (ends, ais, value.error) {
+        (Some([lower, upper]), ..) => [known(lower.nats), known(upper.nats)],
+        (None, Some(report), _) => [report.lower, known(report.upper)],
+        (None, None, Some(error)) => [known(value.nats - 3.0 * error), known(value.nats + 3.0 * error)],
+        // The interval of an exact number is the number; that of one without an error is unknown.
+        (None, None, None) => [known(value.nats).filter(|_| *method == Method::Exact); 2],
     };
     LogPartitionResult {
         nats: value.nats,
@@ -161,11 +196,24 @@ fn summary(log_partition: &LogPartition) -> LogPartitionResult {
         lower,
         upper,
         stochastic_lower_bound: ais.as_ref().and_then(|report| known(report.stochastic_lower_bound)),
+        stochastic_upper_bound: reverse.as_ref().and_then(|report| known(report.stochastic_upper_bound.nats)),
+        upper_guarantee: reverse.as_ref().map(|report| report.stochastic_upper_bound.guarantee),
+        width: ends.map(|[lower, upper]| upper.nats - lower.nats),
         guarantee: value.guarantee,
-        method: match method {
-            Method::Exact => "exact".into(),
-            Method::Ais => "ais".into(),
-        },
+        method: method.word().into(),
         effective_chains: ais.as_ref().map(|report| report.effective_sample_size),
+        effective_reverse_chains: reverse.as_ref().map(|report| report.effective_sample_size),
+        samples: reverse.as_ref().map(|report| match report.samples {
+            Samples::Exact => "exact".into(),
+            Samples::Chains(sweeps) => format!("chains of {sweeps} sweeps"),
+        }),
+        raise: raise.as_ref().map(|report| RaiseResult {
+            examples: report.log_probs.len(),
+            log_likelihood_nats_mean: report.mean.nats,
+            error: report.mean.error,
+            guarantee: report.mean.guarantee,
+            effective_share: report.effective_share,
+            log_likelihood_nats: per_example.then(|| report.log_probs.clone()),
+        }),
     }
 }

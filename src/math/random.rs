@@ -70,6 +70,24 @@ impl Stream {
         Tensor::from_vec(values, (rows, columns), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
     }
 
+    /// `count` indices, each with a probability in proportion to its weight, by the inverse of their cumulative distribution.
+    pub fn pick(self, weights: &[f64], count: usize) -> Result<Vec<usize>> {
+        let mut total = 0.0;
+        let cumulative: Vec<f64> = weights
+            .iter()
+            .map(|weight| {
+                total += weight;
+                total
+            })
+            .collect();
+        let last = cumulative.len().saturating_sub(1);
+        // One draw picks a cell of (0, 1), a second a place in it: single draws are too coarse for large tables.
+        let draws = self.uniform(count, 2, DType::F64, &Device::Cpu)?.flatten_all()?.to_vec1::<f64>()?;
+        let place = |pair: &[f64]| total * (pair[0] + (pair[1] - 0.5) / f64::from(1 << 23));
+        let index = |pair: &[f64]| cumulative.partition_point(|&below| below < place(pair)).min(last);
+        Ok(draws.chunks(2).map(index).collect())
+    }
+
     /// Standard normal draws, `[rows, columns]` (Box-Muller, computed in `f64`).
     pub fn normal(self, rows: usize, columns: usize, dtype: DType, device: &Device) -> Result<Tensor> {
         let angles = self.named("angle");

@@ -35,14 +35,20 @@ impl Enumeration {
 
     /// States `from` to `from + count`, `[count, units]`.
     pub fn chunk(&self, from: u64, count: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-        let mut values = Vec::with_capacity(count * self.states_of_unit.len());
-        for index in from..from + count as u64 {
-            let mut rest = index;
+        self.rows(from..from + count as u64, dtype, device)
+    }
+
+    /// The states of these numbers, `[numbers, units]`.
+    pub fn rows(&self, numbers: impl Iterator<Item = u64>, dtype: DType, device: &Device) -> Result<Tensor> {
+        let (mut values, mut count) = (Vec::new(), 0);
+        for number in numbers {
+            let mut rest = number;
             for states in &self.states_of_unit {
                 let radix = states.len() as u64;
                 values.push(states[(rest % radix) as usize]);
                 rest /= radix;
             }
+            count += 1;
         }
         Tensor::from_vec(values, (count, self.states_of_unit.len()), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
     }

@@ -4,7 +4,7 @@
 //! is worked out in `f64`, whatever the precision of the machine.
 
 use super::{Conditionals, Enumeration, Stack};
-use crate::math::{Device, Layers, Nats, Result, Tensor, bail, log_sum_exp, sum_units};
+use crate::math::{DType, Device, Layers, Nats, Result, Stream, Tensor, bail, host, log_sum_exp, sum_units};
 use crate::posterior::{FreeLayer, Table};
 use crate::units::Kind;
 
@@ -51,14 +51,40 @@ impl Stack {
 
     /// ln of what one chunk of the states adds to the sum of each example, nats.
     pub fn log_partition_of_chunk(&self, chunk: u64) -> Result<Nats> {
+        let log_weights = self.log_weights_of_chunk(chunk)?.to_vec2::<f64>()?;
+        Ok(log_weights.iter().map(|row| log_sum_exp(row)).collect())
+    }
+
+    /// ln of the weight of each state of a chunk, `[examples, states]`, nats.
+    fn log_weights_of_chunk(&self, chunk: u64) -> Result<Tensor> {
         let (layers, states) = self.smaller_half()?;
         let from = chunk * CHUNK;
         let count = CHUNK.min(states.count()?.saturating_sub(from));
         let exact = self.doubled()?;
         let tabulated = exact.states_of(&layers, &states, from, count as usize)?;
-        let log_weights =
-            exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?, summed_out)?.to_vec2::<f64>()?;
-        Ok(log_weights.iter().map(|row| log_sum_exp(row)).collect())
+        exact.log_weights(&tabulated, &exact.free_layers(&tabulated)?, summed_out)
+    }
+
+    /// `count` independent states of all layers of a stack that sees one example, `[count, units]` each, by a pass over all states of
+    /// the smaller half; no more than that is held. Fails above `max_bits`.
+    pub fn draw(&self, count: usize, max_bits: f64, stream: Stream) -> Result<Layers> {
+        let mut log_weights = Nats::new();
+        for chunk in 0..self.enumeration_chunks(max_bits)? {
+            log_weights.extend(host(&self.log_weights_of_chunk(chunk)?.narrow(0, 0, 1)?)?);
+        }
+        let largest = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Nats = log_weights.iter().map(|weight| (weight - largest).exp()).collect();
+        let picked = stream.named("states").pick(&weights, count)?;
+        let (layers, states) = self.smaller_half()?;
+        let exact = self.doubled()?;
+        let states = states.rows(picked.into_iter().map(|state| state as u64), DType::F64, &Device::Cpu)?;
+        let mut drawn = exact.by_layer(&layers, &states)?;
+        for FreeLayer { layer, own, from_state } in exact.free_layers(&drawn)? {
+            let input = from_state.broadcast_add(&own)?.broadcast_as((count, own.dim(1)?))?.contiguous()?;
+            drawn.push((layer, self.units[layer].sample(&input, stream.at(layer as u64))?));
+        }
+        drawn.sort_by_key(|(layer, _)| *layer);
+        drawn.into_iter().map(|(_, states)| states.to_dtype(self.dtype())).collect()
     }
 
     /// The exact distribution of each example, its means in the precision of the machine, and its log normaliser, nats. Fails above
@@ -89,7 +115,11 @@ impl Stack {
         from: u64,
         count: usize,
     ) -> Result<Vec<(usize, Tensor)>> {
-        let states = states.chunk(from, count, self.dtype(), &Device::Cpu)?;
+        self.by_layer(layers, &states.chunk(from, count, self.dtype(), &Device::Cpu)?)
+    }
+
+    /// Joint states of some layers, side by side, as one tensor a layer, where the stack is.
+    fn by_layer(&self, layers: &[usize], states: &Tensor) -> Result<Vec<(usize, Tensor)>> {
         let sizes = self.sizes();
         let mut from = 0;
         layers

@@ -34,8 +34,8 @@ impl Held {
 }
 
 impl Stack {
-    /// What does not depend on the layers of the stack, `[1 or examples]`, `f64`, nats.
-    pub(super) fn offset(&self) -> Result<Tensor> {
+    /// What of ln p̃ does not depend on the layers of the stack, `[1 or examples]`, `f64`, nats.
+    pub fn offset(&self) -> Result<Tensor> {
         match &self.clamped {
             None => Tensor::zeros(1, DType::F64, self.device()),
             Some(Held { kind, states, bias }) => {

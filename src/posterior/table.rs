@@ -88,7 +88,9 @@ impl Table {
 
     /// `count` independent states of all layers of one example, `[count, units]` each.
     pub fn draw(&self, example: usize, count: usize, stream: Stream) -> Result<Layers> {
-        let picked = Tensor::from_vec(self.draw_states(example, count, stream)?, count, self.log_probs.device())?;
+        let picked = stream.named("states").pick(&host(&self.probs(example)?)?, count)?;
+        let picked: Vec<u32> = picked.into_iter().map(|state| state as u32).collect();
+        let picked = Tensor::from_vec(picked, count, self.log_probs.device())?;
         let mut layers = self.tabulated.clone();
         for (_, states) in &mut layers {
             *states = states.index_select(&picked, 0)?.to_dtype(self.means_dtype)?;
@@ -100,24 +102,6 @@ impl Table {
         }
         layers.sort_by_key(|(layer, _)| *layer);
         Ok(layers.into_iter().map(|(_, states)| states).collect())
-    }
-
-    /// Indices of tabulated states, by the inverse of their cumulative distribution.
-    fn draw_states(&self, example: usize, count: usize, stream: Stream) -> Result<Vec<u32>> {
-        let mut total = 0.0;
-        let cumulative: Vec<f64> = host(&self.probs(example)?)?
-            .iter()
-            .map(|prob| {
-                total += prob;
-                total
-            })
-            .collect();
-        let last = cumulative.len().saturating_sub(1);
-        // One draw picks a cell of (0, 1), a second a place in it: single draws are too coarse for large tables.
-        let draws = host(&stream.named("states").uniform(count, 2, DType::F64, self.log_probs.device())?)?;
-        let place = |pair: &[f64]| total * (pair[0] + (pair[1] - 0.5) / f64::from(1 << 23));
-        let index = |pair: &[f64]| cumulative.partition_point(|&below| below < place(pair)).min(last) as u32;
-        Ok(draws.chunks(2).map(index).collect())
     }
 
     /// Means and expected entropy of the free units come from the same loop over examples.

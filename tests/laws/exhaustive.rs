@@ -3,7 +3,7 @@
 use crate::support::{
     ByHand, all_states, assert_all_close, assert_close, converted, log_sum_exp, random_dbm, rows, tensor,
 };
-use dbm::evaluate::{Annealing, Half, Path, Sandwich, Spacing, ais, exact, raise, reverse};
+use dbm::evaluate::{Annealing, Half, Path, Samples, Spacing, ais, exact, raise, reverse, sandwich};
 use dbm::inference::{BottomUp, Exact, Inference};
 use dbm::math::{DType, Device, Layers, Nats, Stream, Tensor, log_mean_exp, mean_of};
 use dbm::models::Dbm;
@@ -171,12 +171,12 @@ fn forward_and_reverse_chains_sandwich_ln_z() {
             let mut widths = Vec::new();
             for temperatures in [10, 100] {
                 let settings = annealing(temperatures, 4000, kept);
-                let found =
-                    Sandwich::new(&dbm, &settings, samples(&dbm, 4000, Stream::new(1)), Stream::new(2)).unwrap();
-                let (lower, upper) = (found.lower, found.upper);
+                let states = samples(&dbm, 4000, Stream::new(1));
+                let found = sandwich(&dbm, &settings, states, Samples::Exact, 1e9, Stream::new(2)).unwrap();
+                let [lower, upper] = found.ends().unwrap();
                 assert!(lower.nats - 3.0 * lower.error.unwrap() <= log_z, "{lower} above {log_z}");
                 assert!(upper.nats + 3.0 * upper.error.unwrap() >= log_z, "{upper} below {log_z}");
-                widths.push(found.width().nats);
+                widths.push(upper.nats - lower.nats);
             }
             assert!(widths[0] > 4.0 * widths[1] && widths[1] > 0.0, "widths {widths:?} for 10 and 100 temperatures");
         }

@@ -24,7 +24,7 @@ fn images(count: usize, units: usize) -> Tensor {
 }
 
 fn annealing(temperatures: usize) -> LogPartition {
-    LogPartition::Ais(Ais { temperatures, chains: 20 })
+    LogPartition::Ais(Ais { temperatures, chains: 20, ..Ais::default() })
 }
 
 fn request(words: &[&str], log_partition: LogPartition) -> Request<'static> {
@@ -138,7 +138,7 @@ fn exact_answers_nobody_asked_for_take_so_much_work_and_no_more() {
 fn a_block_of_long_gibbs_on_a_large_machine_is_small() {
     let dbm = Dbm::random(&[784, 500, 1000], 0.01, Stream::new(1), DType::F32, &Device::Cpu).unwrap();
     let visible = images(40, 784).to_dtype(DType::F32).unwrap();
-    let ais = LogPartition::Ais(Ais { temperatures: 1, chains: 1 });
+    let ais = LogPartition::Ais(Ais { temperatures: 1, chains: 1, ..Ais::default() });
     let request = request(&["gibbs:sweeps=400,burn-in=100"], ais);
     let (_, seen) = watched(&dbm, &visible, &request, |calls| calls == 4);
     // A word before and after log Z, one before the first block, one after it.

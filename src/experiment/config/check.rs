@@ -1,8 +1,8 @@
 //! What types cannot say: sizes, ranges and settings that do not go together.
 
 use super::{
-    Ais, Algorithm, Blocks, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate,
-    LogPartition, MeanField, Pretrain, Scheme, Structured, Train, memory,
+    Algorithm, Blocks, Decay, Device, Dtype, Evaluate, Exact, Experiment, LearningRate, MeanField, Pretrain, Proposal,
+    Scheme, Structured, Train, memory,
 };
 use crate::math::kernels::Level;
 
@@ -220,9 +220,9 @@ fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problem
     // Other models are normalised.
     let Some(hidden) = experiment.model.machine().map(|machine| machine.hidden.as_slice()) else { return };
     let visible = experiment.data.source.shape().map(|[height, width]| height.saturating_mul(width));
-    log_partition("evaluate.log_partition", &evaluate.log_partition, visible, hidden, problems);
+    super::log_partition::log_partition("evaluate.log_partition", &evaluate.log_partition, visible, hidden, problems);
     let last = &evaluate.final_log_partition;
-    log_partition("evaluate.final_log_partition", last, visible, hidden, problems);
+    super::log_partition::log_partition("evaluate.final_log_partition", last, visible, hidden, problems);
 }
 
 fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
@@ -270,7 +270,16 @@ fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut P
             problems.share(format!("{path}.damping"), tap.damping);
             settles(&path, tap.tolerance, tap.max_sweeps, experiment.dtype, problems);
         }
-        Scheme::Importance(importance) => problems.count(format!("{path}.importance.particles"), importance.particles),
+        Scheme::Importance(importance) => {
+            problems.count(format!("{path}.importance.particles"), importance.particles);
+            let read = experiment.model.machine().is_some() || importance.proposal == Proposal::default();
+            let message = "names a proposal, and this model has one only";
+            problems.require(read, format!("{path}.importance.proposal"), message, "leave it out");
+        }
+        Scheme::Ais(settings) => {
+            problems.count(format!("{path}.ais.temperatures"), settings.temperatures);
+            problems.count(format!("{path}.ais.chains"), settings.chains);
+        }
     }
 }
 
@@ -299,24 +308,6 @@ fn settles(path: &str, tolerance: Option<f64>, max_sweeps: usize, dtype: Dtype, 
     );
 }
 
-fn log_partition(path: &str, how: &LogPartition, visible: Option<usize>, hidden: &[usize], problems: &mut Problems) {
-    match how {
-        LogPartition::Auto {} => {}
-        LogPartition::Exact(exact) => {
-            // Unknown before the data are read for some sources; then the run refuses.
-            let bits = visible.map_or(0, |units| smaller_half(std::iter::once(units).chain(hidden.iter().copied())));
-            let limits = [exact.max_bits, ExactPartition::MOST_BITS];
-            enumerable(&format!("{path}.exact"), bits, limits, "units in alternate layers", problems);
-        }
-        LogPartition::Ais(Ais { temperatures, chains }) => {
-            problems.count(format!("{path}.ais.temperatures"), *temperatures);
-            problems.count(format!("{path}.ais.chains"), *chains);
-            let remedy = "set it to 2 or more, better 100";
-            problems.require(*chains != 1, format!("{path}.ais.chains"), "is 1, which gives no error bar", remedy);
-        }
-    }
-}
-
 /// Units in the smaller half of alternate layers: the bits of an exact sum.
 pub fn smaller_half(layers: impl Iterator<Item = usize>) -> usize {
     let (even, odd) = layers.enumerate().fold((0, 0), |(even, odd): (usize, usize), (layer, units)| {
@@ -326,7 +317,7 @@ pub fn smaller_half(layers: impl Iterator<Item = usize>) -> usize {
 }
 
 /// Enumeration of 2^bits states must be within the file's own limit, and that limit within reason.
-fn enumerable(path: &str, bits: usize, [max_bits, most]: [usize; 2], what: &str, problems: &mut Problems) {
+pub fn enumerable(path: &str, bits: usize, [max_bits, most]: [usize; 2], what: &str, problems: &mut Problems) {
     let (limit, remedy) = (format!("{path}.max_bits"), format!("set it to {most} at most"));
     problems.require(max_bits <= most, limit, format!("is {max_bits}: 2^{max_bits} states"), &remedy);
     let setting = format!("max_bits = {bits}; each bit more doubles the work");

@@ -1,6 +1,6 @@
 //! What an experiment file holds, section by section.
 
-use super::{Binarize, Data, Kernels, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice};
+use super::{Binarize, Data, Kernels, LogPartition, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One experiment: data, model, how to train it, how to judge it, what to write down.
@@ -142,64 +142,6 @@ impl Default for Evaluate {
             log_partition: LogPartition::default(),
             final_log_partition: LogPartition::default(),
         }
-    }
-}
-
-/// How log Z is found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum LogPartition {
-    /// Exactly where that is feasible, else by annealed importance sampling; defaults of both.
-    Auto {},
-    /// Exactly, by summing out alternate layers.
-    Exact(ExactPartition),
-    /// Annealed importance sampling.
-    Ais(Ais),
-}
-
-impl Default for LogPartition {
-    fn default() -> Self {
-        Self::Auto {}
-    }
-}
-
-/// The exact partition function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExactPartition {
-    /// Refused for a model where more binary units than this have to be enumerated; 30 at most.
-    pub max_bits: usize,
-}
-
-impl ExactPartition {
-    /// The most that `max_bits` may be: a sum of a billion states, hours of work.
-    pub const MOST_BITS: usize = 30;
-
-    /// `max_bits`, as far as it counts.
-    pub fn bits(&self) -> usize {
-        self.max_bits.min(Self::MOST_BITS)
-    }
-}
-
-impl Default for ExactPartition {
-    fn default() -> Self {
-        Self { max_bits: 24 }
-    }
-}
-
-/// Annealed importance sampling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Ais {
-    /// Intermediate distributions between the base model and the model.
-    pub temperatures: usize,
-    /// Independent chains; the error shrinks with their square root.
-    pub chains: usize,
-}
-
-impl Default for Ais {
-    fn default() -> Self {
-        Self { temperatures: 1000, chains: 100 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much memory the sizes of an experiment ask for, estimated before anything is allocated.
 
-use super::{Ais, Algorithm, Chains, Dtype, Experiment, LogPartition, Scheme};
+use super::{Algorithm, Chains, Dtype, Experiment, LogPartition, Scheme};
 use crate::experiment::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -64,8 +64,8 @@ pub fn too_large(experiment: &Experiment, extent: Option<Extent>) -> Option<TooL
     for (i, scheme) in evaluate.schemes.iter().enumerate() {
         machine.tables(format!("evaluate.schemes.{i}"), scheme, 1);
     }
-    machine.annealing("evaluate.log_partition.ais", &evaluate.log_partition);
-    machine.annealing("evaluate.final_log_partition.ais", &evaluate.final_log_partition);
+    machine.annealing("evaluate.log_partition", &evaluate.log_partition);
+    machine.annealing("evaluate.final_log_partition", &evaluate.final_log_partition);
     machine.judged("data", known.held_out);
     machine.part("data.split.train", known.bytes as f64, "set it lower, or use fewer examples");
     machine.verdict()
@@ -84,7 +84,7 @@ pub fn judging<'a>(
     for scheme in schemes {
         machine.tables(format!("scheme {scheme}"), scheme, 1);
     }
-    machine.annealing("ais", log_partition);
+    machine.annealing("", log_partition);
     machine.judged(&format!("judging {examples} examples"), examples);
     refuse(machine.verdict())
 }
@@ -179,6 +179,9 @@ impl Machine {
             let squares = self.hidden * self.hidden * 8.0 * COUPLINGS;
             return self.part(path, squares, "leave this scheme out, or use fewer hidden units");
         }
+        if scheme.samples() > 1 {
+            return self.part(path, self.rows(scheme.samples()), "use fewer samples, or fewer hidden units");
+        }
         // What has more bits than its own limit is refused for that.
         if scheme.table_bits().is_none_or(|most| self.bits > most as f64) {
             return;
@@ -191,9 +194,14 @@ impl Machine {
     }
 
     fn annealing(&mut self, path: &str, how: &LogPartition) {
-        let LogPartition::Ais(Ais { temperatures, chains }) = how else { return };
-        self.part(format!("{path}.chains"), self.rows(*chains), "use fewer chains");
-        self.part(format!("{path}.temperatures"), *temperatures as f64 * 16.0, "use fewer temperatures");
+        let Some((key, temperatures, chains)) = how.annealing() else { return };
+        // The examples of RAISE come one after the other where there are many chains.
+        let path = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+        self.part(format!("{path}.chains"), self.rows(chains), "use fewer chains");
+        self.part(format!("{path}.temperatures"), temperatures as f64 * 16.0, "use fewer temperatures");
+        if let LogPartition::Raise(raise) = how {
+            self.part(format!("{path}.particles"), self.rows(raise.particles), "use fewer particles");
+        }
     }
 
     /// Examples that are judged: their values in both precisions, their exact means, and a block of them at work.

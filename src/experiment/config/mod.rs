@@ -8,12 +8,14 @@ mod data;
 mod experiment;
 mod kernels;
 mod load;
+mod log_partition;
 pub mod memory;
 mod model;
 mod notes;
 mod overrides;
 mod report;
 mod resolved;
+mod sampled;
 mod scheme;
 mod study;
 mod thresholding;
@@ -22,18 +24,18 @@ mod word;
 
 pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
-pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
+pub use experiment::{Checkpoint, Device, Dtype, Evaluate, Experiment, Log};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
+pub use log_partition::{Ais, BaseRates, ExactPartition, LogPartition, Raise, Reverse, Sandwich};
 pub use model::{
     BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
     ProbabilisticPca, SparseCoding, Vae, VisibleBias,
 };
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
-pub use scheme::{
-    Blocks, Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap,
-};
+pub use sampled::{AnnealedPosterior, Importance, Proposal};
+pub use scheme::{Blocks, Exact, Gibbs, Icm, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap};
 pub use study::{StudyExperiment, check_study};
 pub use thresholding::Thresholding;
 pub use training::{

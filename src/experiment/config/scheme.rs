@@ -1,6 +1,7 @@
 //! Inference schemes, written as a table or as the word the command line takes.
 
 use super::choice;
+use super::sampled::{AnnealedPosterior, Importance};
 use super::thresholding::Thresholding;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -28,26 +29,14 @@ pub enum Scheme {
     Structured(Structured),
     /// The equations of Thouless, Anderson and Palmer: means and a free energy that is no bound.
     Tap(Tap),
-    /// The bound of several samples of a recognition net or an encoder, weighted by importance.
+    /// The bound of several samples, weighted by importance: of a recognition net, an encoder, or a machine's q.
     Importance(Importance),
     /// Most probable codes of sparse coding by iterative soft thresholding.
     Ista(Thresholding),
     /// The same with momentum (Beck and Teboulle 2009).
     Fista(Thresholding),
-}
-
-/// The bound ln 1/K Σ_k p(v, h_k) / q(h_k | v) of K samples (Burda, Grosse and Salakhutdinov 2016).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Importance {
-    /// Samples K under the logarithm.
-    pub particles: usize,
-}
-
-impl Default for Importance {
-    fn default() -> Self {
-        Self { particles: 100 }
-    }
+    /// log p̃(v) of a machine by annealing its hidden layers with v clamped.
+    Ais(AnnealedPosterior),
 }
 
 /// The most probable state.
@@ -315,6 +304,7 @@ impl Scheme {
             Self::Importance(_) => "importance",
             Self::Ista(_) => "ista",
             Self::Fista(_) => "fista",
+            Self::Ais(_) => "ais",
         }
     }
 
@@ -336,7 +326,17 @@ impl Scheme {
 
     /// Whether it answers with something that training cannot take its positive statistics from.
     pub fn only_judged(&self) -> bool {
-        matches!(self, Self::Map(_) | Self::Icm(_) | Self::Structured(_) | Self::Tap(_))
+        let sampled = matches!(self, Self::Importance(_) | Self::Ais(_));
+        sampled || matches!(self, Self::Map(_) | Self::Icm(_) | Self::Structured(_) | Self::Tap(_))
+    }
+
+    /// Samples it holds of each example.
+    pub fn samples(&self) -> usize {
+        match self {
+            Self::Importance(importance) => importance.particles,
+            Self::Ais(settings) => settings.chains,
+            _ => 1,
+        }
     }
 
     /// Whether it holds a square matrix over all hidden units.

@@ -2,7 +2,8 @@
 
 use super::choice;
 use super::report::{self, plain, suggestion};
-use super::scheme::{Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Scheme, Structured, Tap};
+use super::sampled::{AnnealedPosterior, Importance};
+use super::scheme::{Exact, Gibbs, Icm, Map, MeanField, NetworkScheme, Scheme, Structured, Tap};
 use super::thresholding::Thresholding;
 use crate::experiment::Error;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 /// The words that name a scheme.
-pub const WORDS: [&str; 12] = [
+pub const WORDS: [&str; 13] = [
     "exact",
     "map",
     "icm",
@@ -24,6 +25,7 @@ pub const WORDS: [&str; 12] = [
     "importance",
     "ista",
     "fista",
+    "ais",
 ];
 
 impl FromStr for Scheme {
@@ -96,6 +98,7 @@ impl fmt::Display for Scheme {
             Self::Structured(structured) => write!(f, "structured{}", options(structured, &Structured::default())),
             Self::Tap(tap) => write!(f, "tap{}", options(tap, &Tap::default())),
             Self::Importance(importance) => write!(f, "importance{}", options(importance, &Importance::default())),
+            Self::Ais(settings) => write!(f, "ais{}", options(settings, &AnnealedPosterior::default())),
             Self::Network(NetworkScheme { refine: 0 }) => write!(f, "network"),
             Self::Network(NetworkScheme { refine }) => write!(f, "network+{refine}"),
         }

@@ -130,7 +130,7 @@ impl Directed for Net {
     fn answer(&self, scheme: &Scheme, visible: &Tensor, first: usize, stream: Stream) -> Result<Answer> {
         match scheme {
             Scheme::Network(_) if !scheme.refines() => self.bound(visible, [1, SAMPLES], first, stream),
-            Scheme::Importance(Importance { particles }) => self.bound(visible, [*particles, 1], first, stream),
+            Scheme::Importance(Importance { particles, .. }) => self.bound(visible, [*particles, 1], first, stream),
             Scheme::Exact(exact) => {
                 let bits = self.generative.evidence_bits();
                 if bits > exact.max_bits.min(Exact::MOST_BITS) as f64 {
@@ -153,7 +153,7 @@ impl Directed for Net {
 
     fn block(&self, scheme: &Scheme) -> usize {
         match scheme {
-            Scheme::Importance(Importance { particles }) => ROWS / particles,
+            Scheme::Importance(Importance { particles, .. }) => ROWS / particles,
             Scheme::Network(_) => ROWS / SAMPLES,
             _ => 100,
         }

@@ -8,7 +8,7 @@ use super::super::results::{ObjectiveResult, Results};
 use super::super::verdict::Verdict;
 use super::super::{Error, Result, clock};
 use super::Kind;
-use crate::evaluate::{Assessment, Average, Bounded, Guarantee, LogPartition, Method};
+use crate::evaluate::{Assessment, Average, Guarantee, LogPartition};
 use crate::math::{Nats, Stream, Tensor, larger, mean_of, mean_square_differences};
 
 /// What a scheme says of a block of examples.
@@ -121,7 +121,7 @@ pub fn judge(
         assessments.push(whole.ok_or_else(none)?);
         objectives.push(certificate.map(|certificate| certificate.result()));
     }
-    let log_partition = LogPartition { value: Bounded::exact(0.0), method: Method::Exact, ais: None };
+    let log_partition = LogPartition::exact(0.0);
     let (kind, sizes, dtype, binary) = (model.name(), model.sizes(), model.dtype(), model.binary());
     let verdict = Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments };
     let mut results = verdict.results();
@@ -177,6 +177,7 @@ fn assess(
         guarantee: answer.guarantee,
         kl: own.map(|evidence| evidence.iter().zip(&answer.bounds).map(|(nats, bound)| nats - bound).collect()),
         elbos_unnormalized: answer.bounds,
+        effective_samples: None,
         sweeps: answer.sweeps,
         converged: answer.converged,
         reconstruction_errors,

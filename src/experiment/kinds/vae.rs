@@ -57,7 +57,7 @@ impl Directed for Vae {
                 let bounds = sampled_elbo(self, visible, SAMPLES, stream)?;
                 Ok(Answer::at_once(Guarantee::StochasticLowerBound, bounds, latents))
             }
-            Scheme::Importance(Importance { particles }) => {
+            Scheme::Importance(Importance { particles, .. }) => {
                 let bounds = importance_weighted(self, visible, *particles, stream)?;
                 Ok(Answer { is_elbo: false, ..Answer::at_once(Guarantee::StochasticLowerBound, bounds, latents) })
             }
