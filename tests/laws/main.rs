@@ -9,6 +9,7 @@ mod belief_learning;
 mod bounds;
 mod causes;
 mod centring;
+mod clamping;
 mod codings;
 mod continuous;
 mod criteria;
