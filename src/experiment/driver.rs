@@ -163,7 +163,7 @@ impl<'a> Driver<'a> {
         let log = &self.experiment.log;
         let (histograms, images) =
             (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
-        let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, histograms, images))?;
+        let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, [histograms, images], false))?;
         self.journal.record(&pictures)?;
         if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
     }
@@ -200,7 +200,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Histograms and pictures; an empty record where neither is wanted.
-    pub fn pictures(&self, phase: &dyn Phase, histograms: bool, images: bool) -> Result<Record> {
+    pub fn pictures(&self, phase: &dyn Phase, [histograms, images]: [bool; 2], finished: bool) -> Result<Record> {
         let mut record = Record::new(self.position.step);
         if !histograms && !images {
             return Ok(record);
@@ -208,7 +208,8 @@ impl<'a> Driver<'a> {
         let snapshot = phase.snapshot()?;
         let visible = self.held_out(100)?;
         let stream = self.root.named("pictures");
-        let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape: self.dataset.shape, stream };
+        let shape = self.dataset.shape;
+        let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape, stream, finished };
         if histograms {
             snapshot.model.kind().histograms(seen, &mut record)?;
         }

@@ -18,6 +18,15 @@ pub struct Known {
     pub states: Tensor,
 }
 
+impl Known {
+    /// The states with one half in the places of free units: what is told, for the eye, `[1 or examples, units of the layer]`.
+    pub fn shown(&self) -> Result<Tensor> {
+        let mask: Vec<f64> = self.held.iter().map(|&held| f64::from(u8::from(held))).collect();
+        let mask = Tensor::from_vec(mask, (1, self.held.len()), self.states.device())?.to_dtype(self.states.dtype())?;
+        self.states.broadcast_mul(&mask)?.broadcast_add(&(0.5 - (mask * 0.5)?)?)
+    }
+}
+
 /// What is left of a machine, and how to put it together with what is held.
 #[derive(Clone, Debug)]
 pub struct Rest {
@@ -190,6 +199,12 @@ impl Rest {
         let rows = |bias: &Tensor| bias.broadcast_as((examples, bias.dim(1)?))?.contiguous();
         let inputs = self.stack.biases().iter().map(rows).collect::<Result<_>>()?;
         Ok(Factorial::from_inputs(self.stack.units().to_vec(), inputs))
+    }
+
+    /// The free units, `[examples, free]` per layer of the stack, out of all `layers` of the machine, visible first.
+    pub fn free(&self, layers: &[Tensor]) -> Result<Layers> {
+        let parts = self.layers.iter().zip(layers).filter(|(layer, _)| !layer.free.is_empty());
+        parts.map(|(layer, states)| layer.free.of_tensor(states, 1)).collect()
     }
 
     /// All layers of the machine, `[examples, units]`, visible first, from states or means of the free units.

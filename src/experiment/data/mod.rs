@@ -20,7 +20,7 @@ pub use catalogue::{Entry, catalogue};
 pub use examples::Examples;
 pub use files::{FileOptions, LoadedFile, load_examples};
 pub use npy::npy_bytes;
-pub use samples::{sample, shape_of};
+pub use samples::shape_of;
 
 use super::config::{Data, Source};
 use super::{Error, Result};

@@ -10,6 +10,7 @@ use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
 use super::super::pictures::{grid, reconstructions, rectangle};
 use super::super::results::Results;
+use super::super::sampled_pictures::sampled;
 use super::super::{Chosen, Known, Result};
 use super::{Kind, Seen, Trained};
 use crate::inference::{Inference, Network, Trace};
@@ -207,7 +208,7 @@ impl Kind for Machine {
             record.push("chains/probabilities", grid(&probabilities, shape, Range::Unit)?);
             record.push("chains/states", grid(&chains[0], shape, Range::Unit)?);
         }
-        Ok(())
+        if seen.finished { sampled(dbm, seen, record) } else { Ok(()) }
     }
 }
 
