@@ -59,7 +59,7 @@ impl Pictures {
             None => examples::of_run(&self.model, &file, kind, self.compute.device)?,
         };
         examples::must_fit(&visible, kind, self.data.as_deref().unwrap_or(&file))?;
-        let visible = visible.narrow(0, 0, visible.dim(0)?.min(EXAMPLES))?;
+        let visible = examples::spread(&visible, EXAMPLES)?;
         let (shape, stream) = (shape_of(&file, kind.sizes()[0]), Stream::new(self.seed).named("pictures"));
         let mut record = Record::default();
         kind.images(Seen { visible: &visible, tensors: &tensors, shape, stream, finished: true }, &mut record)?;

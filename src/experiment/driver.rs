@@ -20,6 +20,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Prefix of a trainer's own tensors in a checkpoint.
 pub const TRAINER_PREFIX: &str = "trainer.";
 
+/// Held-out examples that pictures are of.
+const PICTURED: usize = 100;
+
 /// A run at work.
 pub struct Driver<'a> {
     pub experiment: &'a Experiment,
@@ -206,7 +209,7 @@ impl<'a> Driver<'a> {
             return Ok(record);
         }
         let snapshot = phase.snapshot()?;
-        let visible = self.held_out(100)?;
+        let visible = self.spread_out(PICTURED)?;
         let stream = self.root.named("pictures");
         let shape = self.dataset.shape;
         let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape, stream, finished };
@@ -293,8 +296,13 @@ impl<'a> Driver<'a> {
 
     /// The first held-out examples: validation where there is one, else test.
     fn held_out(&self, most: usize) -> Result<Tensor> {
-        let examples = self.dataset.validation.as_ref().unwrap_or(&self.dataset.test);
-        setup::first(examples, most, self.root)
+        setup::first(self.dataset.held_out(), most, self.root)
+    }
+
+    /// Held-out examples from all over.
+    fn spread_out(&self, most: usize) -> Result<Tensor> {
+        let examples = self.dataset.held_out();
+        examples.batch(&setup::spread(examples.len(), most), self.root.named("held out"))
     }
 }
 

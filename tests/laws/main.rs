@@ -28,6 +28,7 @@ mod lit;
 mod mean_field;
 mod memory;
 mod modes;
+mod multi_prediction;
 mod partition;
 mod parts;
 mod precision;

@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 pub struct Sample {
     /// Run folder, checkpoint or safetensors file.
     model: PathBuf,
-    /// How many samples, one chain each; the default is 100, or as many as there are examples to hold or to start from.
+    /// How many samples, one chain each; the default is 100, or as many as there are examples to hold or to start from, which are
+    /// taken from all over.
     #[arg(long)]
     count: Option<usize>,
     /// Gibbs sweeps of each chain; with --grid, between one row and the next.
@@ -77,6 +78,9 @@ struct Written {
     count: usize,
     sweeps: usize,
     mean: f64,
+    /// Whether they are means of mean field in the place of samples.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mean_field: bool,
     /// Units that were held, over all layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<usize>,
@@ -91,7 +95,10 @@ struct Written {
 impl Written {
     fn text(&self) -> String {
         let Self { out, count, sweeps, .. } = self;
-        let mut text = format!("{count} samples after {sweeps} sweeps: {}\n", out.display());
+        let mut text = match self.mean_field {
+            true => format!("{count} samples filled in by mean field: {}\n", out.display()),
+            false => format!("{count} samples after {sweeps} sweeps: {}\n", out.display()),
+        };
         if let Some(held) = self.held {
             text += &format!("{} held", table::counted(held, "unit"));
             if let Some(error) = self.missing_error_mean {
@@ -135,7 +142,7 @@ impl Sample {
         let shape = self.shape(&file, sizes[0])?;
         let data = self.examples(&machine, &file)?;
         let extent = self.extent(data.as_ref(), sizes[0], ending == "png")?;
-        let data = data.map(|data| data.narrow(0, 0, extent.chains)).transpose()?;
+        let data = data.map(|data| examples::spread(&data, extent.chains)).transpose()?;
         let held = clamping::held(&self.clamps, &sizes, shape, data.as_ref(), (dbm.dtype(), &device))?;
         let drawn = self.draw(dbm, &held, data, extent)?;
         let values = drawn.values()?;
@@ -148,6 +155,7 @@ impl Sample {
             count: extent.chains,
             sweeps: self.sweeps,
             mean: values.iter().sum::<f64>() / values.len() as f64,
+            mean_field: self.mean_field,
             held: (!self.clamps.is_empty()).then_some(units),
             missing_error_mean: drawn.missing_error()?,
             model: JudgedFile { file, step },

@@ -49,6 +49,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Examples to judge by while training: validation where there is one, else test.
+    pub fn held_out(&self) -> &Examples {
+        self.validation.as_ref().unwrap_or(&self.test)
+    }
+
     /// Refuses data from other files than those that `run` recorded when it was started.
     pub fn expect_files(&self, recorded: &[FileSum], run: &Path) -> Result<()> {
         if self.files == recorded {
