@@ -41,6 +41,15 @@ pub fn grid(rows: &Tensor, shape: [usize; 2], range: Range) -> Result<Value> {
     Ok(Value::Image(Image::grid(&pictures(rows, TILES)?, shape, COLUMNS, range)?))
 }
 
+/// The rows of the largest norm first, `[rows, pixels]`: of more units than a grid has room for, those that say most.
+pub fn strongest(rows: &Tensor) -> Result<Tensor> {
+    let norms = host(&rows.sqr()?.sum(1)?)?;
+    let mut order: Vec<u32> = (0..norms.len() as u32).collect();
+    order.sort_by(|&one, &other| norms[other as usize].total_cmp(&norms[one as usize]));
+    let count = order.len();
+    Ok(rows.contiguous()?.index_select(&Tensor::from_vec(order, count, rows.device())?, 0)?)
+}
+
 /// The first rows as pictures.
 fn pictures(rows: &Tensor, most: usize) -> Result<Vec<Vec<f64>>> {
     let (count, pixels) = rows.dims2()?;

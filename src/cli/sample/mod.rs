@@ -144,6 +144,12 @@ impl Sample {
         let extent = self.extent(data.as_ref(), sizes[0], ending == "png")?;
         let data = data.map(|data| examples::spread(&data, extent.chains)).transpose()?;
         let held = clamping::held(&self.clamps, &sizes, shape, data.as_ref(), (dbm.dtype(), &device))?;
+        if held.first().and_then(Option::as_ref).is_some_and(|known| !known.held.contains(&false)) {
+            return Err(Error::Refused {
+                problem: "--clamp holds the whole picture and leaves no pixel to fill in".into(),
+                remedy: "hold less of it".into(),
+            });
+        }
         let drawn = self.draw(dbm, &held, data, extent)?;
         let values = drawn.values()?;
         let bytes = if ending == "npy" { npy_bytes(&values)? } else { drawn.picture(shape)?.png()? };
