@@ -3,15 +3,15 @@
 use super::compute::Compute;
 use super::line::Line;
 use super::log_partition::{Wanted, positive};
-use super::{print, print_json, table};
+use super::{examples, print, print_json, table};
 use crate::experiment::checkpoint;
-use crate::experiment::config::{Binarize, Experiment, Scheme, Source, Train, check, stored};
-use crate::experiment::data::{FileOptions, load_examples};
+use crate::experiment::config::{Binarize, Experiment, Scheme, Source, Train, check};
+use crate::experiment::data::FileOptions;
 use crate::experiment::judge::{Portion, Request};
 use crate::experiment::kinds::{Kind, Trained};
 use crate::experiment::model_file::{self, ModelFile};
 use crate::experiment::results::{JudgedFile, Results};
-use crate::experiment::{Error, Known, Result, RunFolder, setup};
+use crate::experiment::{Error, Known, Result, setup};
 use crate::math::{DType, Stream, Tensor};
 use std::path::{Path, PathBuf};
 
@@ -168,23 +168,16 @@ impl Eval {
     fn examples(&self, model: &ModelFile, file: &Path) -> Result<Examples> {
         let (name, all, means) = match &self.data {
             Some(path) => self.read_file(path, model)?,
-            None => self.read_run(model, file)?,
+            None => examples::of_run(&self.model, file, model.model.kind(), self.compute.device)?,
         };
-        let (count, units) = all.dims2()?;
-        let expected = model.model.kind().sizes()[0];
-        if units != expected {
-            return Err(Error::Data {
-                file: self.data.clone().unwrap_or_else(|| file.to_path_buf()),
-                problem: format!("its examples have {units} values; the model has {expected} visible units"),
-                remedy: "give the data the model was trained on".into(),
-            });
-        }
+        examples::must_fit(&all, model.model.kind(), self.data.as_deref().unwrap_or(file))?;
+        let count = all.dim(0)?;
         let asked = self.examples.unwrap_or(count);
         let fewer = (asked > count).then(|| format!("--examples {asked} is more than there are: {count} were judged."));
         Ok(Examples { name, visible: all.narrow(0, 0, asked.min(count))?, means, fewer })
     }
 
-    fn read_file(&self, path: &Path, model: &ModelFile) -> Result<(String, Tensor, Vec<f64>)> {
+    fn read_file(&self, path: &Path, model: &ModelFile) -> Result<examples::Found> {
         let options = FileOptions {
             array: self.array.clone(),
             maximum: self.maximum,
@@ -198,34 +191,7 @@ impl Eval {
             dtype: model.model.kind().dtype(),
             ..FileOptions::default()
         };
-        let stream = Stream::new(self.seed).named("data");
-        let loaded = load_examples(path, &options, stream)?;
-        Ok((
-            path.display().to_string(),
-            loaded.examples.all(stream)?.to_device(model.model.kind().device())?,
-            loaded.examples.mean(),
-        ))
-    }
-
-    /// The test examples of the run that the model file lies in.
-    fn read_run(&self, model: &ModelFile, file: &Path) -> Result<(String, Tensor, Vec<f64>)> {
-        // Absolute, so that a bare file name has its folders too.
-        let file = std::path::absolute(file).map_err(Error::io("find", file))?;
-        let run = file.parent().and_then(Path::parent).map(RunFolder::open);
-        let Some(Ok(run)) = run else {
-            let model = self.model.display();
-            return Err(Error::Refused {
-                problem: format!("{model} lies in no run folder, so there is no telling what to judge it on"),
-                remedy: "name the examples: --data FILE".into(),
-            });
-        };
-        let mut experiment = stored(&run.config())?;
-        experiment.device = self.compute.device;
-        experiment.dtype = setup::dtype_word(model.model.kind().dtype());
-        let dataset = setup::dataset(&experiment)?;
-        dataset.expect_files(&run.provenance()?.data, run.path())?;
-        let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
-        Ok((dataset.judged, visible, dataset.train.mean()))
+        examples::of_file(path, &options, model.model.kind(), Stream::new(self.seed).named("data"))
     }
 }
 

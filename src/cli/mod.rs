@@ -6,8 +6,10 @@ mod compute;
 mod config;
 mod data;
 mod eval;
+mod examples;
 mod line;
 mod log_partition;
+mod pictures;
 mod reproduce;
 mod run;
 mod runs;
@@ -47,6 +49,7 @@ enum Command {
     Compare(compare::Compare),
     Runs(runs::Runs),
     Sample(sample::Sample),
+    Pictures(pictures::Pictures),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -104,6 +107,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Compare(command) => command.execute(),
         Command::Runs(command) => command.execute(),
         Command::Sample(command) => command.execute(),
+        Command::Pictures(command) => command.execute(),
         Command::Config(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Tensorboard(command) => command.execute(),

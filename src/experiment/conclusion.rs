@@ -26,7 +26,8 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     let results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition, &mut known)?;
     let last_on_the_way = last_on_the_way(driver, phase, &results, &mut known)?;
     let log = &experiment.log;
-    let pictures = driver.pictures(phase, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;
+    let wanted = [log.histograms_every_epochs > 0, log.images_every_epochs > 0];
+    let pictures = driver.pictures(phase, wanted, true)?;
     let traces = traces(driver, phase, &visible)?;
 
     driver.profiler.during(Share::Logging, || {

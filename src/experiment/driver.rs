@@ -20,6 +20,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Prefix of a trainer's own tensors in a checkpoint.
 pub const TRAINER_PREFIX: &str = "trainer.";
 
+/// Held-out examples that pictures are of.
+const PICTURED: usize = 100;
+
 /// A run at work.
 pub struct Driver<'a> {
     pub experiment: &'a Experiment,
@@ -163,7 +166,7 @@ impl<'a> Driver<'a> {
         let log = &self.experiment.log;
         let (histograms, images) =
             (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
-        let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, histograms, images))?;
+        let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, [histograms, images], false))?;
         self.journal.record(&pictures)?;
         if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
     }
@@ -200,15 +203,16 @@ impl<'a> Driver<'a> {
     }
 
     /// Histograms and pictures; an empty record where neither is wanted.
-    pub fn pictures(&self, phase: &dyn Phase, histograms: bool, images: bool) -> Result<Record> {
+    pub fn pictures(&self, phase: &dyn Phase, [histograms, images]: [bool; 2], finished: bool) -> Result<Record> {
         let mut record = Record::new(self.position.step);
         if !histograms && !images {
             return Ok(record);
         }
         let snapshot = phase.snapshot()?;
-        let visible = self.held_out(100)?;
+        let visible = self.spread_out(PICTURED)?;
         let stream = self.root.named("pictures");
-        let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape: self.dataset.shape, stream };
+        let shape = self.dataset.shape;
+        let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape, stream, finished };
         if histograms {
             snapshot.model.kind().histograms(seen, &mut record)?;
         }
@@ -292,8 +296,13 @@ impl<'a> Driver<'a> {
 
     /// The first held-out examples: validation where there is one, else test.
     fn held_out(&self, most: usize) -> Result<Tensor> {
-        let examples = self.dataset.validation.as_ref().unwrap_or(&self.dataset.test);
-        setup::first(examples, most, self.root)
+        setup::first(self.dataset.held_out(), most, self.root)
+    }
+
+    /// Held-out examples from all over.
+    fn spread_out(&self, most: usize) -> Result<Tensor> {
+        let examples = self.dataset.held_out();
+        examples.batch(&setup::spread(examples.len(), most), self.root.named("held out"))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::config::{Experiment, resolved, summary};
 use super::observe::{
-    Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Occasion, Progress, Record, Section, TensorBoard,
-    tell_all,
+    Chart, Ended, Hyperparameter, Metrics, Observe, Observers, Occasion, PictureFiles, Progress, Record, Section,
+    TensorBoard, tell_all,
 };
 use super::results::{LogPartitionResult, Results, SchemeResult};
 use super::{Result, RunFolder};
@@ -32,7 +32,7 @@ impl Journal {
             None => (Metrics::create(&folder.metrics())?, Record::default()),
             Some(step) => Metrics::resume(&folder.metrics(), step)?,
         };
-        let mut observers = Observers::default();
+        let mut observers = Observers(vec![Box::new(PictureFiles::new(folder.pictures()))]);
         if experiment.log.tensorboard {
             let mut board = TensorBoard::create(folder.path(), start_step)?;
             board.describe(&hyperparameters(experiment), &format!("```toml\n{}```\n", resolved(experiment)))?;

@@ -3,8 +3,10 @@
 //! `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the visible layer), and for
 //! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`. Other names are kept apart.
 
+use super::driver::TRAINER_PREFIX;
 use super::kinds::{Machine, Trained};
 use super::{Error, Result};
+use crate::learning::SavedTensors;
 use crate::math::{DType, Device, Tensor};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -24,6 +26,13 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
+    /// What a trainer had beside the model, where the file is a checkpoint, under its own names.
+    pub fn of_trainer(&self) -> SavedTensors {
+        let own =
+            |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(TRAINER_PREFIX)?.into(), tensor.clone()));
+        self.other.iter().filter_map(own).collect()
+    }
+
     /// The machine of a file that must hold a deep Boltzmann machine.
     pub fn machine(self, path: &Path) -> Result<Machine> {
         match self.model {

@@ -12,21 +12,42 @@ const PAIRS: usize = 40;
 
 /// Rows of data, each above the row of its reconstructions; both `[examples, pixels]`.
 pub fn reconstructions(data: &Tensor, again: &Tensor, shape: [usize; 2], range: Range) -> Result<Value> {
-    let (data, again) = (pictures(data, PAIRS)?, pictures(again, PAIRS)?);
+    let most = data.dim(0)?.min(PAIRS);
+    let first = [data, again].map(|rows| rows.narrow(0, 0, most));
+    let [data, again] = first;
+    Ok(Value::Image(stacked(&[data?, again?], shape, COLUMNS, range)?))
+}
+
+/// Lines of pictures from several sets, `[examples, pixels]` each: one line of the first set, below it the same examples of the
+/// second, and so on through the sets, then the next line of the first.
+pub fn stacked(sets: &[Tensor], shape: [usize; 2], columns: usize, range: Range) -> Result<Image> {
+    let sets = sets.iter().map(|set| pictures(set, usize::MAX)).collect::<Result<Vec<_>>>()?;
+    let examples = sets.iter().map(Vec::len).max().unwrap_or(0);
     let blank = vec![1.0; shape[0] * shape[1]];
     let mut tiles = Vec::new();
-    for (data, again) in data.chunks(COLUMNS).zip(again.chunks(COLUMNS)) {
-        tiles.extend_from_slice(data);
-        tiles.extend(std::iter::repeat_n(blank.clone(), COLUMNS - data.len()));
-        tiles.extend_from_slice(again);
-        tiles.extend(std::iter::repeat_n(blank.clone(), COLUMNS - again.len()));
+    for first in (0..examples).step_by(columns.max(1)) {
+        for set in &sets {
+            let line = (first..first + columns.max(1)).map(|at| set.get(at).unwrap_or(&blank).clone());
+            tiles.extend(line);
+        }
     }
-    Ok(Value::Image(Image::grid(&tiles, shape, COLUMNS, range)?))
+    // The end of the last line of the last set is no line of another.
+    tiles.truncate(tiles.len() - (columns.max(1) - 1 - (examples.max(1) - 1) % columns.max(1)));
+    Image::grid(&tiles, shape, columns, range)
 }
 
 /// The first rows, `[rows, pixels]`, as a grid of pictures.
 pub fn grid(rows: &Tensor, shape: [usize; 2], range: Range) -> Result<Value> {
     Ok(Value::Image(Image::grid(&pictures(rows, TILES)?, shape, COLUMNS, range)?))
+}
+
+/// The rows of the largest norm first, `[rows, pixels]`: of more units than a grid has room for, those that say most.
+pub fn strongest(rows: &Tensor) -> Result<Tensor> {
+    let norms = host(&rows.sqr()?.sum(1)?)?;
+    let mut order: Vec<u32> = (0..norms.len() as u32).collect();
+    order.sort_by(|&one, &other| norms[other as usize].total_cmp(&norms[one as usize]));
+    let count = order.len();
+    Ok(rows.contiguous()?.index_select(&Tensor::from_vec(order, count, rows.device())?, 0)?)
 }
 
 /// The first rows as pictures.

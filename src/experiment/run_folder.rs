@@ -103,7 +103,8 @@ impl RunFolder {
 
     /// Removes what writers that were killed have left; only for who holds the claim.
     pub fn remove_partial_files(&self) -> Result<()> {
-        for folder in [self.path.clone(), self.path.join("checkpoints")] {
+        let folders = [self.path.clone(), self.path.join("checkpoints"), self.pictures()];
+        for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
             let entries = std::fs::read_dir(&folder).map_err(Error::io("read the folder", &folder))?;
             let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
             for left in paths.filter(|path| path.extension().is_some_and(|ending| ending == PARTIAL)) {
@@ -136,6 +137,11 @@ impl RunFolder {
     /// The final table.
     pub fn results(&self) -> PathBuf {
         self.path.join("results.json")
+    }
+
+    /// The newest pictures of a model.
+    pub fn pictures(&self) -> PathBuf {
+        self.path.join("pictures")
     }
 
     /// The pictures of a study.

@@ -87,6 +87,12 @@ pub fn affordable(experiment: &Experiment, dataset: &Dataset) -> Result<()> {
     memory::refuse(memory::too_large(experiment, Some(extent)))
 }
 
+/// Where `most` of `there` examples are that lie evenly over all, for pictures: test sets may be sorted by class.
+pub fn spread(there: usize, most: usize) -> Vec<usize> {
+    let count = there.min(most);
+    (0..count).map(|at| at * there / count).collect()
+}
+
 /// The first `most` examples of a split.
 pub fn first(examples: &Examples, most: usize, root: Stream) -> Result<Tensor> {
     let rows: Vec<usize> = (0..examples.len().min(most)).collect();

@@ -1,13 +1,15 @@
 //! From the sections `[pretrain]` and `[train]` to trainers: the only place that matches training algorithms.
 
-use super::config::{self, Chains, Expectation, Experiment, LearningRate, Model, Pretrain, Recognized, Scheme, Train};
+use super::config::{
+    self, Chains, Expectation, Experiment, LearningRate, Model, Optimizer, Pretrain, Recognized, Scheme, Train,
+};
 use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
     Adam, AnyMaximize, Ascent, Centred, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization,
-    GradientSteps, MaximumLikelihood, NegativePhase, NegativeStart, OnlineDictionary, Positive, PositivePhase,
-    Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
+    GradientSteps, MaximumLikelihood, MultiPrediction, NegativePhase, NegativeStart, OnlineDictionary, Positive,
+    PositivePhase, Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
@@ -124,6 +126,14 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
             let columns = Some(Columns::UnitBall { rounds: 1 });
             let by = Psd { gamma, solver: Fista, until, adam: Adam::default(), columns };
             ("predictive sparse decomposition", Box::new(by))
+        }
+        config::Algorithm::MultiPrediction(settings) => {
+            let ascent = match settings.optimizer {
+                Optimizer::Momentum => Ascent::Sgd(dbm),
+                Optimizer::Adam => Ascent::Adam(Adam::default()),
+            };
+            let by = MultiPrediction { sweeps: settings.sweeps, drop: settings.drop, ascent };
+            ("multi-prediction training", Box::new(by))
         }
         config::Algorithm::WakeSleep(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };

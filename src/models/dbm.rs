@@ -99,7 +99,7 @@ impl Dbm {
             units: self.units.clone(),
             biases: self.biases.iter().map(|bias| bias.unsqueeze(0)).collect::<Result<_>>()?,
             weights: self.weights.clone(),
-            clamped: None,
+            clamped: Vec::new(),
         })
     }
 }
@@ -122,7 +122,11 @@ impl LatentModel for Dbm {
             units: self.units[1..].to_vec(),
             biases,
             weights: self.weights[1..].to_vec(),
-            clamped: Some(Held { kind: self.units[0].clone(), states: visible.clone(), bias: self.biases[0].clone() }),
+            clamped: vec![Held {
+                kind: self.units[0].clone(),
+                states: visible.clone(),
+                bias: self.biases[0].unsqueeze(0)?,
+            }],
         })
     }
 }

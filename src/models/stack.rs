@@ -8,40 +8,39 @@ use super::{Conditionals, Multilinear, Pairwise, Reading, Schedule, Swept, compo
 use crate::math::{DType, Device, Result, Tensor, Weight, double, inner, sum_units};
 use crate::units::Kind;
 
-/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]` and the layer below that is held fixed.
+/// Layers with biases `[1 or examples, units]`, weights `[units of l, units of l + 1]`, and units that are held fixed.
 #[derive(Clone, Debug)]
 pub struct Stack {
     pub(super) units: Vec<Kind>,
     pub(super) biases: Vec<Tensor>,
     pub(super) weights: Vec<Weight>,
-    pub(super) clamped: Option<Held>,
+    pub(super) clamped: Vec<Held>,
 }
 
-/// A layer held fixed: its term of ln p̃, which only those pay for who ask.
+/// Units of one layer that are held fixed: their term of ln p̃, which only those pay for who ask.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub kind: Kind,
-    /// `[examples, units]`.
+    /// `[1 or examples, units]`.
     pub states: Tensor,
-    /// `[units]`.
+    /// With what other held units send them, `[1 or examples, units]`.
     pub bias: Tensor,
 }
 
 impl Held {
     fn select(&self, rows: &Tensor) -> Result<Self> {
-        Ok(Self { states: picked(&self.states, rows)?, ..self.clone() })
+        let [states, bias] = [&self.states, &self.bias].map(|tensor| picked(tensor, rows));
+        Ok(Self { kind: self.kind.clone(), states: states?, bias: bias? })
     }
 }
 
 impl Stack {
-    /// What of ln p̃ does not depend on the layers of the stack, `[1 or examples]`, `f64`, nats.
+    /// What does not depend on the layers of the stack, `[1 or examples]`, `f64`, nats.
     pub fn offset(&self) -> Result<Tensor> {
-        match &self.clamped {
-            None => Tensor::zeros(1, DType::F64, self.device()),
-            Some(Held { kind, states, bias }) => {
-                inner(states, &bias.unsqueeze(0)?)? + sum_units(&kind.log_base(states)?)?
-            }
-        }
+        let none = Tensor::zeros(1, DType::F64, self.device())?;
+        self.clamped.iter().try_fold(none, |total, Held { kind, states, bias }| {
+            total.broadcast_add(&inner(states, bias)?)?.broadcast_add(&sum_units(&kind.log_base(states)?)?)
+        })
     }
 
     /// Number of layers.
@@ -135,7 +134,7 @@ impl Conditionals for Stack {
             units: self.units.clone(),
             biases: self.biases.iter().map(|bias| picked(bias, rows)).collect::<Result<_>>()?,
             weights: self.weights.clone(),
-            clamped: self.clamped.as_ref().map(|below| below.select(rows)).transpose()?,
+            clamped: self.clamped.iter().map(|held| held.select(rows)).collect::<Result<_>>()?,
         })
     }
 }

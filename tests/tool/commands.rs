@@ -16,6 +16,7 @@ fn every_command_explains_itself() {
         "compare",
         "runs",
         "sample",
+        "pictures",
         "config",
         "config show",
         "config check",
@@ -31,7 +32,19 @@ fn every_command_explains_itself() {
         assert!(text.lines().all(|line| line.chars().count() <= 120), "{command}: a line is too wide");
     }
     let whole = bench.ok("--help");
-    for word in ["run", "resume", "eval", "compare", "runs", "sample", "config", "data", "tensorboard", "Exit codes"] {
+    for word in [
+        "run",
+        "resume",
+        "eval",
+        "compare",
+        "runs",
+        "sample",
+        "pictures",
+        "config",
+        "data",
+        "tensorboard",
+        "Exit codes",
+    ] {
         assert!(whole.contains(word), "{word}");
     }
     assert!(bench.ok("--version").starts_with("dbm "));

@@ -21,6 +21,7 @@ mod judging;
 mod markup;
 mod metrics;
 mod models;
+mod pictures;
 mod profile;
 mod progress;
 mod reproduce;

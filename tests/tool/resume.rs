@@ -166,6 +166,12 @@ fn wake_sleep_survives_a_kill() {
 }
 
 #[test]
+fn multi_prediction_survives_a_kill() {
+    let multi = "train.algorithm={multi_prediction={sweeps=3,optimizer=\"adam\"}} train.learning_rate=0.01";
+    survives_a_kill(&format!("{LONG} {multi} checkpoint.every_epochs=0 checkpoint.every_steps=7"), 61);
+}
+
+#[test]
 fn pretraining_survives_a_kill_in_its_first_and_in_its_second_layer() {
     let pretraining = "pretrain.epochs=80 pretrain.chains=persistent evaluate.every_epochs=20";
     survives_a_kill(&format!("{pretraining} checkpoint.every_epochs=0 checkpoint.every_steps=5"), 32);

@@ -201,6 +201,7 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             problems.count(format!("{path}.iterations"), settings.iterations);
             problems.not_negative(format!("{path}.gamma"), settings.gamma);
         }
+        Algorithm::MultiPrediction(settings) => super::multi_prediction::check(&path, settings, problems),
     }
     problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
     problems.share("train.network.momentum", train.network.momentum);

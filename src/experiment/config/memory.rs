@@ -168,6 +168,12 @@ impl Machine {
             Algorithm::ExpectationMaximization(_) => {
                 return self.part("data.split.train", self.rows(extent.train), "use fewer examples");
             }
+            // What every sweep read and what the gradient wants of it.
+            Algorithm::MultiPrediction(settings) => {
+                let rows = batch.saturating_mul(settings.sweeps);
+                let path = "train.algorithm.multi_prediction.sweeps";
+                return self.part(path, self.rows(rows), "unroll fewer sweeps, or use smaller batches");
+            }
             _ => return,
         };
         self.part(format!("train.algorithm.{word}.chains"), self.rows(chains), CHAINS);

@@ -11,6 +11,7 @@ mod load;
 mod log_partition;
 pub mod memory;
 mod model;
+mod multi_prediction;
 mod notes;
 mod overrides;
 mod report;
@@ -32,6 +33,7 @@ pub use model::{
     BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
     ProbabilisticPca, SparseCoding, Vae, VisibleBias,
 };
+pub use multi_prediction::{MultiPrediction, Optimizer};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use sampled::{AnnealedPosterior, Importance, Proposal};

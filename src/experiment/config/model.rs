@@ -151,7 +151,7 @@ pub struct Fitting {
 
 const MACHINE: Fitting = Fitting {
     name: "a deep Boltzmann machine",
-    algorithms: &["maximum_likelihood", "wake_sleep"],
+    algorithms: &["maximum_likelihood", "multi_prediction", "wake_sleep"],
     schemes: &["exact", "mean_field", "gibbs", "network", "map", "icm", "structured", "tap", "importance", "ais"],
     real: false,
     usual: &["network", "network+1", "mean-field"],

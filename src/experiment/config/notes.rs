@@ -1,6 +1,6 @@
 //! Notes on settings that change nothing for the model or the machine at hand, or are large for it.
 
-use super::{Algorithm, Device, Dtype, Experiment, Kernels, Network, Train};
+use super::{Algorithm, Device, Dtype, Experiment, Kernels, Network, Optimizer, Train};
 
 impl Experiment {
     /// A note on everything that is set in vain, or left where it does not serve.
@@ -33,13 +33,14 @@ fn idle_training(train: &Train) -> Option<String> {
         Algorithm::ExpectationMaximization(settings) => (false, false, settings.gradient_steps.is_some()),
         Algorithm::DictionaryLearning(_) => (false, false, false),
         Algorithm::PredictiveSparseDecomposition(_) => (false, false, true),
+        Algorithm::MultiPrediction(settings) => (settings.optimizer == Optimizer::Momentum, false, true),
     };
     let settings = [
         ("learning_rate", by_rate, train.learning_rate != default.learning_rate),
         ("momentum", by_momentum, train.momentum != default.momentum),
         ("weight_decay", by_momentum, train.weight_decay != default.weight_decay),
         ("network.learning_rate", by_network, train.network.learning_rate != network.learning_rate),
-        ("network.momentum", by_momentum, train.network.momentum != network.momentum),
+        ("network.momentum", by_momentum && by_network, train.network.momentum != network.momentum),
     ];
     let idle = settings.iter().filter(|(_, read, set)| *set && !read).map(|(name, ..)| format!("train.{name}"));
     let idle: Vec<String> = idle.collect();
@@ -55,6 +56,9 @@ fn large_for_adam(train: &Train) -> Option<String> {
     let rates = match &train.algorithm {
         Algorithm::Reparameterized(_) => vec![("train.learning_rate", train.learning_rate.start), network],
         Algorithm::PredictiveSparseDecomposition(_) => vec![("train.learning_rate", train.learning_rate.start)],
+        Algorithm::MultiPrediction(settings) if settings.optimizer == Optimizer::Adam => {
+            vec![("train.learning_rate", train.learning_rate.start)]
+        }
         _ => Vec::new(),
     };
     let large: Vec<String> =

@@ -1,6 +1,6 @@
 //! The sections `[pretrain]` and `[train]`: how the parameters move.
 
-use super::{Scheme, choice};
+use super::{MultiPrediction, Scheme, choice};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -106,6 +106,8 @@ pub enum Algorithm {
     DictionaryLearning(DictionaryLearning),
     /// The same with an encoder that learns to guess the codes (Kavukcuoglu et al. 2008).
     PredictiveSparseDecomposition(Predictive),
+    /// Mean field, unrolled, predicts missing units (Goodfellow et al. 2013).
+    MultiPrediction(MultiPrediction),
 }
 
 impl Algorithm {
@@ -119,6 +121,7 @@ impl Algorithm {
             Self::ExpectationMaximization(_) => "expectation_maximization",
             Self::DictionaryLearning(_) => "dictionary_learning",
             Self::PredictiveSparseDecomposition(_) => "predictive_sparse_decomposition",
+            Self::MultiPrediction(_) => "multi_prediction",
         }
     }
 }

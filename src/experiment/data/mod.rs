@@ -21,7 +21,7 @@ pub use catalogue::{Entry, catalogue};
 pub use examples::Examples;
 pub use files::{FileOptions, LoadedFile, load_examples};
 pub use npy::npy_bytes;
-pub use samples::{sample, shape_of};
+pub use samples::shape_of;
 
 use super::config::{Data, Source};
 use super::{Error, Result};
@@ -50,6 +50,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Examples to judge by while training: validation where there is one, else test.
+    pub fn held_out(&self) -> &Examples {
+        self.validation.as_ref().unwrap_or(&self.test)
+    }
+
     /// Refuses data from other files than those that `run` recorded when it was started.
     pub fn expect_files(&self, recorded: &[FileSum], run: &Path) -> Result<()> {
         if self.files == recorded {

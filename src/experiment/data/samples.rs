@@ -1,17 +1,13 @@
 //! Gibbs samples of a model as examples.
 
-use super::super::config::{self, Source, memory};
+use super::super::config::{self, Source};
+use super::super::sampling::sample;
 use super::super::{Error, Result, RunFolder, checkpoint, model_file, pictures};
 use super::array::Pixels;
 use super::prepare::Parts;
 use super::{Examples, FileSum, grouped};
-use crate::learning::Chains;
-use crate::math::{DType, Device, Stream, Tensor, host};
-use crate::models::{Conditionals, Dbm};
+use crate::math::{DType, Device, Stream, host};
 use std::path::{Path, PathBuf};
-
-/// Chains that are swept together.
-const CHAINS: usize = 1000;
 
 /// Models trained on samples of models trained on samples …: where the search for a shape gives up.
 const GENERATIONS: usize = 16;
@@ -27,7 +23,7 @@ pub(super) fn parts(
 ) -> Result<Parts> {
     let (file, damaged) = checkpoint::locate(path)?;
     let dbm = model_file::read(&file, Some(dtype), device)?.machine(&file)?.dbm;
-    let (visible, _) = sample(&dbm, count, sweeps, stream, "data.source.samples.examples")?;
+    let visible = sample(&dbm, count, sweeps, stream, "data.source.samples.examples")?.states;
     let units = visible.dim(1)?;
     let pixels = Pixels::from_unit_values(&host(&visible)?).ok_or_else(|| Error::Model {
         path: file.clone(),
@@ -47,21 +43,6 @@ pub(super) fn parts(
         files: vec![FileSum::of(&file, &bytes)],
         notes: std::iter::once(note).chain(damaged).collect(),
     })
-}
-
-/// Visible states, and their probabilities given the layer above, `[count, visible]`: one Gibbs chain per sample, from a start
-/// drawn from the biases. `asked` is what asks for so many, for the refusal of more than fit into memory.
-pub fn sample(dbm: &Dbm, count: usize, sweeps: usize, stream: Stream, asked: &str) -> Result<(Tensor, Tensor)> {
-    memory::samples(count, dbm.sizes()[0] * memory::SAMPLED_VALUE, asked)?;
-    let (mut states, mut probabilities) = (Vec::new(), Vec::new());
-    for first in (0..count).step_by(CHAINS) {
-        let stream = stream.from_row(first as u64);
-        let chains = Chains::from_biases(dbm, CHAINS.min(count - first), stream.named("first states"))?;
-        let (chains, _) = chains.advance(dbm, sweeps, stream.named("sweeps"))?;
-        probabilities.push(dbm.units()[0].mean(&dbm.free()?.input(chains.states(), 0)?)?);
-        states.push(chains.states()[0].clone());
-    }
-    Ok((Tensor::cat(&states, 0)?, Tensor::cat(&probabilities, 0)?))
 }
 
 /// Height and width of what a model was trained on, where it lies in a run folder that tells, else the squarest rectangle of

@@ -8,8 +8,9 @@ use super::super::config::{self, Model, Scheme};
 use super::super::judge::{Request, Watch, judge_knowing};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
-use super::super::pictures::{grid, reconstructions, rectangle};
+use super::super::pictures::{grid, reconstructions, rectangle, strongest};
 use super::super::results::Results;
+use super::super::sampled_pictures::sampled;
 use super::super::{Chosen, Known, Result};
 use super::{Kind, Seen, Trained};
 use crate::inference::{Inference, Network, Trace};
@@ -185,11 +186,13 @@ impl Kind for Machine {
         let (dbm, shape) = (&self.dbm, seen.shape);
         let mut filters = dbm.weights()[0].tensor()?;
         for l in 0..dbm.depth() {
-            // Deeper filters are what a unit would like to see, projected down through the weights below it.
+            // Deeper filters are what a unit would like to see, projected down through the weights below it; many have next to none.
             if l > 0 {
                 filters = filters.matmul(&dbm.weights()[l].tensor()?)?;
             }
-            record.push(format!("filters/layer_{}", l + 1), grid(&filters.t()?, shape, Range::Symmetric)?);
+            let units = filters.t()?;
+            let units = if l > 0 { strongest(&units)? } else { units };
+            record.push(format!("filters/layer_{}", l + 1), grid(&units, shape, Range::Clipped)?);
         }
         let means = self.means(seen.visible)?;
         let again = dbm.reconstruct(&means)?;
@@ -207,7 +210,7 @@ impl Kind for Machine {
             record.push("chains/probabilities", grid(&probabilities, shape, Range::Unit)?);
             record.push("chains/states", grid(&chains[0], shape, Range::Unit)?);
         }
-        Ok(())
+        if seen.finished { sampled(dbm, seen, record) } else { Ok(()) }
     }
 }
 

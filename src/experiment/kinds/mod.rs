@@ -108,6 +108,8 @@ pub struct Seen<'a> {
     pub shape: [usize; 2],
     /// Draws for the eye.
     pub stream: Stream,
+    /// Whether the model is finished, so that pictures that take long are drawn too.
+    pub finished: bool,
 }
 
 impl Seen<'_> {

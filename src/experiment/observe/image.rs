@@ -12,6 +12,9 @@ pub enum Range {
     Unit,
     /// 0 is mid grey, the largest absolute value of the whole grid is black or white: filters.
     Symmetric,
+    /// 0 is mid grey, and black or white begin at the absolute value that one in 200 of the whole grid exceeds: filters of which a few
+    /// have single large weights.
+    Clipped,
 }
 
 /// A grey picture, 8 bits per pixel, row by row from the top left.
@@ -101,15 +104,18 @@ struct Shade {
 
 impl Shade {
     fn of(pictures: &[Vec<f64>], range: Range) -> Self {
-        let finite = pictures.iter().flatten().filter(|value| value.is_finite());
-        Self { range, largest: finite.fold(0.0, |largest, value| largest.max(value.abs())) }
+        let sizes = pictures.iter().flatten().filter(|value| value.is_finite()).map(|value| value.abs());
+        let mut sizes: Vec<f64> = sizes.collect();
+        let exceeding = if range == Range::Clipped { sizes.len() / 200 } else { 0 };
+        sizes.sort_unstable_by(|one, other| other.total_cmp(one));
+        Self { range, largest: sizes.get(exceeding).copied().unwrap_or(0.0) }
     }
 
     fn grey(&self, value: f64) -> u8 {
         let level = match self.range {
             Range::Unit => 255.0 * value,
-            Range::Symmetric if self.largest == 0.0 => 128.0,
-            Range::Symmetric => 128.0 + 127.0 * (value / self.largest),
+            Range::Symmetric | Range::Clipped if self.largest == 0.0 => 128.0,
+            Range::Symmetric | Range::Clipped => 128.0 + 127.0 * (value / self.largest),
         };
         // The conversion clips, and NaN becomes black.
         level.round() as u8
@@ -119,7 +125,7 @@ impl Shade {
     fn gutter(&self) -> u8 {
         match self.range {
             Range::Unit => 96,
-            Range::Symmetric => 0,
+            Range::Symmetric | Range::Clipped => 0,
         }
     }
 }

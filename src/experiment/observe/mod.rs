@@ -1,4 +1,4 @@
-//! Observers of a run: TensorBoard events, the metrics archive, the terminal.
+//! Observers of a run: TensorBoard events, the metrics archive, files of pictures, the terminal.
 //!
 //! A run measures, an observer writes down; no observer can change what is trained.
 
@@ -8,6 +8,7 @@ mod image;
 mod layout;
 mod messages;
 mod metrics;
+mod picture_files;
 mod progress;
 mod tensorboard;
 mod transfer;
@@ -17,6 +18,7 @@ pub use events::{Bucket, Event, Events, Logged, LoggedValue, read_events};
 pub use image::{Image, Range};
 pub use layout::{Chart, Section};
 pub use metrics::{Measured, Metrics, Occasion, read_metrics};
+pub use picture_files::PictureFiles;
 pub use progress::{Progress, Verbosity};
 pub use tensorboard::{Hyperparameter, TensorBoard};
 pub use transfer::{Transfer, pace};
