@@ -1,6 +1,7 @@
 //! The one loop: batch, step, record; save, draw and evaluate at the ends of epochs.
 
 use super::account::Account;
+use super::batch::Batch;
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
@@ -12,7 +13,7 @@ use super::profile::{Profiler, Share};
 use super::results::{Results, SchemeResult};
 use super::stages::Stage;
 use super::{Error, Journal, Known, Result, RunFolder, setup};
-use crate::learning::{Measurements, Update};
+use crate::learning::{Beside, Measurements, Update};
 use crate::math::{Stream, Tensor, host};
 use rand::seq::SliceRandom;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,10 +66,10 @@ impl<'a> Driver<'a> {
             }
             let from = within as usize * stage.batch_size;
             let rows = &order[from..from.saturating_add(stage.batch_size).min(examples)];
-            let batch = profiler.during(Share::Data, || self.batch(rows))?;
-            let update = self.update(stage, steps);
+            let batch = profiler.during(Share::Data, || self.batch(stage, rows))?;
+            let update = Update { beside: batch.beside(), ..self.update(stage, steps) };
             // The trainer tells of its parts itself.
-            let measurements = profiler.during(Share::Other, || phase.step(&batch, update))?;
+            let measurements = profiler.during(Share::Other, || phase.step(&batch.visible, update))?;
             self.position.stage_step += 1;
             self.position.step += 1;
             profiler.during(Share::Logging, || {
@@ -80,8 +81,8 @@ impl<'a> Driver<'a> {
     }
 
     /// The examples at `rows`, as the present step sees them.
-    fn batch(&self, rows: &[usize]) -> Result<Tensor> {
-        self.dataset.train.batch(rows, self.root.named("presentation").at(self.position.step))
+    fn batch(&self, stage: &Stage, rows: &[usize]) -> Result<Batch> {
+        Batch::of(self.dataset, rows, stage, self.root.named("presentation").at(self.position.step))
     }
 
     /// The order of the examples in one epoch of the present stage.
@@ -101,6 +102,7 @@ impl<'a> Driver<'a> {
             network_learning_rate: stage.network_learning_rate.at(progress),
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
             listener: self.profiler.listener(),
+            beside: Beside::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Floor 6: experiment files, data, run folders, logs and checkpoints; all input and output, all errors of users.
 
 mod account;
+mod batch;
 mod blocks;
 pub mod checkpoint;
 pub mod clock;

@@ -1,6 +1,7 @@
 //! A run from beginning to end, and the continuation of one that stopped.
 
 use super::account::Account;
+use super::batch::refuse_unlabelled;
 use super::checkpoint::{Checkpoints, Position};
 use super::conclusion::conclude;
 use super::config::{Experiment, Loaded, load, resolved};
@@ -10,7 +11,7 @@ use super::observe::{Ended, Progress, Verbosity};
 use super::phase::Phase;
 use super::profile::{Profile, Profiler, Share};
 use super::results::Results;
-use super::stages::Stage;
+use super::stages::{Stage, stages};
 use super::start::{Start, initial_stream};
 use super::study::refuse_study;
 use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Status, setup};
@@ -131,6 +132,7 @@ pub fn resume(path: &Path, changes: &[String], options: &Options) -> Outcome {
 fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset> {
     let mut dataset = setup::dataset(experiment)?;
     setup::affordable(experiment, &dataset)?;
+    refuse_unlabelled(&stages(experiment), &dataset)?;
     let chooses = experiment.checkpoint.best && experiment.evaluate.every_epochs > 0;
     if chooses && dataset.validation.is_none() {
         dataset.notes.push(OPTIMISTIC.into());

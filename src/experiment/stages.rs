@@ -28,6 +28,8 @@ pub struct Stage {
     pub network_learning_rate: LearningRate,
     /// Whether every epoch sees the examples in an order of its own.
     pub shuffled: bool,
+    /// Whether the trainer is told the class of each example.
+    pub labelled: bool,
 }
 
 /// The stages of an experiment, in order.
@@ -45,6 +47,7 @@ pub fn stages(experiment: &Experiment) -> Vec<Stage> {
             learning_rate: pretrain.learning_rate,
             network_learning_rate: LearningRate::constant(0.0),
             shuffled: true,
+            labelled: false,
         }));
     }
     if let Some(train) = &experiment.train {
@@ -59,6 +62,7 @@ pub fn stages(experiment: &Experiment) -> Vec<Stage> {
             learning_rate: train.learning_rate,
             network_learning_rate: train.network.learning_rate,
             shuffled: !whole,
+            labelled: false,
         });
     }
     stages

@@ -134,6 +134,17 @@ pub struct Update<'a> {
     pub measured: bool,
     /// Is told of every part that begins.
     pub listener: Option<&'a dyn Listener>,
+    /// What is known of the examples of the batch.
+    pub beside: Beside<'a>,
+}
+
+/// What is known of the examples of a batch beside their values; nothing, for a trainer that learns from those alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// Class of each example, `[examples]`, `u32`.
+    pub labels: Option<&'a Tensor>,
+    /// Further inputs that were found before the stage, `[examples, units]` each.
+    pub inputs: &'a [Tensor],
 }
 
 impl Update<'_> {

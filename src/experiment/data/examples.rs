@@ -83,6 +83,16 @@ impl Examples {
         self.labels.as_deref()
     }
 
+    /// Class of each of the examples at `rows`, `[rows]`, `u32`, where the source has classes.
+    pub fn classes(&self, rows: &[usize], device: &Device) -> Result<Option<Tensor>> {
+        let Some(labels) = &self.labels else { return Ok(None) };
+        let classes: Vec<u32> = rows.iter().filter_map(|&row| labels.get(row).map(|&class| u32::from(class))).collect();
+        if classes.len() != rows.len() {
+            return Err(Error::Compute { problem: format!("{} classes of {} examples", classes.len(), rows.len()) });
+        }
+        Ok(Some(Tensor::from_vec(classes, rows.len(), device)?))
+    }
+
     /// Whether pixels are drawn anew, as states 0 and 1, at every presentation.
     pub fn is_stochastic(&self) -> bool {
         self.stochastic
