@@ -18,8 +18,13 @@ impl Batch {
     /// The training examples at `rows`, with their classes where the stage tells its trainer of them.
     pub fn of(dataset: &Dataset, rows: &[usize], stage: &Stage, stream: Stream) -> Result<Self> {
         let visible = dataset.train.batch(rows, stream)?;
-        let labels = stage.labelled.then(|| dataset.train.classes(rows, visible.device())).transpose()?.flatten();
-        Ok(Self { visible, labels, inputs: Layers::new() })
+        let labels = if stage.labelled { dataset.train.classes(rows)? } else { None };
+        Ok(Self::told(visible, labels, Layers::new()))
+    }
+
+    /// Of these examples, with their classes and further inputs.
+    pub fn told(visible: Tensor, labels: Option<Tensor>, inputs: Layers) -> Self {
+        Self { visible, labels, inputs }
     }
 
     /// What the trainer is told.

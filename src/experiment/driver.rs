@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
+use super::fine_tuning::Tuning;
 use super::judge::{Portion, Request};
 use super::kinds::Seen;
 use super::observe::{Occasion, Record};
@@ -42,6 +43,8 @@ pub struct Driver<'a> {
     pub interrupted: &'a AtomicBool,
     /// Is told what the run is at.
     pub profiler: &'a Profiler,
+    /// What fine-tuning works on, from its beginning on.
+    pub tuning: Option<Tuning>,
 }
 
 impl<'a> Driver<'a> {
@@ -50,6 +53,7 @@ impl<'a> Driver<'a> {
         let examples = self.dataset.train.len();
         let (per_epoch, steps, profiler) = (stage.steps_per_epoch(examples), stage.steps(examples), self.profiler);
         self.journal.progress.stage(&stage.name, steps, self.position.stage_step);
+        profiler.during(Share::Data, || self.prepare(stage, phase))?;
         if std::mem::take(&mut self.resumed) {
             // A checkpoint is older than what is seen and judged at its step; the logs have dropped that.
             profiler.during(Share::Logging, || self.look(stage, phase))?;
@@ -82,7 +86,10 @@ impl<'a> Driver<'a> {
 
     /// The examples at `rows`, as the present step sees them.
     fn batch(&self, stage: &Stage, rows: &[usize]) -> Result<Batch> {
-        Batch::of(self.dataset, rows, stage, self.root.named("presentation").at(self.position.step))
+        match self.tuning.as_ref().filter(|_| stage.finetune.is_some()) {
+            Some(tuning) => tuning.train.batch(rows),
+            None => Batch::of(self.dataset, rows, stage, self.root.named("presentation").at(self.position.step)),
+        }
     }
 
     /// The order of the examples in one epoch of the present stage.
@@ -112,7 +119,10 @@ impl<'a> Driver<'a> {
         if let Some((measure, value)) = measurements.0.iter().find(|(_, value)| !value.is_finite()) {
             return Err(Error::Diverged { step, measure: measure.clone(), value: *value });
         }
-        let headline = measurements.get("reconstruction_error_mean").map(|error| format!("reconstruction {error:.4}"));
+        let reconstruction = measurements.get("reconstruction_error_mean");
+        let headline = reconstruction.map(|error| format!("reconstruction {error:.4}"));
+        let cross_entropy = measurements.get("cross_entropy_nats_mean");
+        let headline = headline.or(cross_entropy.map(|nats| format!("cross-entropy {nats:.4}")));
         self.journal.progress.advance(self.position.stage_step, headline.as_deref());
         if !update.measured {
             return Ok(());
@@ -167,6 +177,10 @@ impl<'a> Driver<'a> {
             (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
         let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, histograms, images))?;
         self.journal.record(&pictures)?;
+        if stage.finetune.is_some() {
+            // The machine rests and is judged at the end.
+            return if self.due(stage, 1) { self.classify_held_out(phase) } else { Ok(()) };
+        }
         if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
     }
 

@@ -13,6 +13,7 @@ mod chains;
 mod dictionary;
 mod em;
 mod exact;
+mod finetune;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -48,6 +49,9 @@ pub use em::{
     factor_analysis_start, gaussian_mixture_start, principal_components,
 };
 pub use exact::exact_gradient;
+pub use finetune::{
+    FineTuned, FineTuning, Tuned, class_cross_entropy, class_gradient, most_probable_classes, softmax_gradient,
+};
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};

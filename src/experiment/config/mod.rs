@@ -6,6 +6,7 @@ mod check_model;
 mod choice;
 mod data;
 mod experiment;
+mod finetune;
 mod kernels;
 mod load;
 pub mod memory;
@@ -23,6 +24,7 @@ mod word;
 pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
+pub use finetune::{Finetune, Inputs, Optimizer};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
 pub use model::{

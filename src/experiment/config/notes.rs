@@ -1,13 +1,14 @@
 //! Notes on settings that change nothing for the model or the machine at hand, or are large for it.
 
-use super::{Algorithm, Device, Dtype, Experiment, Kernels, Network, Train};
+use super::{Algorithm, Device, Dtype, Experiment, Finetune, Kernels, Network, Train};
 
 impl Experiment {
     /// A note on everything that is set in vain, or left where it does not serve.
     pub fn notes(&self) -> Vec<String> {
         let train = self.train.as_ref();
         let training = train.and_then(idle_training).into_iter().chain(train.and_then(large_for_adam));
-        self.idle_kernels().into_iter().chain(training).collect()
+        let tuning = self.finetune.as_ref().and_then(Finetune::idle);
+        self.idle_kernels().into_iter().chain(training).chain(tuning).collect()
     }
 
     /// A note where kernels are asked for by name and none of them serves.
