@@ -69,7 +69,20 @@ pub fn results(results: &Results) -> String {
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
         text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }
-    text + &columns(results) + &warnings(&results.warnings) + &cautions(&results.cautions)
+    text + &columns(results) + &classification(results) + &warnings(&results.warnings) + &cautions(&results.cautions)
+}
+
+/// How often a fine-tuned net is wrong, on a line of its own.
+fn classification(results: &Results) -> String {
+    results.classification.as_ref().map_or(String::new(), |named| {
+        format!(
+            "fine-tuned net: {} % of the test examples get a wrong class ({} of {}), {} % of the training examples\n",
+            with_error(named.error_percent, 2, Some(named.error_percent_error), 2),
+            named.wrong,
+            named.examples,
+            number(named.training_error_percent, 2)
+        )
+    })
 }
 
 /// The columns of schemes that find most probable codes, and what they are.

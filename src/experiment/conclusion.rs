@@ -23,8 +23,11 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     let (experiment, step) = (driver.experiment, driver.position.step);
     let visible = setup::first(&driver.dataset.test, usize::MAX, driver.root)?;
     let mut known = Known::default();
-    let results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition, &mut known)?;
+    let mut results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition, &mut known)?;
     let last_on_the_way = last_on_the_way(driver, phase, &results, &mut known)?;
+    let named = driver.classify(phase)?;
+    let (classification, classified) = named.unzip();
+    results.classification = classification;
     let log = &experiment.log;
     let wanted = [log.histograms_every_epochs > 0, log.images_every_epochs > 0];
     let pictures = driver.pictures(phase, wanted, true)?;
@@ -34,6 +37,8 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
         if let Some(results) = &last_on_the_way {
             driver.take_note(results, phase)?;
         }
+        driver.classify_held_out(phase)?;
+        classified.iter().try_for_each(|record| driver.journal.record(record))?;
         driver.journal.record(&pictures)?;
         driver.journal.compare(Occasion::Final, step, &results)?;
         traces.iter().try_for_each(|(name, trace)| driver.journal.trace(name, trace))?;

@@ -1,9 +1,11 @@
 //! The one loop: batch, step, record; save, draw and evaluate at the ends of epochs.
 
 use super::account::Account;
+use super::batch::Batch;
 use super::checkpoint::{Checkpoints, Position};
 use super::config::{Experiment, LogPartition};
 use super::data::Dataset;
+use super::fine_tuning::Tuning;
 use super::judge::{Portion, Request};
 use super::kinds::Seen;
 use super::observe::{Occasion, Record};
@@ -12,7 +14,7 @@ use super::profile::{Profiler, Share};
 use super::results::{Results, SchemeResult};
 use super::stages::Stage;
 use super::{Error, Journal, Known, Result, RunFolder, setup};
-use crate::learning::{Measurements, Update};
+use crate::learning::{Beside, Measurements, Update};
 use crate::math::{Stream, Tensor, host};
 use rand::seq::SliceRandom;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +46,8 @@ pub struct Driver<'a> {
     pub interrupted: &'a AtomicBool,
     /// Is told what the run is at.
     pub profiler: &'a Profiler,
+    /// What fine-tuning works on, from its beginning on.
+    pub tuning: Option<Tuning>,
 }
 
 impl<'a> Driver<'a> {
@@ -52,6 +56,7 @@ impl<'a> Driver<'a> {
         let examples = self.dataset.train.len();
         let (per_epoch, steps, profiler) = (stage.steps_per_epoch(examples), stage.steps(examples), self.profiler);
         self.journal.progress.stage(&stage.name, steps, self.position.stage_step);
+        profiler.during(Share::Data, || self.prepare(stage, phase))?;
         if std::mem::take(&mut self.resumed) {
             // A checkpoint is older than what is seen and judged at its step; the logs have dropped that.
             profiler.during(Share::Logging, || self.look(stage, phase))?;
@@ -68,10 +73,10 @@ impl<'a> Driver<'a> {
             }
             let from = within as usize * stage.batch_size;
             let rows = &order[from..from.saturating_add(stage.batch_size).min(examples)];
-            let batch = profiler.during(Share::Data, || self.batch(rows))?;
-            let update = self.update(stage, steps);
+            let batch = profiler.during(Share::Data, || self.batch(stage, rows))?;
+            let update = Update { beside: batch.beside(), ..self.update(stage, steps) };
             // The trainer tells of its parts itself.
-            let measurements = profiler.during(Share::Other, || phase.step(&batch, update))?;
+            let measurements = profiler.during(Share::Other, || phase.step(&batch.visible, update))?;
             self.position.stage_step += 1;
             self.position.step += 1;
             profiler.during(Share::Logging, || {
@@ -83,8 +88,11 @@ impl<'a> Driver<'a> {
     }
 
     /// The examples at `rows`, as the present step sees them.
-    fn batch(&self, rows: &[usize]) -> Result<Tensor> {
-        self.dataset.train.batch(rows, self.root.named("presentation").at(self.position.step))
+    fn batch(&self, stage: &Stage, rows: &[usize]) -> Result<Batch> {
+        match self.tuning.as_ref().filter(|_| stage.finetune.is_some()) {
+            Some(tuning) => tuning.train.batch(rows),
+            None => Batch::of(self.dataset, rows, stage, self.root.named("presentation").at(self.position.step)),
+        }
     }
 
     /// The order of the examples in one epoch of the present stage.
@@ -104,6 +112,7 @@ impl<'a> Driver<'a> {
             network_learning_rate: stage.network_learning_rate.at(progress),
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
             listener: self.profiler.listener(),
+            beside: Beside::default(),
         }
     }
 
@@ -113,7 +122,10 @@ impl<'a> Driver<'a> {
         if let Some((measure, value)) = measurements.0.iter().find(|(_, value)| !value.is_finite()) {
             return Err(Error::Diverged { step, measure: measure.clone(), value: *value });
         }
-        let headline = measurements.get("reconstruction_error_mean").map(|error| format!("reconstruction {error:.4}"));
+        let reconstruction = measurements.get("reconstruction_error_mean");
+        let headline = reconstruction.map(|error| format!("reconstruction {error:.4}"));
+        let cross_entropy = measurements.get("cross_entropy_nats_mean");
+        let headline = headline.or(cross_entropy.map(|nats| format!("cross-entropy {nats:.4}")));
         self.journal.progress.advance(self.position.stage_step, headline.as_deref());
         if !update.measured {
             return Ok(());
@@ -168,6 +180,10 @@ impl<'a> Driver<'a> {
             (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
         let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, [histograms, images], false))?;
         self.journal.record(&pictures)?;
+        if stage.finetune.is_some() {
+            // The machine rests and is judged at the end.
+            return if self.due(stage, 1) { self.classify_held_out(phase) } else { Ok(()) };
+        }
         if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
     }
 

@@ -1,15 +1,18 @@
 //! Floor 6: experiment files, data, run folders, logs and checkpoints; all input and output, all errors of users.
 
 mod account;
+mod batch;
 mod blocks;
 pub mod checkpoint;
 pub mod clamping;
+mod classification;
 pub mod clock;
 mod conclusion;
 pub mod config;
 pub mod data;
 mod driver;
 mod error;
+mod fine_tuning;
 mod journal;
 pub mod judge;
 pub mod kinds;

@@ -36,6 +36,7 @@ impl ModelFile {
     /// The machine of a file that must hold a deep Boltzmann machine.
     pub fn machine(self, path: &Path) -> Result<Machine> {
         match self.model {
+            Trained::FineTuned(tuned) => Ok(tuned.machine),
             Trained::Machine(machine) => Ok(machine),
             other => Err(Error::Model {
                 path: path.to_path_buf(),

@@ -29,6 +29,9 @@ pub struct Results {
     pub log_likelihood_guarantee: Option<Guarantee>,
     /// One row per scheme, in the order asked for.
     pub schemes: Vec<SchemeResult>,
+    /// How often the fine-tuned net is wrong; none of a run without fine-tuning.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub classification: Option<Classification>,
     /// ln p(v) of each example, nats; only where asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log_likelihood_nats: Option<Vec<f64>>,
@@ -38,6 +41,35 @@ pub struct Results {
     /// What to keep in mind about numbers that may well be right.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub cautions: Vec<String>,
+}
+
+/// How often a fine-tuned net names another class than the right one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// Wrong names of test examples, in percent.
+    pub error_percent: f64,
+    /// Standard error of that share over test sets, binomial.
+    pub error_percent_error: f64,
+    /// Test examples with a wrong name.
+    pub wrong: usize,
+    /// Test examples.
+    pub examples: usize,
+    /// Mean of -ln p(class | v) over the test examples, nats; none where one has a class that no training example has.
+    pub cross_entropy_nats_mean: Option<f64>,
+    /// Wrong names of training examples, in percent.
+    pub training_error_percent: f64,
+    /// Training examples with a wrong name.
+    pub training_wrong: usize,
+    /// Training examples.
+    pub training_examples: usize,
+    /// Mean of -ln p(class | v) over the training examples, nats.
+    pub training_cross_entropy_nats_mean: f64,
+    /// The scheme that found q(h | v), whose means the net reads.
+    pub posterior: String,
+    /// `grey` or `binarized`: what net and inference saw of an example.
+    pub inputs: String,
+    /// Test examples of each class (row) that were given each name (column).
+    pub confusion: Vec<Vec<usize>>,
 }
 
 /// Which model was judged.

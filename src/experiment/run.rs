@@ -1,16 +1,18 @@
 //! A run from beginning to end, and the continuation of one that stopped.
 
 use super::account::Account;
+use super::batch::refuse_unlabelled;
 use super::checkpoint::{Checkpoints, Position};
 use super::conclusion::conclude;
 use super::config::{Experiment, Loaded, load, resolved};
 use super::data::Dataset;
 use super::driver::Driver;
+use super::fine_tuning::refuse_untestable;
 use super::observe::{Ended, Progress, Verbosity};
 use super::phase::Phase;
 use super::profile::{Profile, Profiler, Share};
 use super::results::Results;
-use super::stages::Stage;
+use super::stages::{Stage, stages};
 use super::start::{Start, initial_stream};
 use super::study::refuse_study;
 use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Status, setup};
@@ -113,7 +115,7 @@ pub fn resume(path: &Path, changes: &[String], options: &Options) -> Outcome {
     let checkpoints = Checkpoints::new(folder.path(), experiment.checkpoint.keep);
     let (checkpoint, warnings) = checkpoints.newest(&setup::device(experiment.device)?)?;
     warnings.iter().for_each(|warning| progress.note(&format!("warning: {warning}")));
-    let start = Start::at(checkpoint, &experiment)?;
+    let start = Start::at(checkpoint, &experiment, &dataset)?;
     let step = start.position.step;
     progress.note(&format!("resuming {} after step {step}", folder.path().display()));
     folder.remove_partial_files()?;
@@ -131,6 +133,9 @@ pub fn resume(path: &Path, changes: &[String], options: &Options) -> Outcome {
 fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset> {
     let mut dataset = setup::dataset(experiment)?;
     setup::affordable(experiment, &dataset)?;
+    let plan = stages(experiment, &dataset);
+    refuse_unlabelled(&plan, &dataset)?;
+    refuse_untestable(&plan, &dataset)?;
     let chooses = experiment.checkpoint.best && experiment.evaluate.every_epochs > 0;
     if chooses && dataset.validation.is_none() {
         dataset.notes.push(OPTIMISTIC.into());
@@ -182,6 +187,7 @@ impl Work<'_> {
             last_stage: start.plan.len().saturating_sub(1),
             interrupted: self.interrupted,
             profiler: &self.profiler,
+            tuning: None,
         };
         let outcome = work(&mut driver, &start.plan, start.phase);
         let ended = match &outcome {

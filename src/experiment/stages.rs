@@ -1,15 +1,19 @@
 //! From the sections `[pretrain]` and `[train]` to trainers: the only place that matches training algorithms.
 
+use super::classification::classes;
 use super::config::{
-    self, Chains, Expectation, Experiment, LearningRate, Model, Optimizer, Pretrain, Recognized, Scheme, Train,
+    self, Chains, Expectation, Experiment, Finetune, LearningRate, Model, Optimizer, Pretrain, Recognized, Scheme,
+    Train,
 };
+use super::data::Dataset;
 use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
     Adam, AnyMaximize, Ascent, Centred, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization,
-    GradientSteps, MaximumLikelihood, MultiPrediction, NegativePhase, NegativeStart, OnlineDictionary, Positive,
-    PositivePhase, Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
+    FineTuning, GradientSteps, MaximumLikelihood, MultiPrediction, NegativePhase, NegativeStart, OnlineDictionary,
+    Positive, PositivePhase, Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep,
+    WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
@@ -30,10 +34,14 @@ pub struct Stage {
     pub network_learning_rate: LearningRate,
     /// Whether every epoch sees the examples in an order of its own.
     pub shuffled: bool,
+    /// Whether the trainer is told the class of each example.
+    pub labelled: bool,
+    /// Of the stages that train a net to name classes: what it is given beside each example.
+    pub finetune: Option<Finetune>,
 }
 
-/// The stages of an experiment, in order.
-pub fn stages(experiment: &Experiment) -> Vec<Stage> {
+/// The stages of an experiment on its data, in order.
+pub fn stages(experiment: &Experiment, dataset: &Dataset) -> Vec<Stage> {
     let mut stages = Vec::new();
     if let Some(pretrain) = &experiment.pretrain {
         stages.extend((0..experiment.model.hidden().len()).map(|layer| Stage {
@@ -47,6 +55,8 @@ pub fn stages(experiment: &Experiment) -> Vec<Stage> {
             learning_rate: pretrain.learning_rate,
             network_learning_rate: LearningRate::constant(0.0),
             shuffled: true,
+            labelled: false,
+            finetune: None,
         }));
     }
     if let Some(train) = &experiment.train {
@@ -61,9 +71,34 @@ pub fn stages(experiment: &Experiment) -> Vec<Stage> {
             learning_rate: train.learning_rate,
             network_learning_rate: train.network.learning_rate,
             shuffled: !whole,
+            labelled: false,
+            finetune: None,
         });
     }
+    if let Some(finetune) = &experiment.finetune {
+        stages.extend(fine_tuning(finetune, classes(dataset)));
+    }
     stages
+}
+
+/// The softmax alone, where that is asked for, and then all weights.
+fn fine_tuning(finetune: &Finetune, classes: usize) -> impl Iterator<Item = Stage> {
+    let (by, pull) = match finetune.optimizer {
+        Optimizer::Adam => (Ascent::Adam(Adam::default()), finetune.weight_decay),
+        Optimizer::Sgd => (Ascent::Sgd(Sgd { momentum: finetune.momentum, weight_decay: finetune.weight_decay }), 0.0),
+    };
+    let parts = [("fine-tuning the softmax", finetune.warm_up_epochs, true), ("fine-tuning", finetune.epochs, false)];
+    parts.into_iter().filter(|(_, epochs, _)| *epochs > 0).map(move |(name, epochs, only_output)| Stage {
+        name: name.into(),
+        algorithm: Box::new(FineTuning { classes, by, pull, dropout: finetune.dropout, only_output }),
+        epochs,
+        batch_size: finetune.batch_size,
+        learning_rate: finetune.learning_rate,
+        network_learning_rate: LearningRate::constant(0.0),
+        shuffled: true,
+        labelled: true,
+        finetune: Some(finetune.clone()),
+    })
 }
 
 impl Stage {
@@ -129,7 +164,7 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
         }
         config::Algorithm::MultiPrediction(settings) => {
             let ascent = match settings.optimizer {
-                Optimizer::Momentum => Ascent::Sgd(dbm),
+                Optimizer::Sgd => Ascent::Sgd(dbm),
                 Optimizer::Adam => Ascent::Adam(Adam::default()),
             };
             let by = MultiPrediction { sweeps: settings.sweeps, drop: settings.drop, ascent };

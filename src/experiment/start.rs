@@ -32,7 +32,7 @@ pub struct Start {
 impl Start {
     /// Before the first update; refuses parameters that are no finite numbers.
     pub fn fresh(experiment: &Experiment, dataset: &Dataset) -> Result<Self> {
-        let (plan, root) = (stages(experiment), Stream::new(experiment.seed));
+        let (plan, root) = (stages(experiment, dataset), Stream::new(experiment.seed));
         let before = Snapshot { model: initial(experiment, dataset, root)?, tensors: SavedTensors::new() };
         if let Some((name, value)) = broken(&before)? {
             return Err(Error::Refused {
@@ -45,14 +45,14 @@ impl Start {
     }
 
     /// After the update a checkpoint was saved at.
-    pub fn at(checkpoint: Checkpoint, experiment: &Experiment) -> Result<Self> {
+    pub fn at(checkpoint: Checkpoint, experiment: &Experiment, dataset: &Dataset) -> Result<Self> {
         let Checkpoint { position, model, path } = checkpoint;
         let foreign = |problem: String| Error::Model {
             path,
             problem,
             remedy: "the checkpoint belongs to another experiment; start a new run".into(),
         };
-        let plan = stages(experiment);
+        let plan = stages(experiment, dataset);
         let Some(stage) = plan.get(position.stage) else {
             return Err(foreign(format!("was saved in stage {} of {}", position.stage + 1, plan.len())));
         };

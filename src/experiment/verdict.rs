@@ -68,6 +68,7 @@ impl Verdict<'_> {
             log_partition: summary(&self.log_partition, self.request.per_example),
             log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
             log_likelihood_guarantee: likelihood.map(|likelihood| weakened(likelihood.guarantee, loose)),
+            classification: None,
             log_likelihood_nats: self.evidence.as_ref().filter(|_| self.request.per_example).map(each),
             schemes: self.rows(coarse),
             warnings,

@@ -13,6 +13,7 @@ mod chains;
 mod dictionary;
 mod em;
 mod exact;
+mod finetune;
 mod gradient;
 mod helmholtz;
 mod joint;
@@ -49,6 +50,9 @@ pub use em::{
     factor_analysis_start, gaussian_mixture_start, principal_components,
 };
 pub use exact::exact_gradient;
+pub use finetune::{
+    FineTuned, FineTuning, Tuned, class_cross_entropy, class_gradient, most_probable_classes, softmax_gradient,
+};
 pub use gradient::{Gradient, Statistics};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
 pub use joint::{Joint, NegativePhase};
@@ -136,6 +140,17 @@ pub struct Update<'a> {
     pub measured: bool,
     /// Is told of every part that begins.
     pub listener: Option<&'a dyn Listener>,
+    /// What is known of the examples of the batch.
+    pub beside: Beside<'a>,
+}
+
+/// What is known of the examples of a batch beside their values; nothing, for a trainer that learns from those alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// Class of each example, `[examples]`, `u32`.
+    pub labels: Option<&'a Tensor>,
+    /// Further inputs that were found before the stage, `[examples, units]` each.
+    pub inputs: &'a [Tensor],
 }
 
 impl Update<'_> {

@@ -3,6 +3,7 @@
 mod belief_net;
 mod belief_sums;
 mod binary_sparse_coding;
+mod classifier;
 mod dbm;
 mod enumeration;
 mod evidence;
@@ -25,6 +26,7 @@ use crate::posterior::{Factorial, PointMass, Posterior, Table};
 use crate::units::Kind;
 pub use belief_net::{BeliefNet, layers_named, log_prob, named_layers};
 pub use binary_sparse_coding::{BinarySparseCoding, Causes};
+pub use classifier::{Classifier, Pass};
 pub use dbm::Dbm;
 pub use enumeration::Enumeration;
 pub use evidence::{Evidence, ExpectedJoint};

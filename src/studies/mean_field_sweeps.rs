@@ -8,7 +8,9 @@ use super::instances::{all_binary, bars_and_stripes, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo_unnormalized;
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
-use crate::learning::{DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update};
+use crate::learning::{
+    Beside, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
+};
 use crate::math::{DType, Device, Layers, Result, Stream, Tensor, host, mean_of};
 use crate::models::{Dbm, LatentModel};
 use crate::posterior::{Factorial, Posterior};
@@ -122,6 +124,7 @@ impl MeanFieldSweeps {
                 network_learning_rate: 0.0,
                 measured: false,
                 listener: None,
+                beside: Beside::default(),
             };
             state = training.step(state, examples, update)?.0;
         }

@@ -5,7 +5,7 @@
 use crate::evaluate::elbo;
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
 use crate::learning::{
-    Adam, AdamState, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
+    Adam, AdamState, Beside, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
     exact_gradient,
 };
 use crate::math::{DType, Result, Stream, Tensor, Weight, host, mean_of, norm};
@@ -51,6 +51,7 @@ impl Course {
                 network_learning_rate: self.network_learning_rate,
                 measured: false,
                 listener: None,
+                beside: Beside::default(),
             };
             state = trainer.step(state, &batches.at(step)?, update)?.0;
             watch(step + 1, &state)?;

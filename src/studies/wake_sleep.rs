@@ -7,7 +7,7 @@
 use super::nets::random_nets;
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
 use crate::inference::Recognition;
-use crate::learning::{Adam, Ascent, Parameters, ReweightedWakeSleep, Update, evidence_gradient};
+use crate::learning::{Adam, Ascent, Beside, Parameters, ReweightedWakeSleep, Update, evidence_gradient};
 use crate::math::{DType, Result, Stream, Tensor, bail, host, larger, mean_of, smaller};
 use crate::models::BeliefNet;
 use rayon::prelude::*;
@@ -117,6 +117,7 @@ impl WakeSleep {
                 network_learning_rate: self.rate,
                 measured: false,
                 listener: None,
+                beside: Beside::default(),
             };
             (state, _) = trainer.step(state, &self.batch_of(&data, step, stream)?, update)?;
             if self.looks_at(step) {

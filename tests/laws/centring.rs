@@ -5,8 +5,8 @@ use crate::learning::PLAIN;
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrices, random_dbm, rows};
 use dbm::inference::{BottomUp, Exact, MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
-    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State, Statistics,
-    Trainer, Update, exact_gradient,
+    Beside, Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State,
+    Statistics, Trainer, Update, exact_gradient,
 };
 use dbm::math::{Layers, Stream, Tensor, host, mean_of};
 use dbm::models::Dbm;
@@ -124,6 +124,7 @@ fn step(trainer: &impl Trainer<State = Joint>, state: Joint, visible: &Tensor, s
         network_learning_rate: 0.0,
         measured: false,
         listener: None,
+        beside: Beside::default(),
     };
     trainer.step(state, visible, update).unwrap().0
 }

@@ -4,8 +4,8 @@ use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrice
 use candle_core::Var;
 use dbm::inference::{Exact, Inference, MeanField, Network, Refine, Stop};
 use dbm::learning::{
-    Chains, DbmWithNetwork, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters, Sgd,
-    Statistics, Trainer, Update, cross_entropy, recognition_gradient,
+    Beside, Chains, DbmWithNetwork, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters,
+    Sgd, Statistics, Trainer, Update, cross_entropy, recognition_gradient,
 };
 use dbm::math::{Stream, Tensor, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -235,6 +235,7 @@ fn no_gradient_flows_through_the_target_of_the_network() {
         network_learning_rate: 1.0,
         measured: false,
         listener: None,
+        beside: Beside::default(),
     };
     let (moved, _) = trainer.step(state, &visible, update).unwrap();
     let before = Parameters::of_network(&network);

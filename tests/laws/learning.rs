@@ -3,8 +3,9 @@
 use crate::support::{ByHand, all_states, assert_close, matrices, random_dbm, tensor};
 use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
 use dbm::learning::{
-    DbmWithNetwork, Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined,
-    Parameters, PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
+    Beside, DbmWithNetwork, Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart,
+    NetworkRefined, Parameters, PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update,
+    WakeSleep,
 };
 use dbm::math::{DType, Device, Stream, Tensor, Term, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -14,7 +15,14 @@ pub const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
 fn update(step: u64, learning_rate: f64) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
-    Update { stream, learning_rate, network_learning_rate: learning_rate, measured: false, listener: None }
+    Update {
+        stream,
+        learning_rate,
+        network_learning_rate: learning_rate,
+        measured: false,
+        listener: None,
+        beside: Beside::default(),
+    }
 }
 
 /// `steps` updates from `from` on, all with the same batch.

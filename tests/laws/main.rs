@@ -18,6 +18,7 @@ mod dictionaries;
 mod elementwise;
 mod em;
 mod exhaustive;
+mod finetune;
 mod gradients;
 mod instances;
 mod joints;

@@ -4,8 +4,8 @@ use crate::learning::{PLAIN, begin, some_examples};
 use crate::support::random_dbm;
 use dbm::inference::{MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
-    DbmWithNetwork, Listener, MaximumLikelihood, NegativePhase, NegativeStart, Part, Pretraining, SchemeAlone, State,
-    Trainer, Update, WakeSleep,
+    Beside, DbmWithNetwork, Listener, MaximumLikelihood, NegativePhase, NegativeStart, Part, Pretraining, SchemeAlone,
+    State, Trainer, Update, WakeSleep,
 };
 use dbm::math::Stream;
 use std::cell::RefCell;
@@ -28,6 +28,7 @@ fn parts<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, m
         network_learning_rate: 0.1,
         measured,
         listener: Some(&heard),
+        beside: Beside::default(),
     };
     trainer.step(begin(trainer, &random_dbm(&[5, 4, 3], 0.4, 0.2, 41)), &some_examples(), update).unwrap();
     heard.0.into_inner()

@@ -2,7 +2,7 @@
 
 use crate::support::{all_states, assert_all_close, assert_close, tensor};
 use dbm::evaluate::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature, sampled_elbo};
-use dbm::learning::{State, Trainer, Update, VaeState, VaeTraining, vae_gradient};
+use dbm::learning::{Beside, State, Trainer, Update, VaeState, VaeTraining, vae_gradient};
 use dbm::math::{DType, Device, Quadrature, Stream, Tensor, eigen_symmetric, host, log_sum_exp, mean_of};
 use dbm::models::{Activation, Mlp, Vae, VaeShape, Visible};
 use dbm::posterior::{DiagonalGaussian, Posterior};
@@ -211,6 +211,7 @@ fn update(step: u64) -> Update<'static> {
         network_learning_rate: 0.02,
         measured: false,
         listener: None,
+        beside: Beside::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::model::{EXAMPLES, Sizes, data, model};
 use crate::evaluate::{Annealing, Half, Spacing, ais};
 use crate::inference::{MeanField, Refined, Stop, Uninformed};
 use crate::learning::{
-    Chains, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
+    Beside, Chains, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
 };
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::Dbm;
@@ -109,6 +109,7 @@ impl Work {
                         network_learning_rate: 0.0,
                         measured: false,
                         listener: None,
+                        beside: Beside::default(),
                     };
                     if let Some(before) = state.take() {
                         *state = Some(Box::new(trainer.step(*before, &rows, update)?.0));

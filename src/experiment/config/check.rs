@@ -39,6 +39,9 @@ pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
     if let Some(train) = &experiment.train {
         self::train(train, experiment, &mut problems);
     }
+    if let Some(finetune) = &experiment.finetune {
+        super::finetune::finetune(finetune, experiment, &mut problems);
+    }
     evaluate(&experiment.evaluate, experiment, &mut problems);
     problems.count("log.every_steps", experiment.log.every_steps);
     problems.limit("log.histograms_every_epochs", experiment.log.histograms_every_epochs);
@@ -113,7 +116,8 @@ impl Problems {
         self.require(holds, path, format!("is {value:?}"), "set it to 0 or a positive number");
     }
 
-    fn learning_rate(&mut self, path: &str, rate: &LearningRate) {
+    /// A step size that may move over the updates of a stage.
+    pub fn learning_rate(&mut self, path: &str, rate: &LearningRate) {
         let constant = rate.start.to_bits() == rate.end.to_bits();
         let ends: &[(&str, f64)] =
             if constant { &[("", rate.start)] } else { &[(".start", rate.start), (".end", rate.end)] };
@@ -152,7 +156,7 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
         "set it to 9223372036854775807 at most",
     );
     problems.require(
-        experiment.pretrain.is_some() || experiment.train.is_some(),
+        experiment.pretrain.is_some() || experiment.train.is_some() || experiment.finetune.is_some(),
         "",
         "neither [pretrain] nor [train] is there, so nothing would be learned",
         "add [train], or [pretrain], or both; every setting in them has a default",
@@ -226,7 +230,8 @@ fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problem
     super::log_partition::log_partition("evaluate.final_log_partition", last, visible, hidden, problems);
 }
 
-fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
+/// Every problem of a scheme that infers in the model.
+pub fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &mut Problems) {
     super::check_model::scheme(path, scheme, experiment, problems);
     match scheme {
         Scheme::Exact(exact) => {

@@ -1,6 +1,8 @@
 //! What an experiment file holds, section by section.
 
-use super::{Binarize, Data, Kernels, LogPartition, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice};
+use super::{
+    Binarize, Data, Finetune, Kernels, LogPartition, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One experiment: data, model, how to train it, how to judge it, what to write down.
@@ -31,6 +33,9 @@ pub struct Experiment {
     /// Joint training of all layers; left out = stop after pre-training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<Train>,
+    /// Discriminative fine-tuning of the unrolled machine; left out = no classes are named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<Finetune>,
     /// Judging on held-out examples, while training and at the end.
     #[serde(default)]
     pub evaluate: Evaluate,
@@ -55,6 +60,7 @@ impl Experiment {
             model: Model::Machine(Machine::new(hidden)),
             pretrain: None,
             train: None,
+            finetune: None,
             evaluate: Evaluate::default(),
             log: Log::default(),
             checkpoint: Checkpoint::default(),

@@ -149,6 +149,7 @@ impl Machine {
             let rows = if persistent { pretrain.batch_size } else { pretrain.batch_size.min(extent.train) };
             self.part("pretrain.batch_size", self.rows(rows), BATCH);
         }
+        self.fine_tuning(experiment, extent);
         let Some(train) = &experiment.train else { return };
         let batch = train.batch_size.min(extent.train);
         self.part("train.batch_size", self.rows(batch), BATCH);
@@ -177,6 +178,18 @@ impl Machine {
             _ => return,
         };
         self.part(format!("train.algorithm.{word}.chains"), self.rows(chains), CHAINS);
+    }
+
+    /// The means of q that a net reads, of every example, and a batch on its way through it.
+    fn fine_tuning(&mut self, experiment: &Experiment, extent: Extent) {
+        let Some(settings) = &experiment.finetune else { return };
+        let above: usize = experiment.model.hidden().iter().skip(1).fold(0, |sum, units| sum.saturating_add(*units));
+        let examples = extent.train.saturating_add(extent.held_out);
+        let means = examples as f64 * above as f64 * self.width;
+        self.part("finetune.posterior", means, "use fewer examples, or fewer units above the first hidden layer");
+        let batch = settings.batch_size.min(extent.train);
+        self.part("finetune.batch_size", self.rows(batch), "use smaller batches, or fewer units");
+        self.tables("finetune.posterior".into(), &settings.posterior, 1);
     }
 
     /// A table over the posterior of each of `together` examples, or of as many as are tabulated at once.

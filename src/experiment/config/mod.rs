@@ -6,6 +6,7 @@ mod check_model;
 mod choice;
 mod data;
 mod experiment;
+mod finetune;
 mod kernels;
 mod load;
 mod log_partition;
@@ -13,6 +14,7 @@ pub mod memory;
 mod model;
 mod multi_prediction;
 mod notes;
+mod optimizer;
 mod overrides;
 mod report;
 mod resolved;
@@ -26,6 +28,7 @@ mod word;
 pub use check::{Problem, check, raised};
 pub use data::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
 pub use experiment::{Checkpoint, Device, Dtype, Evaluate, Experiment, Log};
+pub use finetune::{Finetune, Inputs};
 pub use kernels::Kernels;
 pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
 pub use log_partition::{Ais, BaseRates, ExactPartition, LogPartition, Raise, Reverse, Sandwich};
@@ -33,7 +36,8 @@ pub use model::{
     BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
     ProbabilisticPca, SparseCoding, Vae, VisibleBias,
 };
-pub use multi_prediction::{MultiPrediction, Optimizer};
+pub use multi_prediction::MultiPrediction;
+pub use optimizer::Optimizer;
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use sampled::{AnnealedPosterior, Importance, Proposal};

@@ -1,7 +1,7 @@
 //! The section `[train.algorithm.multi_prediction]`.
 
 use super::check::Problems;
-use super::choice;
+use super::{Optimizer, choice};
 use serde::{Deserialize, Serialize};
 
 /// Multi-prediction training (Goodfellow, Mirza, Courville and Bengio 2013): unrolled mean field learns to predict any part of an
@@ -13,26 +13,16 @@ pub struct MultiPrediction {
     pub sweeps: usize,
     /// Probability with which a visible unit is missing, drawn anew for every unit of every example at every update.
     pub drop: f64,
-    /// How the machine follows the gradient, by `train.learning_rate`.
+    /// How the machine follows the gradient, by `train.learning_rate`; `sgd` with `train.momentum` and `train.weight_decay`, `adam` with its
+    /// usual constants and neither.
     #[serde(deserialize_with = "choice::word")]
     pub optimizer: Optimizer,
 }
 
 impl Default for MultiPrediction {
     fn default() -> Self {
-        Self { sweeps: 10, drop: 0.5, optimizer: Optimizer::default() }
+        Self { sweeps: 10, drop: 0.5, optimizer: Optimizer::Sgd }
     }
-}
-
-/// How parameters follow a gradient.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Optimizer {
-    /// With `train.momentum` and `train.weight_decay`.
-    #[default]
-    Momentum,
-    /// Adam (Kingma and Ba 2015) with its usual constants, which reads neither.
-    Adam,
 }
 
 /// Checks of the section at `path`.

@@ -1,13 +1,14 @@
 //! Notes on settings that change nothing for the model or the machine at hand, or are large for it.
 
-use super::{Algorithm, Device, Dtype, Experiment, Kernels, Network, Optimizer, Train};
+use super::{Algorithm, Device, Dtype, Experiment, Finetune, Kernels, Network, Optimizer, Train};
 
 impl Experiment {
     /// A note on everything that is set in vain, or left where it does not serve.
     pub fn notes(&self) -> Vec<String> {
         let train = self.train.as_ref();
         let training = train.and_then(idle_training).into_iter().chain(train.and_then(large_for_adam));
-        self.idle_kernels().into_iter().chain(training).collect()
+        let tuning = self.finetune.as_ref().and_then(Finetune::idle);
+        self.idle_kernels().into_iter().chain(training).chain(tuning).collect()
     }
 
     /// A note where kernels are asked for by name and none of them serves.
@@ -33,7 +34,7 @@ fn idle_training(train: &Train) -> Option<String> {
         Algorithm::ExpectationMaximization(settings) => (false, false, settings.gradient_steps.is_some()),
         Algorithm::DictionaryLearning(_) => (false, false, false),
         Algorithm::PredictiveSparseDecomposition(_) => (false, false, true),
-        Algorithm::MultiPrediction(settings) => (settings.optimizer == Optimizer::Momentum, false, true),
+        Algorithm::MultiPrediction(settings) => (settings.optimizer == Optimizer::Sgd, false, true),
     };
     let settings = [
         ("learning_rate", by_rate, train.learning_rate != default.learning_rate),

@@ -46,7 +46,7 @@ impl Examples {
     }
 
     /// The examples at `rows`, in that order.
-    pub(super) fn select(&self, rows: &[usize]) -> Self {
+    pub fn select(&self, rows: &[usize]) -> Self {
         let class = |labels: &Vec<u8>| rows.iter().filter_map(|&row| labels.get(row).copied()).collect();
         Self {
             pixels: self.pixels.select(rows, self.units),
@@ -81,6 +81,16 @@ impl Examples {
     /// Class of each example, where the source has classes.
     pub fn labels(&self) -> Option<&[u8]> {
         self.labels.as_deref()
+    }
+
+    /// Class of each of the examples at `rows`, `[rows]`, `u32`, where the source has classes.
+    pub fn classes(&self, rows: &[usize]) -> Result<Option<Tensor>> {
+        let Some(labels) = &self.labels else { return Ok(None) };
+        let classes: Vec<u32> = rows.iter().filter_map(|&row| labels.get(row).map(|&class| u32::from(class))).collect();
+        if classes.len() != rows.len() {
+            return Err(Error::Compute { problem: format!("{} classes of {} examples", classes.len(), rows.len()) });
+        }
+        Ok(Some(Tensor::from_vec(classes, rows.len(), &self.device)?))
     }
 
     /// Whether pixels are drawn anew, as states 0 and 1, at every presentation.

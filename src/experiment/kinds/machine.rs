@@ -41,6 +41,7 @@ impl TryFrom<Trained> for DbmWithNetwork {
         match trained {
             Trained::Machine(Machine { dbm, network: Some(network) }) => Ok(Self { dbm, network }),
             Trained::Machine(Machine { dbm, network: None }) => Self::from_dbm(dbm),
+            Trained::FineTuned(tuned) => Trained::Machine(tuned.machine).try_into(),
             other => Err(other.is_not("a deep Boltzmann machine")),
         }
     }

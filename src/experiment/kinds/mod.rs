@@ -6,6 +6,7 @@ mod belief_net;
 mod binary_sparse_coding;
 mod directed;
 mod factor_analysis;
+mod fine_tuned;
 mod machine;
 mod mixture;
 mod sparse_coding;
@@ -23,6 +24,7 @@ use crate::math::{DType, Device, Stream, Tensor, host};
 use crate::models::{BernoulliComponents, BinarySparseCoding, FactorAnalysis, GaussianComponents, Mixture, Vae};
 pub use belief_net::Net;
 use directed::Directed;
+pub use fine_tuned::FineTuned;
 pub use machine::Machine;
 pub use sparse_coding::Dictionary;
 
@@ -155,6 +157,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    FineTuned(FineTuned) by "classifier.output.weight",
     Machine(Machine) by "layers.0.weight",
     BeliefNet(Net) by "generative.0.weight",
     Vae(Vae) by "encoder.mean.weight",

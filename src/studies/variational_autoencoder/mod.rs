@@ -9,7 +9,7 @@ mod bars;
 mod linear;
 
 use super::{Findings, Laboratory, Study};
-use crate::learning::{Trainer, Update, VaeState, VaeTraining};
+use crate::learning::{Beside, Trainer, Update, VaeState, VaeTraining};
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::{Vae, VaeShape};
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,7 @@ impl Run<'_> {
                 network_learning_rate: encoder,
                 measured: false,
                 listener: None,
+                beside: Beside::default(),
             };
             state = training.step(state, self.data, update)?.0;
         }
