@@ -3,7 +3,7 @@
 use super::checkpoint::{Checkpoint, Position};
 use super::config::{Algorithm, Experiment, Model, VisibleBias};
 use super::data::Dataset;
-use super::driver::{TRAINER_PREFIX, broken};
+use super::driver::broken;
 use super::kinds::Trained;
 use super::model_file::plain;
 use super::phase::{Phase, Snapshot};
@@ -56,9 +56,7 @@ impl Start {
         let Some(stage) = plan.get(position.stage) else {
             return Err(foreign(format!("was saved in stage {} of {}", position.stage + 1, plan.len())));
         };
-        let own = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(TRAINER_PREFIX)?.to_string(), tensor));
-        let saved = Snapshot { model: model.model, tensors: model.other.into_iter().filter_map(own).collect() };
-        let phase = stage.algorithm.restore(saved).map_err(|error| foreign(plain(error)))?;
+        let phase = stage.algorithm.restore(Snapshot::of(model)).map_err(|error| foreign(plain(error)))?;
         Ok(Self { plan, phase, position, resumed: true })
     }
 }

@@ -7,6 +7,7 @@ mod adam;
 mod amortization;
 mod ascent;
 mod autodiff;
+mod averaged;
 mod belief_gradient;
 mod centring;
 mod chains;
@@ -23,6 +24,8 @@ mod parameters;
 mod pretraining;
 mod psd;
 mod recognition;
+mod rules;
+mod sparsity;
 mod statistics;
 mod trainers;
 mod unrolled;
@@ -35,6 +38,7 @@ pub use adam::{Adam, AdamState};
 pub use amortization::{Amortization, Amortized, NetworkTaught};
 pub use ascent::{Ascent, AscentState};
 pub use autodiff::gradients;
+pub use averaged::{Average, Averaged, AveragedState, Mean};
 pub use belief_gradient::{
     RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
     log_recognition_gradient,
@@ -58,6 +62,8 @@ pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
+pub use rules::{Moves, Rules};
+pub use sparsity::Sparsity;
 pub use statistics::ExpectedStatistics;
 pub use trainers::{HelmholtzMachine, OnlineDictionary, Predictive};
 pub use unrolled::{ListaTraining, lista_gradient};
@@ -134,6 +140,8 @@ pub struct Update<'a> {
     pub measured: bool,
     /// Is told of every part that begins.
     pub listener: Option<&'a dyn Listener>,
+    /// What bears on the step beside the rates; the default is nothing.
+    pub moves: Moves<'a>,
 }
 
 impl Update<'_> {

@@ -122,6 +122,7 @@ impl MeanFieldSweeps {
                 network_learning_rate: 0.0,
                 measured: false,
                 listener: None,
+                moves: Default::default(),
             };
             state = training.step(state, examples, update)?.0;
         }

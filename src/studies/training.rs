@@ -51,6 +51,7 @@ impl Course {
                 network_learning_rate: self.network_learning_rate,
                 measured: false,
                 listener: None,
+                moves: Default::default(),
             };
             state = trainer.step(state, &batches.at(step)?, update)?.0;
             watch(step + 1, &state)?;

@@ -117,6 +117,7 @@ impl WakeSleep {
                 network_learning_rate: self.rate,
                 measured: false,
                 listener: None,
+                moves: Default::default(),
             };
             (state, _) = trainer.step(state, &self.batch_of(&data, step, stream)?, update)?;
             if self.looks_at(step) {

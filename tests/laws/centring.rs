@@ -124,6 +124,7 @@ fn step(trainer: &impl Trainer<State = Joint>, state: Joint, visible: &Tensor, s
         network_learning_rate: 0.0,
         measured: false,
         listener: None,
+        moves: Default::default(),
     };
     trainer.step(state, visible, update).unwrap().0
 }

@@ -235,6 +235,7 @@ fn no_gradient_flows_through_the_target_of_the_network() {
         network_learning_rate: 1.0,
         measured: false,
         listener: None,
+        moves: Default::default(),
     };
     let (moved, _) = trainer.step(state, &visible, update).unwrap();
     let before = Parameters::of_network(&network);

@@ -28,6 +28,7 @@ fn parts<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, m
         network_learning_rate: 0.1,
         measured,
         listener: Some(&heard),
+        moves: Default::default(),
     };
     trainer.step(begin(trainer, &random_dbm(&[5, 4, 3], 0.4, 0.2, 41)), &some_examples(), update).unwrap();
     heard.0.into_inner()

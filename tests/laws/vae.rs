@@ -211,6 +211,7 @@ fn update(step: u64) -> Update<'static> {
         network_learning_rate: 0.02,
         measured: false,
         listener: None,
+        moves: Default::default(),
     }
 }
 

@@ -109,6 +109,7 @@ impl Work {
                         network_learning_rate: 0.0,
                         measured: false,
                         listener: None,
+                        moves: Default::default(),
                     };
                     if let Some(before) = state.take() {
                         *state = Some(Box::new(trainer.step(*before, &rows, update)?.0));

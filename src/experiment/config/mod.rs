@@ -3,7 +3,9 @@
 mod check;
 mod check_data;
 mod check_model;
+mod check_steps;
 mod choice;
+mod course;
 mod data;
 mod experiment;
 mod kernels;
@@ -15,12 +17,14 @@ mod overrides;
 mod report;
 mod resolved;
 mod scheme;
+mod steps;
 mod study;
 mod thresholding;
 mod training;
 mod word;
 
 pub use check::{Problem, check, raised};
+pub use course::{Course, Decay, LearningRate};
 pub use data::{Amount, Binarize, Data, Files, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
@@ -34,11 +38,11 @@ pub use resolved::{marked, resolved, summary};
 pub use scheme::{
     Blocks, Exact, Gibbs, Icm, Importance, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap,
 };
+pub use steps::{Average, Conclude, EarlyStop, LayerSettings, PerLayer, Sparsity};
 pub use study::{StudyExperiment, check_study};
 pub use thresholding::Thresholding;
 pub use training::{
-    Algorithm, Chains, Decay, DictionaryLearning, Expectation, ExpectationMaximization, LearningRate,
-    MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,
-    WakeSleep,
+    Algorithm, Chains, DictionaryLearning, Expectation, ExpectationMaximization, MaximumLikelihood, Network,
+    Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train, WakeSleep,
 };
 pub use word::WORDS;

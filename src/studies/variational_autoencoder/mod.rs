@@ -104,6 +104,7 @@ impl Run<'_> {
                 network_learning_rate: encoder,
                 measured: false,
                 listener: None,
+                moves: Default::default(),
             };
             state = training.step(state, self.data, update)?.0;
         }
