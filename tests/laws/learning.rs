@@ -100,7 +100,7 @@ fn restored<S: State>(state: &S) -> S {
 }
 
 /// Repeats, resumes, and does not care whether it is measured.
-fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
+pub fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
 where
     T: Trainer<State = S>,
     S: State<Model = DbmWithNetwork>,

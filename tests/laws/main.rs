@@ -36,6 +36,7 @@ mod reduce;
 mod sampling;
 mod schemes;
 mod sparse_codes;
+mod steps;
 mod structured;
 mod support;
 mod tables;
