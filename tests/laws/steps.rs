@@ -1,20 +1,19 @@
-//! What bears on a step beside its gradient, and the mean of the parameters that is judged.
+//! What bears on a step beside its gradient: the length and number of weights, rates of single layers, momentum.
 
-use crate::gradients::{differences, flat, with};
+use crate::gradients::flat;
 use crate::learning::{PLAIN, assert_reproducible, begin, some_examples, train};
-use crate::support::{assert_all_close, assert_close, random_dbm, tensor};
-use dbm::inference::{BottomUp, Exact, MeanField, Refined, Stop};
+use crate::support::{assert_all_close, assert_close, converted, random_dbm, tensor};
+use dbm::inference::{BottomUp, MeanField, Refined, Stop};
 use dbm::learning::{
-    Average, Averaged, Centred, DbmWithNetwork, Gradient, Joint, MaximumLikelihood, Measurements, ModelOf, Moves,
-    NegativePhase, NegativeStart, Parameters, Pretraining, Rules, SchemeAlone, Sgd, Sparsity, State, Statistics,
-    Trainer, Update, WakeSleep,
+    Average, Averaged, Centred, Gradient, Joint, MaximumLikelihood, Measurements, ModelOf, Moves, NegativePhase,
+    NegativeStart, Parameters, Pretraining, Rules, SchemeAlone, Sgd, Sparsity, Statistics, Trainer, Update, WakeSleep,
 };
 use dbm::math::{DType, Device, Result, Stream, Tensor, Term, Weight, host, sigmoid};
 use dbm::models::Dbm;
 
 /// A trainer whose updates go by rules, at a place in their stage.
 #[derive(Clone, Debug)]
-struct Ruled<T> {
+pub struct Ruled<T> {
     by: T,
     rules: Rules,
     progress: f64,
@@ -33,7 +32,7 @@ impl<T: Trainer> Trainer for Ruled<T> {
     }
 }
 
-fn ruled<T>(by: T, rules: Rules) -> Ruled<T> {
+pub fn ruled<T>(by: T, rules: Rules) -> Ruled<T> {
     Ruled { by, rules, progress: 0.5 }
 }
 
@@ -46,9 +45,9 @@ fn everything() -> Rules {
     }
 }
 
-type ByMeanField = MaximumLikelihood<SchemeAlone<Refined<BottomUp, MeanField>>>;
+pub type ByMeanField = MaximumLikelihood<SchemeAlone<Refined<BottomUp, MeanField>>>;
 
-fn by_mean_field(chains: usize) -> ByMeanField {
+pub fn by_mean_field(chains: usize) -> ByMeanField {
     let by = MeanField::default();
     let positive = SchemeAlone(Refined { start: BottomUp, by, stop: Stop::after(3) });
     let negative = NegativePhase { chains, sweeps: 1 };
@@ -56,119 +55,9 @@ fn by_mean_field(chains: usize) -> ByMeanField {
     MaximumLikelihood { positive, negative, dbm: sgd, network: sgd }
 }
 
-fn bits(values: &[f64]) -> Vec<u64> {
+pub fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
-
-// --- Sparse activity
-
-/// Means of three layers at five examples, and what counts as the running means of the hidden ones.
-fn phase() -> (Vec<Tensor>, Vec<Tensor>) {
-    let means = |seed, units| sigmoid(&Stream::new(seed).normal(5, units, DType::F64, &Device::Cpu).unwrap()).unwrap();
-    let activity = [4, 3].map(|units| means(9, units).mean(0).unwrap());
-    (vec![means(1, 6), means(2, 4), means(3, 3)], activity.to_vec())
-}
-
-#[test]
-fn the_pull_of_sparsity_is_the_slope_of_its_penalty() {
-    let (layers, activity) = phase();
-    let sparsity = Sparsity { targets: vec![0.2, 0.6], cost: 0.3, damping: 0.9 };
-    let positive = Statistics::of(&layers).unwrap();
-    let dbm = random_dbm(&[6, 4, 3], 0.5, 0.5, 1);
-    let below: Vec<Vec<f64>> = positive.biases.iter().map(|mean| host(mean).unwrap()).collect();
-    // cost Σ (q - t) (b + v̄ W), q and the means below held.
-    let penalty = |at: &Parameters| {
-        let mut total = 0.0;
-        for (l, (activity, target)) in activity.iter().zip(&sparsity.targets).enumerate() {
-            let (weights, bias) = (at.weights[l].tensor().unwrap(), host(&at.biases[l + 1]).unwrap());
-            for (unit, q) in host(activity).unwrap().into_iter().enumerate() {
-                let column = host(&weights.narrow(1, unit, 1).unwrap()).unwrap();
-                let sent: f64 = column.iter().zip(&below[l]).map(|(weight, mean)| weight * mean).sum();
-                total += sparsity.cost * (q - target) * (bias[unit] + sent);
-            }
-        }
-        total
-    };
-    let slope = differences(&Parameters::of_dbm(&dbm), penalty);
-    // However the statistics are told: as products over examples, or multiplied out.
-    let dense = positive.dense().unwrap();
-    let told = Gradient {
-        weights: dense.weights.iter().map(|weight| vec![Term::Dense(weight.tensor().unwrap())]).collect(),
-        biases: dense.biases,
-    };
-    for statistics in [positive, told] {
-        let pressed = sparsity.press(&activity, &statistics).unwrap();
-        let pull = statistics.minus(&pressed).unwrap().dense().unwrap();
-        assert_all_close("pull", &flat(&pull), &slope, 1e-9);
-    }
-}
-
-#[test]
-fn for_units_that_are_on_alike_at_every_example_it_is_the_slope_of_the_cross_entropy() {
-    let dbm = random_dbm(&[5, 3], 0.8, 0.5, 2);
-    let visible = tensor(&vec![vec![1.0, 0.0, 1.0, 1.0, 0.0]; 4]);
-    let sparsity = Sparsity { targets: vec![0.2], cost: 0.3, damping: 0.0 };
-    let means = |dbm: &Dbm| sigmoid(&dbm.weights()[0].inputs_above(&visible, 1.0, &dbm.biases()[1]).unwrap()).unwrap();
-    let cross_entropy = |at: &Parameters| {
-        let q = host(&means(&with(&dbm, at)).mean(0).unwrap()).unwrap();
-        let nats = |q: f64| -0.2 * q.ln() - 0.8 * (1.0 - q).ln();
-        sparsity.cost * q.into_iter().map(nats).sum::<f64>()
-    };
-    let slope = differences(&Parameters::of_dbm(&dbm), cross_entropy);
-    let positive = Statistics::of(&[visible.clone(), means(&dbm)]).unwrap();
-    let activity = sparsity.follow(None, &positive.biases[1..]).unwrap();
-    let pressed = sparsity.press(&activity, &positive).unwrap();
-    assert_all_close("pull", &flat(&positive.minus(&pressed).unwrap().dense().unwrap()), &slope, 1e-8);
-}
-
-#[test]
-fn the_running_mean_begins_at_the_target_and_keeps_its_share() {
-    let sparsity = Sparsity { targets: vec![0.2], cost: 0.3, damping: 0.75 };
-    let mean = tensor(&[vec![0.6, 1.0]]).squeeze(0).unwrap();
-    let once = sparsity.follow(None, std::slice::from_ref(&mean)).unwrap();
-    assert_all_close("once", &host(&once[0]).unwrap(), &[0.3, 0.4], 1e-15);
-    let twice = sparsity.follow(Some(once), &[mean]).unwrap();
-    assert_all_close("twice", &host(&twice[0]).unwrap(), &[0.375, 0.55], 1e-15);
-}
-
-/// Mean activity of the hidden units of a trained machine on its data, by exact inference.
-fn activity(rules: Rules) -> Vec<f64> {
-    let dbm = random_dbm(&[5, 4], 0.1, 0.1, 5);
-    let positive = SchemeAlone(Exact { max_bits: 10.0 });
-    let by =
-        MaximumLikelihood { positive, negative: NegativePhase { chains: 16, sweeps: 1 }, dbm: PLAIN, network: PLAIN };
-    let trainer = ruled(by, rules);
-    let end = train(&trainer, begin(&trainer, &dbm), &some_examples(), 0..1500, 0.05);
-    let clamped = end.dbm.weights()[0].inputs_above(&some_examples(), 1.0, &end.dbm.biases()[1]).unwrap();
-    host(&sigmoid(&clamped).unwrap().mean(0).unwrap()).unwrap()
-}
-
-#[test]
-fn sparsity_brings_the_mean_activity_to_its_target() {
-    let sparsity = Sparsity { targets: vec![0.15], cost: 3.0, damping: 0.9 };
-    let (free, sparse) = (activity(Rules::default()), activity(Rules { sparsity: Some(sparsity), ..Rules::default() }));
-    assert!(free.iter().all(|mean| mean - 0.15 > 0.15), "{free:?} would be there by itself");
-    assert!(sparse.iter().all(|mean| (mean - 0.15).abs() < 0.03), "{sparse:?}");
-}
-
-#[test]
-fn pretraining_is_sparse_too() {
-    let dbm = random_dbm(&[5, 4, 3], 0.1, 0.1, 5);
-    let by = Pretraining { negative: NegativeStart::Data, sweeps: 1, sgd: PLAIN };
-    let on = |targets: Vec<f64>| {
-        let sparsity = Some(Sparsity { targets, cost: 3.0, damping: 0.9 });
-        let trainer = ruled(by, Rules { sparsity, ..Rules::default() });
-        let end = train(&trainer, begin(&trainer, &dbm), &some_examples(), 0..1000, 0.05);
-        let second = by.next_layer(end, Stream::new(1)).unwrap();
-        // What the second RBM sees are the means of the first one's hidden units.
-        host(&second.inputs(&some_examples()).unwrap().mean(0).unwrap()).unwrap()
-    };
-    let (sparse, free) = (on(vec![0.15]), on(Vec::new()));
-    assert!(sparse.iter().all(|mean| (mean - 0.15).abs() < 0.03), "{sparse:?}");
-    assert!(free.iter().all(|mean| (mean - 0.15).abs() > 0.1), "{free:?} would be there by itself");
-}
-
-// --- The length of columns, the number of weights
 
 /// Lengths of the columns.
 fn lengths(weight: &Weight) -> Vec<f64> {
@@ -290,13 +179,11 @@ fn l1_decay_rests_where_the_gradient_balances_it_and_makes_small_weights_zero() 
     assert_eq!(rest(3.0).to_bits(), 0.0_f64.to_bits());
 }
 
-// --- Rates of single layers, momentum
-
 #[test]
 fn a_layer_with_a_rate_of_zero_rests_to_the_bit() {
     let dbm = random_dbm(&[5, 4, 3], 0.5, 0.3, 6);
     for dtype in [DType::F64, DType::F32] {
-        let dbm = crate::support::converted(&dbm, dtype);
+        let dbm = converted(&dbm, dtype);
         let data = some_examples().to_dtype(dtype).unwrap();
         let after = |rates: Vec<f64>| {
             let trainer = ruled(by_mean_field(8), Rules { rates, ..everything() });
@@ -385,71 +272,6 @@ fn rules_that_rule_nothing_change_no_bit() {
     assert_eq!(idle, none);
 }
 
-// --- Averaged parameters
-
-/// Machine and network after every update, by a trainer without a mean.
-fn path(dbm: &Dbm, data: &Tensor, steps: u64) -> Vec<Vec<f64>> {
-    let trainer = by_mean_field(8);
-    let mut state = begin(&trainer, dbm);
-    let mut path = Vec::new();
-    for step in 0..steps {
-        state = train(&trainer, state, data, step..step + 1, 0.1);
-        path.push(all(&state.model().unwrap()));
-    }
-    path
-}
-
-fn all(DbmWithNetwork { dbm, network }: &DbmWithNetwork) -> Vec<f64> {
-    [flat(&Parameters::of_dbm(dbm)), flat(&Parameters::of_network(network))].concat()
-}
-
-/// Σ weight · point / Σ weight.
-fn weighted(points: &[Vec<f64>], weight: impl Fn(usize) -> f64) -> Vec<f64> {
-    let total: f64 = (0..points.len()).map(&weight).sum();
-    let at = |i: usize| points.iter().enumerate().map(|(n, point)| weight(n) * point[i]).sum::<f64>() / total;
-    (0..points[0].len()).map(at).collect()
-}
-
-#[test]
-fn the_model_is_the_mean_of_the_parameters_by_hand() {
-    const STEPS: u64 = 9;
-    let wide = random_dbm(&[5, 4, 3], 0.5, 0.3, 8);
-    for (dtype, rounding) in [(DType::F64, 1e-14), (DType::F32, 2e-6)] {
-        let dbm = crate::support::converted(&wide, dtype);
-        let data = some_examples().to_dtype(dtype).unwrap();
-        let points = path(&dbm, &data, STEPS);
-        for (average, first) in [
-            (Average { decay: None, from: 0.0 }, 0),
-            (Average { decay: None, from: 0.5 }, 4),
-            (Average { decay: Some(0.7), from: 0.0 }, 0),
-            (Average { decay: Some(0.7), from: 0.99 }, 8),
-        ] {
-            let by = Averaged { by: by_mean_field(8), average };
-            let mut state = begin(&by, &dbm);
-            for step in 0..STEPS {
-                let progress = step as f64 / (STEPS - 1) as f64;
-                let moves = Moves { progress, momentum: None, rules: None };
-                let stream = Stream::new(9).named("steps").at(step);
-                let (learning_rate, network_learning_rate) = (0.1, 0.1);
-                let update =
-                    Update { stream, learning_rate, network_learning_rate, measured: false, listener: None, moves };
-                state = by.step(state, &data, update).unwrap().0;
-                let done = step as usize + 1;
-                let moving = all(&state.moving.model().unwrap());
-                assert_eq!(bits(&moving), bits(&points[done - 1]), "training goes on as if there were no mean");
-                let expected = match done > first {
-                    true => {
-                        let weight = |n: usize| average.decay.map_or(1.0, |decay| decay.powi(-(n as i32)));
-                        weighted(&points[first..done], weight)
-                    }
-                    false => moving,
-                };
-                assert_all_close("mean", &all(&state.model().unwrap()), &expected, rounding);
-            }
-        }
-    }
-}
-
 #[test]
 fn stopping_and_resuming_with_rules_and_a_mean_equals_running_through() {
     let dbm = random_dbm(&[5, 4, 3], 0.4, 0.2, 43);
@@ -482,7 +304,7 @@ fn kernels_and_tensors_take_the_same_steps_by_rules() {
         Statistics::of(&[data.clone(), hidden.clone(), hidden.narrow(1, 0, 33).unwrap()]).unwrap()
     };
     let [narrow, wide] = [DType::F32, DType::F64].map(|dtype| {
-        let (dbm, data) = (crate::support::converted(&wide, dtype), data.to_dtype(dtype).unwrap());
+        let (dbm, data) = (converted(&wide, dtype), data.to_dtype(dtype).unwrap());
         let statistics = positive(&data);
         let activity = sparsity.follow(None, &statistics.biases[1..]).unwrap();
         let uphill = sparsity.press(&activity, &statistics).unwrap();

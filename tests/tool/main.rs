@@ -29,5 +29,6 @@ mod runs;
 mod scheme_words;
 mod sizes;
 mod speed;
+mod steps;
 mod stopping;
 mod tidy;
