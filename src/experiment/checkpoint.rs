@@ -1,7 +1,7 @@
 //! Checkpoints: everything a run needs to go on bit for bit, written whole or not at all.
 
 use super::model_file::{self, ModelFile};
-use super::{Error, Result, RunFolder, quoted};
+use super::{Error, Result, RunFolder, Standing, quoted};
 use crate::math::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -27,6 +27,9 @@ pub struct Position {
     /// Whether that score came with a warning.
     #[serde(default)]
     pub doubtful: bool,
+    /// How long this stage has gone on without a better score.
+    #[serde(default)]
+    pub standing: Standing,
 }
 
 #[derive(Serialize, Deserialize)]

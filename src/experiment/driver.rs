@@ -3,24 +3,22 @@
 use super::account::Account;
 use super::batch::Batch;
 use super::checkpoint::{Checkpoints, Position};
-use super::config::{Experiment, LogPartition};
+use super::config::{Course, Experiment, LogPartition};
 use super::data::Dataset;
 use super::fine_tuning::Tuning;
 use super::judge::{Portion, Request};
 use super::kinds::Seen;
 use super::observe::{Occasion, Record};
-use super::phase::{Phase, Snapshot};
+use super::patience::Mark;
+use super::phase::{Phase, Snapshot, TRAINER_PREFIX};
 use super::profile::{Profiler, Share};
-use super::results::{Results, SchemeResult};
+use super::results::Results;
 use super::stages::Stage;
 use super::{Error, Journal, Known, Result, RunFolder, setup};
-use crate::learning::{Beside, Measurements, Update};
+use crate::learning::{Beside, Measurements, Moves, Update};
 use crate::math::{Stream, Tensor, host};
 use rand::seq::SliceRandom;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Prefix of a trainer's own tensors in a checkpoint.
-pub const TRAINER_PREFIX: &str = "trainer.";
 
 /// Held-out examples that pictures are of.
 const PICTURED: usize = 100;
@@ -42,6 +40,8 @@ pub struct Driver<'a> {
     pub resumed: bool,
     /// Index of the last stage; what follows it judges and draws the end of the run.
     pub last_stage: usize,
+    /// The step of the last evaluation on the way that this process made.
+    pub judged: Option<u64>,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
     /// Is told what the run is at.
@@ -103,16 +103,22 @@ impl<'a> Driver<'a> {
         order
     }
 
-    fn update(&self, stage: &Stage, steps: u64) -> Update<'a> {
-        let progress = self.position.stage_step as f64 / steps.saturating_sub(1).max(1) as f64;
+    fn update<'s>(&self, stage: &'s Stage, steps: u64) -> Update<'s>
+    where
+        'a: 's,
+    {
+        let done = self.position.stage_step as f64;
+        let progress = done / steps.saturating_sub(1).max(1) as f64;
+        let now = |course: Course| course.after(progress, done / (steps as f64 / stage.epochs as f64));
         let every = self.experiment.log.every_steps as u64;
         Update {
             stream: self.root.named("update").at(self.position.step),
-            learning_rate: stage.learning_rate.at(progress),
-            network_learning_rate: stage.network_learning_rate.at(progress),
+            learning_rate: now(stage.learning_rate),
+            network_learning_rate: now(stage.network_learning_rate),
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
             listener: self.profiler.listener(),
             beside: Beside::default(),
+            moves: Moves { progress, momentum: Some(stage.momenta.map(now)), rules: stage.rules.as_ref() },
         }
     }
 
@@ -167,7 +173,13 @@ impl<'a> Driver<'a> {
     }
 
     fn over(&self, stage: &Stage, phase: &dyn Phase) -> bool {
-        self.position.stage_step >= stage.steps(self.dataset.train.len()) || phase.finished()
+        let used_up = self.position.stage_step >= stage.steps(self.dataset.train.len());
+        used_up || phase.finished() || self.lost_patience(stage)
+    }
+
+    /// Whether the bound has not risen for as many evaluations as the stage waits.
+    fn lost_patience(&self, stage: &Stage) -> bool {
+        stage.patience.is_some_and(|patience| self.position.standing.since >= patience)
     }
 
     /// Draws and judges what is due, except at the end of the last stage, which has a conclusion of its own.
@@ -175,16 +187,40 @@ impl<'a> Driver<'a> {
         if self.over(stage, phase) && self.position.stage == self.last_stage {
             return Ok(());
         }
+        if stage.finetune.is_some() {
+            // The machine rests and is judged at the end.
+            self.draw(stage, phase)?;
+            return if self.due(stage, 1) { self.classify_held_out(phase) } else { Ok(()) };
+        }
+        let judged = self.due(stage, self.experiment.evaluate.every_epochs);
+        if judged && stage.patience.is_some() {
+            self.evaluate(phase)?;
+            if self.lost_patience(stage) {
+                let (name, since) = (&stage.name, self.position.standing.since);
+                self.journal
+                    .progress
+                    .note(&format!("{name}: no better bound in {since} evaluations, so it stops here"));
+                if self.position.stage == self.last_stage {
+                    return Ok(());
+                }
+            }
+            return self.draw(stage, phase);
+        }
+        self.draw(stage, phase)?;
+        if judged { self.evaluate(phase) } else { Ok(()) }
+    }
+
+    /// Draws what is due.
+    fn draw(&mut self, stage: &Stage, phase: &dyn Phase) -> Result<()> {
         let log = &self.experiment.log;
         let (histograms, images) =
             (self.due(stage, log.histograms_every_epochs), self.due(stage, log.images_every_epochs));
-        let pictures = self.profiler.during(Share::Evaluation, || self.pictures(phase, [histograms, images], false))?;
-        self.journal.record(&pictures)?;
-        if stage.finetune.is_some() {
-            // The machine rests and is judged at the end.
-            return if self.due(stage, 1) { self.classify_held_out(phase) } else { Ok(()) };
+        if !histograms && !images {
+            return Ok(());
         }
-        if self.due(stage, self.experiment.evaluate.every_epochs) { self.evaluate(phase) } else { Ok(()) }
+        let pictures = || self.pictures(&phase.snapshot()?, [histograms, images], false);
+        let pictures = self.profiler.during(Share::Evaluation, pictures)?;
+        self.journal.record(&pictures)
     }
 
     /// An error once Ctrl-C was pressed.
@@ -219,12 +255,16 @@ impl<'a> Driver<'a> {
     }
 
     /// Histograms and pictures; an empty record where neither is wanted.
-    pub fn pictures(&self, phase: &dyn Phase, [histograms, images]: [bool; 2], finished: bool) -> Result<Record> {
+    pub fn pictures(
+        &self,
+        snapshot: &Snapshot,
+        [histograms, images]: [bool; 2],
+        finished: bool,
+    ) -> Result<Record> {
         let mut record = Record::new(self.position.step);
         if !histograms && !images {
             return Ok(record);
         }
-        let snapshot = phase.snapshot()?;
         let visible = self.spread_out(PICTURED)?;
         let stream = self.root.named("pictures");
         let shape = self.dataset.shape;
@@ -246,6 +286,7 @@ impl<'a> Driver<'a> {
 
     /// Writes down an evaluation on the way and keeps the best model.
     pub fn take_note(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
+        self.judged = Some(self.position.step);
         self.journal.compare(Occasion::OnTheWay, self.position.step, results)?;
         for warning in results.warnings.iter().chain(&results.cautions) {
             self.journal.progress.note(&format!("step {}: {warning}", self.position.step));
@@ -256,7 +297,7 @@ impl<'a> Driver<'a> {
     /// Judges on the held-out examples of the evaluations on the way.
     pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
-        self.judge(phase, &visible, &self.experiment.evaluate.log_partition, known)
+        self.judge(&phase.snapshot()?, &visible, &self.experiment.evaluate.log_partition, known)
     }
 
     /// Judges the schemes on `visible` `[examples, visible]`; stops at once after Ctrl-C.
@@ -264,12 +305,11 @@ impl<'a> Driver<'a> {
     /// ln Z is taken from what is `known` of this very state of the run, and is known afterwards.
     pub fn judge(
         &mut self,
-        phase: &dyn Phase,
+        snapshot: &Snapshot,
         visible: &Tensor,
         log_partition: &LogPartition,
         known: &mut Known,
     ) -> Result<Results> {
-        let snapshot = phase.snapshot()?;
         let request = self.request(log_partition);
         // The same draws for every evaluation of a run, the last one included: differences between steps are then those of the
         // models, less of the luck of an estimate.
@@ -291,17 +331,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Saves the model apart if it beats the best so far: by the highest ELBO of any scheme. One without a warning beats every one
-    /// with a warning, whose score may be far too high; among those with a warning the score decides, for want of better.
+    /// Saves the model apart if it beats the best so far, by the highest score of any scheme, and counts the evaluations that are not
+    /// clearly better.
     fn keep_best(&mut self, results: &Results, phase: &dyn Phase) -> Result<()> {
-        let score = results.schemes.iter().map(SchemeResult::score).fold(f64::NEG_INFINITY, f64::max);
-        let doubtful = !results.warnings.is_empty();
-        let better = self.position.best.is_none_or(|(best, _)| match (doubtful, self.position.doubtful) {
-            (false, true) => true,
-            (true, false) => false,
-            _ => score > best,
-        });
-        if better && score.is_finite() {
+        let found = Mark::of(results);
+        let best = self.position.best.map(|(score, _)| Mark { score, error: 0.0, doubtful: self.position.doubtful });
+        let Mark { score, doubtful, .. } = found;
+        self.position.standing = self.position.standing.after(found);
+        if score.is_finite() && best.is_none_or(|best| found.beats(&best, 0.0)) {
             self.position = Position { best: Some((score, self.position.step)), doubtful, ..self.position };
             if self.experiment.checkpoint.best {
                 self.checkpoints.save_best(self.position, &tensors(&phase.snapshot()?)?)?;

@@ -3,7 +3,7 @@
 //! `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the visible layer), and for
 //! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`. Other names are kept apart.
 
-use super::driver::TRAINER_PREFIX;
+use super::phase::TRAINER_PREFIX;
 use super::kinds::{Machine, Trained};
 use super::{Error, Result};
 use crate::learning::SavedTensors;

@@ -1,15 +1,28 @@
 //! A trainer at work, by one face for all of them, whatever state they carry.
 
 use super::kinds::Trained;
+use super::model_file::ModelFile;
 use crate::learning::{Measurements, ModelOf, Pretraining, RbmStack, SavedTensors, State, Trainer, Update};
 use crate::math::{Result, Stream, Tensor, bail};
 
 /// All that passes from one stage to the next, or from a checkpoint into a run.
+#[derive(Clone)]
 pub struct Snapshot {
     /// The model.
     pub model: Trained,
     /// What the trainer has beside it.
     pub tensors: SavedTensors,
+}
+
+/// Prefix of a trainer's own tensors in a checkpoint.
+pub const TRAINER_PREFIX: &str = "trainer.";
+
+impl Snapshot {
+    /// What a checkpoint holds.
+    pub fn of(file: ModelFile) -> Self {
+        let own = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(TRAINER_PREFIX)?.to_string(), tensor));
+        Self { model: file.model, tensors: file.other.into_iter().filter_map(own).collect() }
+    }
 }
 
 /// A trainer that a stage can put to work.

@@ -15,7 +15,7 @@ use super::results::Results;
 use super::stages::{Stage, stages};
 use super::start::{Start, initial_stream};
 use super::study::refuse_study;
-use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Status, setup};
+use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Standing, Status, setup};
 use crate::math::Stream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -136,7 +136,8 @@ fn prepared(experiment: &Experiment, progress: &mut Progress) -> Result<Dataset>
     let plan = stages(experiment, &dataset);
     refuse_unlabelled(&plan, &dataset)?;
     refuse_untestable(&plan, &dataset)?;
-    let chooses = experiment.checkpoint.best && experiment.evaluate.every_epochs > 0;
+    let stops = experiment.train.as_ref().is_some_and(|train| train.stop.is_some());
+    let chooses = (experiment.checkpoint.best || stops) && experiment.evaluate.every_epochs > 0;
     if chooses && dataset.validation.is_none() {
         dataset.notes.push(OPTIMISTIC.into());
     }
@@ -185,6 +186,7 @@ impl Work<'_> {
             position: start.position,
             resumed: start.resumed,
             last_stage: start.plan.len().saturating_sub(1),
+            judged: None,
             interrupted: self.interrupted,
             profiler: &self.profiler,
             tuning: None,
@@ -217,7 +219,8 @@ fn work(driver: &mut Driver, plan: &[Stage], mut phase: Box<dyn Phase>) -> Resul
     }
     for (index, stage) in plan.iter().enumerate().skip(driver.position.stage) {
         if index > driver.position.stage {
-            driver.position = Position { stage: index, stage_step: 0, ..driver.position };
+            let standing = Standing::default();
+            driver.position = Position { stage: index, stage_step: 0, standing, ..driver.position };
             phase = stage.algorithm.begin(phase.snapshot()?, initial_stream(driver.root, index))?;
         }
         driver.stage(stage, phase.as_mut())?;

@@ -2,18 +2,18 @@
 
 use super::classification::classes;
 use super::config::{
-    self, Chains, Expectation, Experiment, Finetune, LearningRate, Model, Optimizer, Pretrain, Recognized, Scheme,
-    Train,
+    self, Chains, Course, Expectation, Experiment, Finetune, LearningRate, Model, Optimizer, Pretrain, Recognized,
+    Scheme, Train,
 };
 use super::data::Dataset;
 use super::phase::{Algorithm, NextLayer};
-use super::{Chosen, Error};
+use super::{Chosen, Error, rules};
 use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
-    Adam, AnyMaximize, Ascent, Centred, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization,
-    FineTuning, GradientSteps, MaximumLikelihood, MultiPrediction, NegativePhase, NegativeStart, OnlineDictionary,
-    Positive, PositivePhase, Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep,
-    WarmMeanField,
+    Adam, AnyMaximize, Ascent, Averaged, Centred, Columns, DbmWithNetwork, DictionaryLearning, EmStop, EmTraining,
+    ExpectationMaximization, FineTuning, GradientSteps, MaximumLikelihood, MultiPrediction, NegativePhase,
+    NegativeStart, OnlineDictionary, Positive, PositivePhase, Pretraining, Psd, ReweightedWakeSleep, Rules,
+    SchemeAlone, Sgd, State, Trainer, VaeTraining, WakeSleep, WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
@@ -32,6 +32,12 @@ pub struct Stage {
     pub learning_rate: LearningRate,
     /// Step size of the inference network.
     pub network_learning_rate: LearningRate,
+    /// Momentum of the machine and of the inference network.
+    pub momenta: [Course; 2],
+    /// What else bears on the steps of the machine; none = nothing.
+    pub rules: Option<Rules>,
+    /// Evaluations without a better bound after which the stage ends; none = it goes on.
+    pub patience: Option<usize>,
     /// Whether every epoch sees the examples in an order of its own.
     pub shuffled: bool,
     /// Whether the trainer is told the class of each example.
@@ -44,20 +50,7 @@ pub struct Stage {
 pub fn stages(experiment: &Experiment, dataset: &Dataset) -> Vec<Stage> {
     let mut stages = Vec::new();
     if let Some(pretrain) = &experiment.pretrain {
-        stages.extend((0..experiment.model.hidden().len()).map(|layer| Stage {
-            name: format!("pretraining layer {}", layer + 1),
-            algorithm: match layer {
-                0 => Box::new(pretraining(pretrain)),
-                _ => Box::new(NextLayer(pretraining(pretrain))),
-            },
-            epochs: pretrain.epochs,
-            batch_size: pretrain.batch_size,
-            learning_rate: pretrain.learning_rate,
-            network_learning_rate: LearningRate::constant(0.0),
-            shuffled: true,
-            labelled: false,
-            finetune: None,
-        }));
+        stages.extend((0..experiment.model.hidden().len()).map(|layer| pretraining_stage(pretrain, layer)));
     }
     if let Some(train) = &experiment.train {
         let (name, algorithm) = joint(train, &experiment.model);
@@ -70,6 +63,9 @@ pub fn stages(experiment: &Experiment, dataset: &Dataset) -> Vec<Stage> {
             batch_size: if whole { usize::MAX } else { train.batch_size },
             learning_rate: train.learning_rate,
             network_learning_rate: train.network.learning_rate,
+            momenta: [train.momentum, train.network.momentum],
+            rules: some(rules::of_training(train, experiment.model.hidden().len())),
+            patience: train.stop.map(|stop| stop.patience),
             shuffled: !whole,
             labelled: false,
             finetune: None,
@@ -95,6 +91,9 @@ fn fine_tuning(finetune: &Finetune, classes: usize) -> impl Iterator<Item = Stag
         batch_size: finetune.batch_size,
         learning_rate: finetune.learning_rate,
         network_learning_rate: LearningRate::constant(0.0),
+        momenta: [Course::constant(finetune.momentum); 2],
+        rules: None,
+        patience: None,
         shuffled: true,
         labelled: true,
         finetune: Some(finetune.clone()),
@@ -113,6 +112,33 @@ impl Stage {
     }
 }
 
+/// Rules that rule nothing are none, and cost nothing.
+fn some(rules: Rules) -> Option<Rules> {
+    (rules != Rules::default()).then_some(rules)
+}
+
+/// The stage of one layer, 0 the lowest RBM.
+fn pretraining_stage(pretrain: &Pretrain, layer: usize) -> Stage {
+    let own = pretrain.of_layer(layer);
+    Stage {
+        name: format!("pretraining layer {}", layer + 1),
+        algorithm: match layer {
+            0 => Box::new(pretraining(&own)),
+            _ => Box::new(NextLayer(pretraining(&own))),
+        },
+        epochs: own.epochs,
+        batch_size: own.batch_size,
+        learning_rate: own.learning_rate,
+        network_learning_rate: LearningRate::constant(0.0),
+        momenta: [own.momentum; 2],
+        rules: some(rules::of_layer(&own, layer)),
+        patience: None,
+        shuffled: true,
+        labelled: false,
+        finetune: None,
+    }
+}
+
 fn pretraining(pretrain: &Pretrain) -> Pretraining {
     Pretraining {
         negative: match pretrain.chains {
@@ -120,22 +146,22 @@ fn pretraining(pretrain: &Pretrain) -> Pretraining {
             Chains::Persistent => NegativeStart::Chains(pretrain.batch_size),
         },
         sweeps: pretrain.gibbs_sweeps,
-        sgd: Sgd { momentum: pretrain.momentum, weight_decay: pretrain.weight_decay },
+        sgd: Sgd { momentum: pretrain.momentum.start, weight_decay: pretrain.weight_decay },
     }
 }
 
 /// The trainer of all layers, and what the user sees of it.
 fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
-    let dbm = Sgd { momentum: train.momentum, weight_decay: train.weight_decay };
-    let network = Sgd { momentum: train.network.momentum, weight_decay: 0.0 };
+    let dbm = Sgd { momentum: train.momentum.start, weight_decay: train.weight_decay };
+    let network = Sgd { momentum: train.network.momentum.start, weight_decay: 0.0 };
     match &train.algorithm {
         config::Algorithm::MaximumLikelihood(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             let positive = SchemeByWord(settings.positive.clone());
             let by = MaximumLikelihood { positive, negative, dbm, network };
             match settings.centring {
-                Some(rate) => ("centred joint training", Box::new(Centred { by, rate })),
-                None => ("joint training", Box::new(by)),
+                Some(rate) => ("centred joint training", averaged(Centred { by, rate }, train)),
+                None => ("joint training", averaged(by, train)),
             }
         }
         config::Algorithm::WakeSleep(_) if matches!(model, Model::BeliefNet(_)) => {
@@ -172,8 +198,20 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
         }
         config::Algorithm::WakeSleep(settings) => {
             let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
-            ("wake-sleep", Box::new(WakeSleep { negative, dbm, network }))
+            ("wake-sleep", averaged(WakeSleep { negative, dbm, network }, train))
         }
+    }
+}
+
+/// A trainer of a machine, whose model is a mean over updates where that is asked for.
+fn averaged<T>(by: T, train: &Train) -> Box<dyn Algorithm>
+where
+    T: Trainer + Clone + 'static,
+    T::State: State<Model = DbmWithNetwork> + 'static,
+{
+    match train.average.map(rules::average) {
+        Some(average) => Box::new(Averaged { by, average }),
+        None => Box::new(by),
     }
 }
 

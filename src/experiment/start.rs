@@ -56,8 +56,7 @@ impl Start {
         let Some(stage) = plan.get(position.stage) else {
             return Err(foreign(format!("was saved in stage {} of {}", position.stage + 1, plan.len())));
         };
-        let saved = Snapshot { tensors: model.of_trainer(), model: model.model };
-        let phase = stage.algorithm.restore(saved).map_err(|error| foreign(plain(error)))?;
+        let phase = stage.algorithm.restore(Snapshot::of(model)).map_err(|error| foreign(plain(error)))?;
         Ok(Self { plan, phase, position, resumed: true })
     }
 }

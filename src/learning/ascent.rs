@@ -22,6 +22,14 @@ pub enum AscentState {
 }
 
 impl Ascent {
+    /// The same with another momentum, where it has one.
+    pub fn with(&self, change: impl FnOnce(&Sgd) -> Sgd) -> Self {
+        match self {
+            Self::Sgd(sgd) => Self::Sgd(change(sgd)),
+            Self::Adam(_) => *self,
+        }
+    }
+
     /// Nothing remembered.
     pub fn begin(&self, parameters: &Parameters) -> Result<AscentState> {
         Ok(match self {

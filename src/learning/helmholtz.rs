@@ -144,13 +144,14 @@ impl ReweightedWakeSleep {
     ) -> Result<Helmholtz> {
         let (weights, biases) = state.generative.into_parts();
         let at = Parameters { weights, biases };
-        let (to, generative_ascent) =
-            self.generative.step(at, state.generative_ascent, uphill, update.learning_rate)?;
+        let by = self.generative.with(|sgd| update.moves.of_model(sgd));
+        let (to, generative_ascent) = by.step(at, state.generative_ascent, uphill, update.learning_rate)?;
         let (recognition, recognition_ascent) = match network_uphill {
             Some(uphill) => {
                 let (weights, biases) = state.recognition.into_parts();
                 let (at, rate) = (Parameters { weights, biases }, update.network_learning_rate);
-                let (to, ascent) = self.recognition.step(at, state.recognition_ascent, uphill, rate)?;
+                let by = self.recognition.with(|sgd| update.moves.of_network(sgd));
+                let (to, ascent) = by.step(at, state.recognition_ascent, uphill, rate)?;
                 (Recognition::new(to.weights, to.biases)?, ascent)
             }
             None => (state.recognition, state.recognition_ascent),

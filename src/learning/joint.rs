@@ -1,10 +1,11 @@
 //! The state of joint training: machine, inference network, their momenta and the persistent chains.
 
 use super::{
-    Chains, DbmWithNetwork, Gradient, Measurements, Offsets, Parameters, SavedTensors, Sgd, State, Statistics, Update,
+    Chains, DbmWithNetwork, Gradient, Measurements, Moves, Offsets, Parameters, SavedTensors, Sgd, State, Statistics,
+    Update, sparsity,
 };
 use crate::inference::Network;
-use crate::math::{Result, Stream, Tensor};
+use crate::math::{Layers, Result, Stream, Tensor};
 use crate::models::{Dbm, Reconstruct};
 
 /// All layers trained together, the inference network beside them.
@@ -22,6 +23,8 @@ pub struct Joint {
     pub chains: Chains,
     /// Where the units of a machine with centred gradients are measured from.
     pub offsets: Option<Offsets>,
+    /// Running means of the hidden layers under the data, `[n_l]`, where their activity is held against a target.
+    pub activity: Option<Layers>,
 }
 
 /// Persistent chains and how far they move at every update.
@@ -42,6 +45,7 @@ impl Joint {
             network_momentum: Parameters::of_network(&network).zeros_like()?,
             chains: Chains::from_biases(&dbm, chains, stream.named("chains"))?,
             offsets: None,
+            activity: None,
             dbm,
             network,
         })
@@ -64,19 +68,21 @@ impl Joint {
 
     /// Moves the machine by the difference of the phases and the network by its own gradient, neither by the other's.
     pub(super) fn advance(self, dbm: &Sgd, network: &Sgd, phases: Phases, update: &Update) -> Result<Self> {
-        let mut uphill = phases.positive.minus(phases.negative)?;
+        let (activity, sparse) = update.moves.sparse(self.activity, phases.positive)?;
+        let mut uphill = sparse.as_ref().unwrap_or(phases.positive).minus(phases.negative)?;
         let offsets = self.offsets.map(|offsets| offsets.follow(&phases.positive.biases)).transpose()?;
         if let Some(offsets) = &offsets {
             uphill = uphill.centred(&offsets.layers)?;
         }
         let (units, weights, biases) = self.dbm.into_parts();
         let at = Parameters { weights, biases };
-        let (to, dbm_momentum) = dbm.step(at, self.dbm_momentum, &uphill, update.learning_rate)?;
+        let (to, dbm_momentum) = Moves::step(dbm, at, self.dbm_momentum, &uphill, update)?;
         let (trained, network_momentum) = match phases.network_uphill.filter(|_| update.network_learning_rate != 0.0) {
             Some(uphill) => {
                 let (units, weights, biases) = self.network.into_parts();
                 let at = Parameters { weights, biases };
-                let (to, momentum) = network.step(at, self.network_momentum, uphill, update.network_learning_rate)?;
+                let (by, rate) = (update.moves.of_network(network), update.network_learning_rate);
+                let (to, momentum) = by.step(at, self.network_momentum, uphill, rate)?;
                 (Network::new(units, to.weights, to.biases)?, momentum)
             }
             None => (self.network, self.network_momentum),
@@ -88,6 +94,7 @@ impl Joint {
             network_momentum,
             chains: phases.chains.clone(),
             offsets,
+            activity,
         })
     }
 }
@@ -119,7 +126,7 @@ impl State for Joint {
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let momenta = [self.dbm_momentum.named("momentum.dbm")?, self.network_momentum.named("momentum.network")?];
         let offsets = self.offsets.as_ref().map(Offsets::named).transpose()?.unwrap_or_default();
-        Ok([momenta.concat(), self.chains.named(), offsets].concat())
+        Ok([momenta.concat(), self.chains.named(), offsets, sparsity::named(self.activity.as_ref())].concat())
     }
 
     fn restore(DbmWithNetwork { dbm, network }: DbmWithNetwork, tensors: &SavedTensors) -> Result<Self> {
@@ -128,6 +135,7 @@ impl State for Joint {
             network_momentum: Parameters::of_network(&network).restore("momentum.network", tensors)?,
             chains: Chains::restore(&dbm, tensors)?,
             offsets: Offsets::restore(&dbm, tensors)?,
+            activity: sparsity::restore(&dbm.sizes()[1..], tensors)?,
             dbm,
             network,
         })

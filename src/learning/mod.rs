@@ -7,6 +7,7 @@ mod adam;
 mod amortization;
 mod ascent;
 mod autodiff;
+mod averaged;
 mod belief_gradient;
 mod centring;
 mod chains;
@@ -25,6 +26,8 @@ mod parameters;
 mod pretraining;
 mod psd;
 mod recognition;
+mod rules;
+mod sparsity;
 mod statistics;
 mod trainers;
 mod unrolled;
@@ -37,6 +40,7 @@ pub use adam::{Adam, AdamState};
 pub use amortization::{Amortization, Amortized, NetworkTaught};
 pub use ascent::{Ascent, AscentState};
 pub use autodiff::gradients;
+pub use averaged::{Average, Averaged, AveragedState, Mean};
 pub use belief_gradient::{
     RowWeights, evidence_gradient, expected_sleep_gradient, expected_wake_gradient, log_joint_gradient,
     log_recognition_gradient,
@@ -64,6 +68,8 @@ pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
 pub use psd::{Psd, PsdLosses, PsdState, encoder_gradient};
 pub use recognition::{cross_entropy, recognition_gradient};
+pub use rules::{Moves, Rules};
+pub use sparsity::Sparsity;
 pub use statistics::ExpectedStatistics;
 pub use trainers::{HelmholtzMachine, OnlineDictionary, Predictive};
 pub use unrolled::{ListaTraining, lista_gradient};
@@ -142,6 +148,8 @@ pub struct Update<'a> {
     pub listener: Option<&'a dyn Listener>,
     /// What is known of the examples of the batch.
     pub beside: Beside<'a>,
+    /// What bears on the step beside the rates; the default is nothing.
+    pub moves: Moves<'a>,
 }
 
 /// What is known of the examples of a batch beside their values; nothing, for a trainer that learns from those alone.

@@ -22,11 +22,31 @@ impl Sgd {
         uphill: &Gradient,
         learning_rate: f64,
     ) -> Result<(Parameters, Parameters)> {
-        let by = Momentum { momentum: self.momentum, rate: learning_rate, decay: self.weight_decay };
-        let weights = parameters.weights.into_iter().zip(last.weights).zip(&uphill.weights);
-        let weights = weights.map(|((at, last), terms)| by.step_along(at, last, terms));
-        let biases = parameters.biases.iter().zip(&last.biases).zip(&uphill.biases);
-        let biases = biases.map(|((at, last), uphill)| Momentum { decay: 0.0, ..by }.step(at, last, uphill));
+        self.step_by_layers(parameters, last, uphill, |_| Some(learning_rate))
+    }
+
+    /// The same with a learning rate for each layer; one without rests, and so does its Δ.
+    ///
+    /// A layer is a weight matrix with the biases of the units it leads up to; the biases of the lowest units go with the first layer.
+    pub fn step_by_layers(
+        &self,
+        parameters: Parameters,
+        last: Parameters,
+        uphill: &Gradient,
+        learning_rate: impl Fn(usize) -> Option<f64>,
+    ) -> Result<(Parameters, Parameters)> {
+        let by = |rate| Momentum { momentum: self.momentum, rate, decay: self.weight_decay };
+        let lowest = parameters.biases.len().saturating_sub(parameters.weights.len());
+        let weights = parameters.weights.into_iter().zip(last.weights).zip(&uphill.weights).enumerate();
+        let weights = weights.map(|(l, ((at, last), terms))| match learning_rate(l) {
+            Some(rate) => by(rate).step_along(at, last, terms),
+            None => Ok((at, last)),
+        });
+        let biases = parameters.biases.iter().zip(&last.biases).zip(&uphill.biases).enumerate();
+        let biases = biases.map(|(l, ((at, last), uphill))| match learning_rate(l.saturating_sub(lowest)) {
+            Some(rate) => Momentum { decay: 0.0, ..by(rate) }.step(at, last, uphill),
+            None => Ok((at.clone(), last.clone())),
+        });
         let (weights, weight_moves) = weights.collect::<Result<(Vec<_>, Vec<_>)>>()?;
         let (biases, bias_moves) = biases.collect::<Result<(Vec<_>, Vec<_>)>>()?;
         Ok((Parameters { weights, biases }, Parameters { weights: weight_moves, biases: bias_moves }))

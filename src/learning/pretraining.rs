@@ -11,8 +11,11 @@
 //! bias of a new RBM is the hidden bias of the one below.
 
 use super::parameters::saved;
-use super::{DbmWithNetwork, Measurements, Parameters, Part, SavedTensors, Sgd, State, Statistics, Trainer, Update};
-use crate::math::{Result, Stream, Tensor, Weight, bail};
+use super::{
+    DbmWithNetwork, Measurements, Moves, Parameters, Part, SavedTensors, Sgd, State, Statistics, Trainer, Update,
+    sparsity,
+};
+use crate::math::{Layers, Result, Stream, Tensor, Weight, bail};
 use crate::models::Dbm;
 use crate::units::Kind;
 
@@ -45,6 +48,8 @@ pub struct RbmStack {
     momentum: Parameters,
     /// Hidden states of the persistent chains, `[chains, hidden]`, means over copies.
     chains: Option<Tensor>,
+    /// Running mean of the hidden layer under the data, `[hidden]`, where its activity is held against a target.
+    activity: Option<Layers>,
 }
 
 /// One RBM; the copies are how often its visible and its hidden layer are there.
@@ -141,7 +146,7 @@ impl Pretraining {
                 Some(rbm.draw(1, &input, stream.named("chains").at(state.layer as u64))?)
             }
         };
-        Ok(RbmStack { momentum: rbm.parameters.zeros_like()?, chains, ..state })
+        Ok(RbmStack { momentum: rbm.parameters.zeros_like()?, chains, activity: None, ..state })
     }
 }
 
@@ -151,7 +156,7 @@ impl Trainer for Pretraining {
     fn init(&self, DbmWithNetwork { dbm, .. }: DbmWithNetwork, stream: Stream) -> Result<RbmStack> {
         let rbms = (0..dbm.depth()).map(|l| Rbm::of(&dbm, l)).collect::<Result<Vec<_>>>()?;
         let momentum = rbms[0].parameters.zeros_like()?;
-        self.begin(RbmStack { like: dbm, rbms, layer: 0, momentum, chains: None }, stream)
+        self.begin(RbmStack { like: dbm, rbms, layer: 0, momentum, chains: None, activity: None }, stream)
     }
 
     fn step(&self, state: RbmStack, batch: &Tensor, update: Update) -> Result<(RbmStack, Measurements)> {
@@ -180,12 +185,14 @@ impl Trainer for Pretraining {
             measurements.add_norms("", &rbm.parameters, &uphill, state.layer)?;
         }
         update.begins(Part::Gradient);
-        let RbmStack { like, mut rbms, layer, momentum, chains } = state;
+        let RbmStack { like, mut rbms, layer, momentum, chains, activity } = state;
+        let (activity, sparse) = update.moves.sparse(activity, &positive)?;
+        let uphill = sparse.map_or(Ok(uphill), |positive| positive.minus(&negative))?;
         let Rbm { kinds, copies, parameters } = rbms.remove(layer);
-        let (parameters, momentum) = self.sgd.step(parameters, momentum, &uphill, update.learning_rate)?;
+        let (parameters, momentum) = Moves::step(&self.sgd, parameters, momentum, &uphill, &update)?;
         rbms.insert(layer, Rbm { kinds, copies, parameters });
         let chains = chains.map(|_| hidden);
-        Ok((RbmStack { like, rbms, layer, momentum, chains }, measurements))
+        Ok((RbmStack { like, rbms, layer, momentum, chains, activity }, measurements))
     }
 }
 
@@ -233,6 +240,7 @@ impl State for RbmStack {
         }
         tensors.extend(self.momentum.named("momentum.pretraining")?);
         tensors.extend(self.chains.iter().map(|chains| ("pretraining.chains".to_string(), chains.clone())));
+        tensors.extend(sparsity::named(self.activity.as_ref()));
         Ok(tensors)
     }
 
@@ -245,6 +253,8 @@ impl State for RbmStack {
         let rbms = (0..dbm.depth()).map(restore).collect::<Result<Vec<_>>>()?;
         let Some(rbm) = rbms.get(layer) else { bail!("pretraining.layer is {layer}; there are {} layers", rbms.len()) };
         let momentum = rbm.parameters.restore("momentum.pretraining", tensors)?;
-        Ok(Self { momentum, chains: tensors.get("pretraining.chains").cloned(), like: dbm, rbms, layer })
+        let activity = sparsity::restore(&dbm.sizes()[layer + 1..=layer + 1], tensors)?;
+        let chains = tensors.get("pretraining.chains").cloned();
+        Ok(Self { momentum, chains, activity, like: dbm, rbms, layer })
     }
 }

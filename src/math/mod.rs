@@ -13,6 +13,7 @@ mod quadrature;
 mod random;
 mod reduce;
 mod rows;
+mod settle;
 mod soft_plus;
 mod step;
 mod weight;

@@ -109,6 +109,7 @@ impl HelmholtzUpdates {
                 measured: false,
                 listener: None,
                 beside: Beside::default(),
+                moves: Default::default(),
             };
             let (to, _) = trainer.step(start.clone(), &machine.visible, update)?;
             let to = [

@@ -125,6 +125,7 @@ impl MeanFieldSweeps {
                 measured: false,
                 listener: None,
                 beside: Beside::default(),
+                moves: Default::default(),
             };
             state = training.step(state, examples, update)?.0;
         }

@@ -52,6 +52,7 @@ impl Course {
                 measured: false,
                 listener: None,
                 beside: Beside::default(),
+                moves: Default::default(),
             };
             state = trainer.step(state, &batches.at(step)?, update)?.0;
             watch(step + 1, &state)?;

@@ -118,6 +118,7 @@ impl WakeSleep {
                 measured: false,
                 listener: None,
                 beside: Beside::default(),
+                moves: Default::default(),
             };
             (state, _) = trainer.step(state, &self.batch_of(&data, step, stream)?, update)?;
             if self.looks_at(step) {

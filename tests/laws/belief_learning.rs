@@ -25,6 +25,7 @@ fn update(step: u64, rates: [f64; 2]) -> Update<'static> {
         measured: false,
         listener: None,
         beside: Beside::default(),
+        moves: Default::default(),
     }
 }
 

@@ -125,6 +125,7 @@ fn step(trainer: &impl Trainer<State = Joint>, state: Joint, visible: &Tensor, s
         measured: false,
         listener: None,
         beside: Beside::default(),
+        moves: Default::default(),
     };
     trainer.step(state, visible, update).unwrap().0
 }

@@ -127,6 +127,7 @@ fn trained<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(place: &Plac
             measured: step == 2,
             listener: None,
             beside: Beside::default(),
+            moves: Default::default(),
         };
         let (next, measurements) = trainer.step(state, &visible, update).unwrap();
         measured.extend(measurements.0.into_iter().map(|(_, value)| value));

@@ -236,6 +236,7 @@ fn no_gradient_flows_through_the_target_of_the_network() {
         measured: false,
         listener: None,
         beside: Beside::default(),
+        moves: Default::default(),
     };
     let (moved, _) = trainer.step(state, &visible, update).unwrap();
     let before = Parameters::of_network(&network);

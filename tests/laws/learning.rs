@@ -22,6 +22,7 @@ fn update(step: u64, learning_rate: f64) -> Update<'static> {
         measured: false,
         listener: None,
         beside: Beside::default(),
+        moves: Default::default(),
     }
 }
 
@@ -101,7 +102,7 @@ fn restored<S: State>(state: &S) -> S {
 }
 
 /// Repeats, resumes, and does not care whether it is measured.
-fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
+pub fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
 where
     T: Trainer<State = S>,
     S: State<Model = DbmWithNetwork>,

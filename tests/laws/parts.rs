@@ -29,6 +29,7 @@ fn parts<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, m
         measured,
         listener: Some(&heard),
         beside: Beside::default(),
+        moves: Default::default(),
     };
     trainer.step(begin(trainer, &random_dbm(&[5, 4, 3], 0.4, 0.2, 41)), &some_examples(), update).unwrap();
     heard.0.into_inner()

@@ -212,6 +212,7 @@ fn update(step: u64) -> Update<'static> {
         measured: false,
         listener: None,
         beside: Beside::default(),
+        moves: Default::default(),
     }
 }
 

@@ -32,5 +32,6 @@ mod scheme_words;
 mod sets;
 mod sizes;
 mod speed;
+mod steps;
 mod stopping;
 mod tidy;

@@ -58,7 +58,7 @@ pub(crate) fn killed(bench: &Bench, changes: &str, step: u64) -> RunDir {
 }
 
 /// Runs to the end, runs again, kills it, resumes: the same bits.
-fn survives_a_kill(changes: &str, step: u64) {
+pub(crate) fn survives_a_kill(changes: &str, step: u64) {
     let bench = Bench::with(TINY);
     let whole = bench.run(changes);
     let broken = killed(&bench, changes, step);

@@ -110,6 +110,7 @@ impl Work {
                         measured: false,
                         listener: None,
                         beside: Beside::default(),
+                        moves: Default::default(),
                     };
                     if let Some(before) = state.take() {
                         *state = Some(Box::new(trainer.step(*before, &rows, update)?.0));

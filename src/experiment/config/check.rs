@@ -1,7 +1,7 @@
 //! What types cannot say: sizes, ranges and settings that do not go together.
 
 use super::{
-    Algorithm, Blocks, Decay, Device, Dtype, Evaluate, Exact, Experiment, LearningRate, MeanField, Pretrain, Proposal,
+    Algorithm, Blocks, Device, Dtype, Evaluate, Exact, Experiment, MeanField, Proposal,
     Scheme, Structured, Train, memory,
 };
 use crate::math::kernels::Level;
@@ -34,7 +34,7 @@ pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
     super::check_data::data(&experiment.data, &mut problems);
     super::check_model::model(experiment, &mut problems);
     if let Some(pretrain) = &experiment.pretrain {
-        self::pretrain(pretrain, &mut problems);
+        super::check_steps::pretrain(pretrain, experiment, &mut problems);
     }
     if let Some(train) = &experiment.train {
         self::train(train, experiment, &mut problems);
@@ -115,23 +115,6 @@ impl Problems {
         let holds = value.is_finite() && value >= 0.0;
         self.require(holds, path, format!("is {value:?}"), "set it to 0 or a positive number");
     }
-
-    /// A step size that may move over the updates of a stage.
-    pub fn learning_rate(&mut self, path: &str, rate: &LearningRate) {
-        let constant = rate.start.to_bits() == rate.end.to_bits();
-        let ends: &[(&str, f64)] =
-            if constant { &[("", rate.start)] } else { &[(".start", rate.start), (".end", rate.end)] };
-        for (end, value) in ends {
-            self.not_negative(format!("{path}{end}"), *value);
-        }
-        let reachable = rate.decay == Decay::Linear || constant || (rate.start > 0.0 && rate.end > 0.0);
-        self.require(
-            reachable,
-            path,
-            "decays exponentially from or to 0, which no factor does",
-            "set start and end above 0, or decay = \"linear\"",
-        );
-    }
 }
 
 /// A name that can be part of a folder's name.
@@ -163,21 +146,13 @@ fn whole(experiment: &Experiment, problems: &mut Problems) {
     );
 }
 
-fn pretrain(pretrain: &Pretrain, problems: &mut Problems) {
-    problems.count("pretrain.epochs", pretrain.epochs);
-    problems.count("pretrain.batch_size", pretrain.batch_size);
-    problems.learning_rate("pretrain.learning_rate", &pretrain.learning_rate);
-    problems.share("pretrain.momentum", pretrain.momentum);
-    problems.not_negative("pretrain.weight_decay", pretrain.weight_decay);
-    problems.count("pretrain.gibbs_sweeps", pretrain.gibbs_sweeps);
-}
-
 fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
     problems.count("train.epochs", train.epochs);
     problems.count("train.batch_size", train.batch_size);
     problems.learning_rate("train.learning_rate", &train.learning_rate);
-    problems.share("train.momentum", train.momentum);
+    problems.momentum("train.momentum", &train.momentum);
     problems.not_negative("train.weight_decay", train.weight_decay);
+    super::check_steps::train(train, experiment, problems);
     let path = format!("train.algorithm.{}", train.algorithm.key());
     match &train.algorithm {
         Algorithm::MaximumLikelihood(settings) => {
@@ -208,7 +183,7 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
         Algorithm::MultiPrediction(settings) => super::multi_prediction::check(&path, settings, problems),
     }
     problems.learning_rate("train.network.learning_rate", &train.network.learning_rate);
-    problems.share("train.network.momentum", train.network.momentum);
+    problems.momentum("train.network.momentum", &train.network.momentum);
 }
 
 fn evaluate(evaluate: &Evaluate, experiment: &Experiment, problems: &mut Problems) {

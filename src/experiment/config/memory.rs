@@ -11,6 +11,9 @@ const USUAL: f64 = (1_u64 << 34) as f64;
 /// gradients, the new values, a checkpoint of them, and machine and network packed for products both ways.
 const COPIES: f64 = 16.0;
 
+/// How often more where parameters are averaged: the means of machine and network, packed, and saved.
+const MEANS: f64 = 6.0;
+
 /// How often a row of units is held while it is swept: states, inputs, draws, means and what is measured on them.
 const ROW: f64 = 10.0;
 
@@ -143,11 +146,16 @@ impl Machine {
     fn training(&mut self, experiment: &Experiment, extent: Extent) {
         const CHAINS: &str = "use fewer chains, or fewer units";
         const BATCH: &str = "use smaller batches, or fewer units";
-        self.part("model.hidden", self.weights * self.width * COPIES, "use fewer units");
+        let averaged = experiment.train.as_ref().is_some_and(|train| train.average.is_some());
+        let copies = if averaged { COPIES + MEANS } else { COPIES };
+        self.part("model.hidden", self.weights * self.width * copies, "use fewer units");
         if let Some(pretrain) = &experiment.pretrain {
-            let persistent = pretrain.chains == Chains::Persistent;
-            let rows = if persistent { pretrain.batch_size } else { pretrain.batch_size.min(extent.train) };
-            self.part("pretrain.batch_size", self.rows(rows), BATCH);
+            let rows = (0..experiment.model.hidden().len()).map(|layer| {
+                let own = pretrain.of_layer(layer);
+                let persistent = own.chains == Chains::Persistent;
+                if persistent { own.batch_size } else { own.batch_size.min(extent.train) }
+            });
+            self.part("pretrain.batch_size", self.rows(rows.max().unwrap_or_default()), BATCH);
         }
         self.fine_tuning(experiment, extent);
         let Some(train) = &experiment.train else { return };

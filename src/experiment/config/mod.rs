@@ -3,7 +3,9 @@
 mod check;
 mod check_data;
 mod check_model;
+mod check_steps;
 mod choice;
+mod course;
 mod data;
 mod experiment;
 mod finetune;
@@ -20,12 +22,14 @@ mod report;
 mod resolved;
 mod sampled;
 mod scheme;
+mod steps;
 mod study;
 mod thresholding;
 mod training;
 mod word;
 
 pub use check::{Problem, check, raised};
+pub use course::{Course, Decay, LearningRate};
 pub use data::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
 pub use experiment::{Checkpoint, Device, Dtype, Evaluate, Experiment, Log};
 pub use finetune::{Finetune, Inputs};
@@ -42,11 +46,11 @@ pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use sampled::{AnnealedPosterior, Importance, Proposal};
 pub use scheme::{Blocks, Exact, Gibbs, Icm, Map, MeanField, NetworkScheme, Schedule, Scheme, Start, Structured, Tap};
+pub use steps::{Average, Conclude, EarlyStop, LayerSettings, PerLayer, Sparsity};
 pub use study::{StudyExperiment, check_study};
 pub use thresholding::Thresholding;
 pub use training::{
-    Algorithm, Chains, Decay, DictionaryLearning, Expectation, ExpectationMaximization, LearningRate,
-    MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,
-    WakeSleep,
+    Algorithm, Chains, DictionaryLearning, Expectation, ExpectationMaximization, MaximumLikelihood, Network,
+    Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train, WakeSleep,
 };
 pub use word::WORDS;

@@ -1,12 +1,13 @@
 //! Notes on settings that change nothing for the model or the machine at hand, or are large for it.
 
-use super::{Algorithm, Device, Dtype, Experiment, Finetune, Kernels, Network, Optimizer, Train};
+use super::{Algorithm, Device, Dtype, Experiment, Finetune, Kernels, Model, Network, Optimizer, Train};
 
 impl Experiment {
     /// A note on everything that is set in vain, or left where it does not serve.
     pub fn notes(&self) -> Vec<String> {
         let train = self.train.as_ref();
-        let training = train.and_then(idle_training).into_iter().chain(train.and_then(large_for_adam));
+        let training =
+            train.and_then(|train| idle_training(train, &self.model)).into_iter().chain(train.and_then(large_for_adam));
         let tuning = self.finetune.as_ref().and_then(Finetune::idle);
         self.idle_kernels().into_iter().chain(training).chain(tuning).collect()
     }
@@ -26,10 +27,13 @@ impl Experiment {
 }
 
 /// A note on settings of `[train]` that its algorithm does not read and that are not at their defaults.
-fn idle_training(train: &Train) -> Option<String> {
+fn idle_training(train: &Train, model: &Model) -> Option<String> {
     let (default, network) = (Train::default(), Network::default());
+    let by_rules = model.machine().is_some();
     let (by_momentum, by_network, by_rate) = match &train.algorithm {
-        Algorithm::MaximumLikelihood(_) | Algorithm::WakeSleep(_) | Algorithm::ReweightedWakeSleep(_) => return None,
+        Algorithm::MaximumLikelihood(_) | Algorithm::WakeSleep(_) | Algorithm::ReweightedWakeSleep(_) => {
+            (true, true, true)
+        }
         Algorithm::Reparameterized(_) => (false, true, true),
         Algorithm::ExpectationMaximization(settings) => (false, false, settings.gradient_steps.is_some()),
         Algorithm::DictionaryLearning(_) => (false, false, false),
@@ -42,6 +46,11 @@ fn idle_training(train: &Train) -> Option<String> {
         ("weight_decay", by_momentum, train.weight_decay != default.weight_decay),
         ("network.learning_rate", by_network, train.network.learning_rate != network.learning_rate),
         ("network.momentum", by_momentum && by_network, train.network.momentum != network.momentum),
+        ("layer_rates", by_rules, train.layer_rates.is_some()),
+        ("l1_decay", by_rules, train.l1_decay.is_some()),
+        ("max_norm", by_rules, train.max_norm.is_some()),
+        ("sparsity", by_rules, train.sparsity.is_some()),
+        ("average", by_rules, train.average.is_some()),
     ];
     let idle = settings.iter().filter(|(_, read, set)| *set && !read).map(|(name, ..)| format!("train.{name}"));
     let idle: Vec<String> = idle.collect();

@@ -90,7 +90,7 @@ fn expand(value: &mut Value, path: &str) {
         Value::String(word) if CHOICES.contains(&path) => {
             Some(Table::from_iter([(choice::key(word), Value::Table(Table::new()))]))
         }
-        Value::Float(_) | Value::Integer(_) if path.ends_with(".learning_rate") => {
+        Value::Float(_) | Value::Integer(_) if path.ends_with(".learning_rate") || path.ends_with(".momentum") => {
             Some(Table::from_iter([("start".to_string(), value.clone()), ("end".to_string(), value.clone())]))
         }
         _ => None,

@@ -32,7 +32,7 @@ pub fn marked<E: Serialize + DeserializeOwned>(experiment: &E) -> String {
     let mut section = String::new();
     let mut text = String::new();
     for line in resolved(experiment).lines() {
-        let header = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let header = line.strip_prefix('[').map(|rest| rest.trim_matches(['[', ']']));
         if let Some(header) = header {
             section = format!("{header}.");
         }

@@ -1,9 +1,10 @@
 //! The sections `[pretrain]` and `[train]`: how the parameters move.
 
-use super::{MultiPrediction, Scheme, choice};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::{
+    Average, Conclude, Course, EarlyStop, LayerSettings, LearningRate, MultiPrediction, PerLayer, Scheme, Sparsity,
+    choice, course,
+};
+use serde::{Deserialize, Serialize};
 
 /// Greedy layer-wise pre-training: each layer an RBM, its inputs doubled as the DBM needs
 /// (Salakhutdinov and Hinton 2009).
@@ -17,14 +18,27 @@ pub struct Pretrain {
     /// Step size, over the updates of one layer.
     pub learning_rate: LearningRate,
     /// Share of the previous update that is repeated.
-    pub momentum: f64,
+    #[serde(deserialize_with = "course::stepping")]
+    pub momentum: Course,
     /// Pull of the weights towards zero, per unit of learning rate; biases are not decayed.
     pub weight_decay: f64,
+    /// Pull that is as strong for a small weight as for a large one (L1); left out = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1_decay: Option<f64>,
+    /// The longest that the weights into one hidden unit may be, after every update; left out = any length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<PerLayer>,
+    /// How much hidden units should be on; left out = as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparsity: Option<Sparsity>,
     /// Gibbs sweeps per update: the k of CD-k.
     pub gibbs_sweeps: usize,
     /// Where the negative phase starts.
     #[serde(deserialize_with = "choice::word")]
     pub chains: Chains,
+    /// `[[pretrain.layers]]`: settings of single layers, bottom first, each any of the above in place of that for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerSettings>,
 }
 
 impl Default for Pretrain {
@@ -33,10 +47,14 @@ impl Default for Pretrain {
             epochs: 10,
             batch_size: 100,
             learning_rate: LearningRate::constant(0.05),
-            momentum: 0.5,
+            momentum: Course::constant(0.5),
             weight_decay: 0.0002,
+            l1_decay: None,
+            max_norm: None,
+            sparsity: None,
             gibbs_sweeps: 1,
             chains: Chains::default(),
+            layers: Vec::new(),
         }
     }
 }
@@ -62,10 +80,33 @@ pub struct Train {
     pub batch_size: usize,
     /// Step size of the DBM, over the updates of this stage.
     pub learning_rate: LearningRate,
+    /// What multiplies it for each hidden layer: for its biases and the weights below it, the visible biases going with the first; 0
+    /// leaves a layer as it is. Left out = 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_rates: Option<PerLayer>,
     /// Share of the previous update that is repeated.
-    pub momentum: f64,
+    #[serde(deserialize_with = "course::stepping")]
+    pub momentum: Course,
     /// Pull of the weights towards zero, per unit of learning rate; biases are not decayed.
     pub weight_decay: f64,
+    /// Pull that is as strong for a small weight as for a large one (L1); left out = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1_decay: Option<f64>,
+    /// The longest that the weights from below into one hidden unit may be, after every update; left out = any length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<PerLayer>,
+    /// How much hidden units should be on; left out = as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparsity: Option<Sparsity>,
+    /// Whether the mean of the parameters over updates is the model; left out = the parameters after the last one are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<Average>,
+    /// Whether to stop once the held-out bound rises no more; left out = after all epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<EarlyStop>,
+    /// Which model the run concludes on.
+    #[serde(deserialize_with = "Conclude::read", skip_serializing_if = "Conclude::is_last")]
+    pub conclude: Conclude,
     /// What one update does.
     #[serde(with = "choice")]
     pub algorithm: Algorithm,
@@ -79,8 +120,15 @@ impl Default for Train {
             epochs: 50,
             batch_size: 100,
             learning_rate: LearningRate::constant(0.05),
-            momentum: 0.5,
+            layer_rates: None,
+            momentum: Course::constant(0.5),
             weight_decay: 0.0002,
+            l1_decay: None,
+            max_norm: None,
+            sparsity: None,
+            average: None,
+            stop: None,
+            conclude: Conclude::Last,
             algorithm: Algorithm::default(),
             network: Network::default(),
         }
@@ -277,97 +325,12 @@ pub struct Network {
     /// Step size of the network, over the updates of this stage; 0 leaves it as it is.
     pub learning_rate: LearningRate,
     /// Share of the previous update that is repeated.
-    pub momentum: f64,
+    #[serde(deserialize_with = "course::stepping")]
+    pub momentum: Course,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Self { learning_rate: LearningRate::constant(0.05), momentum: 0.5 }
-    }
-}
-
-/// A step size that may move from a start to an end over the updates of a stage; a plain number stays.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LearningRate {
-    /// Value at the first update.
-    pub start: f64,
-    /// Value at the last update.
-    pub end: f64,
-    /// The way from one to the other.
-    pub decay: Decay,
-}
-
-/// The way from the first learning rate to the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decay {
-    /// By the same difference at every update.
-    #[default]
-    Linear,
-    /// By the same factor at every update.
-    Exponential,
-}
-
-impl LearningRate {
-    /// The same at every update.
-    pub fn constant(value: f64) -> Self {
-        Self { start: value, end: value, decay: Decay::Linear }
-    }
-
-    /// Value after the share `progress` of the stage's updates, from 0 (first) to 1 (last).
-    pub fn at(self, progress: f64) -> f64 {
-        let progress = progress.clamp(0.0, 1.0);
-        match self.decay {
-            _ if self.start == self.end => self.start,
-            Decay::Linear => self.start + (self.end - self.start) * progress,
-            Decay::Exponential => self.start * (self.end / self.start).powf(progress),
-        }
-    }
-}
-
-/// The table a learning rate can be written as.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Course {
-    start: f64,
-    end: f64,
-    #[serde(default, deserialize_with = "choice::word")]
-    decay: Decay,
-}
-
-impl Serialize for LearningRate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { start, end, decay } = *self;
-        if self == &Self::constant(start) {
-            start.serialize(serializer)
-        } else {
-            Course { start, end, decay }.serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for LearningRate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = LearningRate;
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                write!(f, "a number such as 0.01, or {{ start = 0.01, end = 0.001, decay = \"linear\" }}")
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<LearningRate, E> {
-                Ok(LearningRate::constant(value))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<LearningRate, E> {
-                Ok(LearningRate::constant(value as f64))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<LearningRate, E> {
-                Ok(LearningRate::constant(value as f64))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LearningRate, A::Error> {
-                let Course { start, end, decay } = Course::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(LearningRate { start, end, decay })
-            }
-        }
-        deserializer.deserialize_any(Read)
+        Self { learning_rate: LearningRate::constant(0.05), momentum: Course::constant(0.5) }
     }
 }

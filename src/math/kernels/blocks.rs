@@ -100,6 +100,18 @@ impl Blocks {
         }
     }
 
+    /// Moves every weight the same share of its way to that of `to`, which has the same shape.
+    pub fn approach(&mut self, to: &Self, share: f32) {
+        debug_assert_eq!(self.dims(), to.dims());
+        self.down = OnceLock::new();
+        self.up.par_iter_mut().zip(&to.up).with_min_len(1 << 10).for_each(|(own, to)| {
+            for (own, to) in own.0.iter_mut().zip(to.0) {
+                *own += share * (to - *own);
+            }
+        });
+        self.finite &= to.finite;
+    }
+
     /// Lets `change` have the blocks and the transposed ones, none of these if nobody has asked for them, to be changed together; it
     /// says whether all weights are finite.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut [Line], &mut [Line]) -> bool) {

@@ -11,6 +11,7 @@ mod lit;
 mod outer;
 mod panels;
 mod read;
+mod settle;
 
 pub use blocks::{Blocks, Towards};
 pub use heat::{Heat, along, heat};

@@ -105,6 +105,7 @@ impl Run<'_> {
                 measured: false,
                 listener: None,
                 beside: Beside::default(),
+                moves: Default::default(),
             };
             state = training.step(state, self.data, update)?.0;
         }
