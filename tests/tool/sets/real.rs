@@ -6,9 +6,14 @@ use dbm::experiment::config::{Amount, Binarize, Data, Files, HeldOut, Source, Sp
 use dbm::experiment::data::sets::named;
 use dbm::experiment::data::{Dataset, Examples, load, load_from};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The data folder, where it is named and holds the set; else nothing is tested, which is said past the capture of tests' output.
+/// Says so past the capture of what tests print.
+fn skipped(reason: &str) {
+    std::io::stderr().write_all(format!("\nSKIPPED: {reason}\n\n").as_bytes()).unwrap();
+}
+
+/// The data folder, where it is named and holds the set; else nothing is tested.
 fn folder_with(set: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("DBM_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let has = |folder: &PathBuf| dbm::experiment::data::sets::presence(folder, named(set).unwrap()) > 0;
@@ -17,12 +22,12 @@ fn folder_with(set: &str) -> Option<PathBuf> {
         let reason = folder.map_or("DBM_DATA names no data folder".into(), |folder| {
             format!("the data folder {} has none of it", folder.display())
         });
-        writeln!(std::io::stderr(), "\nSKIPPED: nothing is tested over {set}: {reason}\n").unwrap();
+        skipped(&format!("nothing is tested over {set}: {reason}"));
     }
     found
 }
 
-fn read(folder: &PathBuf, source: Source, binarize: Binarize) -> Dataset {
+fn read(folder: &Path, source: Source, binarize: Binarize) -> Dataset {
     let data = Data { binarize, ..plain(source) };
     load_from(Some(folder), &data, DType::F32, &Device::Cpu, stream()).unwrap()
 }
@@ -117,7 +122,7 @@ fn silhouettes_are_those_of_the_upright_pictures() {
     let upright = folder.join("caltech101-silhouettes/silhouettes-images.idx3-ubyte.gz");
     let whole = named("caltech_silhouettes").unwrap().files[1].name;
     if !upright.is_file() || !folder.join("caltech101-silhouettes").join(whole).is_file() {
-        writeln!(std::io::stderr(), "\nSKIPPED: the upright silhouettes or {whole} are not there\n").unwrap();
+        skipped(&format!("the upright silhouettes or {whole} are not there"));
         return;
     }
     let silhouettes = |source: Source| {

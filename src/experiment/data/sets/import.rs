@@ -62,9 +62,9 @@ fn taken(folder: &Path, set: &DataSet, file: &DataFile, found: &[PathBuf]) -> Re
     })
 }
 
-/// Whether a file is as large as the raw one, or smaller, as it would be compressed.
+/// Whether a file can hold the raw one, compressed or not; what does not yield to compression grows a little by it.
 fn has_such_a_size(path: &Path, file: &DataFile) -> bool {
-    let most = file.raw.bytes.unwrap_or(u64::MAX);
+    let most = file.raw.bytes.map_or(u64::MAX, |bytes| bytes + bytes / 100 + 1000);
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0 && metadata.len() <= most)
 }
 

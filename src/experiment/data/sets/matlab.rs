@@ -59,7 +59,7 @@ pub fn matrix(file: &[u8], name: &str) -> Read<Matrix> {
             return Ok(matrix);
         }
         // Only what is not compressed is filled up to whole words.
-        at = if kind == COMPRESSED { next } else { next.next_multiple_of(8) };
+        at = if kind == COMPRESSED { next } else { at + (next - at).next_multiple_of(8) };
     }
     fault(format!("holds no matrix \"{name}\""), REMEDY)
 }
