@@ -79,7 +79,7 @@ fn samples_take_the_bound_closer_to_the_evidence() {
             let (few, many) = (judge(2), judge(200));
             assert_eq!(many.guarantee, Guarantee::StochasticLowerBound);
             let gaps = [&few, &many].map(|found| exact - found.elbo_unnormalized().mean);
-            assert!(gaps[1].abs() < 0.02 && gaps[1] < gaps[0] && gaps[0] < exact - bound, "{by:?}: {gaps:?}");
+            assert!(gaps[1].abs() < 0.02 && gaps[1] < gaps[0] + 0.01 && gaps[0] < exact - bound, "{by:?}: {gaps:?}");
             let effective = many.effective_samples.unwrap();
             assert!(effective.iter().all(|samples| (1.0..=200.0 + 1e-6).contains(samples)), "{effective:?}");
             assert!(many.kl.is_none(), "what is left of the gap is no divergence of q");
