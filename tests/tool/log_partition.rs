@@ -68,8 +68,11 @@ fn every_method_is_right_or_says_so(bench: &Bench, run: &RunDir, temperatures: u
     let reverse = ask(&format!("--log-partition reverse --temperatures {temperatures}"));
     assert!(away(&reverse).abs() < 0.5, "{exact} and {}", reverse["log_partition"]);
 
+    // RAISE measures the annealing run: where that is not the machine yet, it says so.
     let raise = ask("--log-partition raise --temperatures 500 --chains 20 --raise-examples 5");
-    assert!((-1.0..5.0).contains(&away(&raise)), "{exact} and {}", raise["log_partition"]);
+    let warned = all(&raise, "warnings").contains("This log Z is wrong");
+    assert!(warned || (-1.0..5.0).contains(&away(&raise)), "{exact} and {}", raise["log_partition"]);
+    assert_eq!(raise["log_partition"]["error"], Value::Null);
     assert_eq!(raise["log_partition"]["raise"]["examples"], 5);
     assert_eq!(raise["log_partition"]["raise"]["guarantee"], "stochastic_lower_bound");
 }
