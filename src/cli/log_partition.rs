@@ -32,7 +32,7 @@ pub struct Wanted {
     /// Warn where the ends of a sandwich are further apart than this, in nats.
     #[arg(long, value_name = "NATS", value_parser = not_negative)]
     widest: Option<f64>,
-    /// Most bits an exact log Z may enumerate (exact).
+    /// Most bits an exact log Z may enumerate, 30 at most (exact).
     #[arg(long, value_name = "BITS", value_parser = bits)]
     max_bits: Option<usize>,
 }

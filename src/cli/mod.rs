@@ -45,7 +45,7 @@ enum Command {
     Run(run::Run),
     Resume(run::Resume),
     Reproduce(reproduce::Reproduce),
-    Eval(eval::Eval),
+    Eval(Box<eval::Eval>),
     Compare(compare::Compare),
     Runs(runs::Runs),
     Sample(sample::Sample),

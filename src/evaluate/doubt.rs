@@ -110,7 +110,7 @@ pub fn base_distance(rates: &[f64], base: &[f64]) -> f64 {
 /// A doubt where a base other than the data's rates is this many nats from them.
 pub fn far_base(word: &str, distance: f64) -> Option<Doubt> {
     (distance > FAR_BASE).then(|| {
-        Doubt::Caution(format!(
+        Doubt::Unreliable(format!(
             "The base rates `{word}` are {distance:.0} nats from the rates of the data: chains that start there can all miss what \
              matters, and their weights agree all the same. Trust base rates of the data more, and a sandwich most."
         ))

@@ -156,7 +156,14 @@ impl LogPartition {
         let shares: Nats = log_weights.iter().map(|row| effective_sample_size(row) / chains as f64).collect();
         let implied: Nats = log_evidence.iter().zip(&log_probs).map(|(evidence, prob)| evidence - prob).collect();
         let report = RaiseReport { temperatures, chains, mean, effective_share: mean_of(&shares), implied, log_probs };
-        let value = Bounded::estimate(mean_of(&report.implied), error);
-        Ok(Self { raise: Some(report), ..Self::of(value, Method::Raise) })
+        // The error of the chains says nothing of how far the annealing run is from the machine.
+        let value = Bounded::estimate(mean_of(&report.implied), None);
+        let caution = format!(
+            "RAISE bounds log p(v) of the annealing run, which tends to the machine's as temperatures grow (now {temperatures}); the error of \
+             the log Z it implies is unknown. See that it stays with more temperatures, and hold it against a sandwich."
+        );
+        let mut found = Self { raise: Some(report), ..Self::of(value, Method::Raise) };
+        found.doubts.push(Doubt::Caution(caution));
+        Ok(found)
     }
 }

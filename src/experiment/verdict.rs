@@ -44,7 +44,8 @@ impl Verdict<'_> {
     pub fn results(mut self) -> Results {
         let (mut warnings, mut cautions) = doubts(&self.log_partition);
         let named = self.request.schemes.iter().zip(&self.assessments);
-        cautions.extend(named.filter_map(|((name, _), assessment)| few_samples(name, assessment)));
+        cautions
+            .extend(named.filter_map(|((name, scheme), assessment)| few_samples(name, scheme.samples(), assessment)));
         let resolved = |nats| resolved(nats, self.dtype);
         let coarse = !self.assessments.iter().all(|a| resolved(a.elbo_unnormalized().mean));
         if !resolved(self.log_partition.value.nats) {
@@ -168,12 +169,13 @@ fn doubts(log_partition: &LogPartition) -> (Vec<String>, Vec<String>) {
 const FEW_SAMPLES: f64 = 10.0;
 
 /// A caution where the weights of a few samples decide over many examples.
-fn few_samples(name: &str, assessment: &Assessment) -> Option<String> {
+fn few_samples(name: &str, samples: usize, assessment: &Assessment) -> Option<String> {
     let effective = assessment.effective_samples.as_ref()?;
-    let few = effective.iter().filter(|&&samples| samples < FEW_SAMPLES).count();
+    let least = FEW_SAMPLES.min(samples as f64 / 2.0);
+    let few = effective.iter().filter(|&&effective| effective < least).count();
     (2 * few > effective.len()).then(|| {
         format!(
-            "The samples of `{name}` are worth fewer than {FEW_SAMPLES} on {few} of {} examples: its numbers are below log p(v) on \
+            "The samples of `{name}` are worth fewer than {least} on {few} of {} examples: its numbers are below log p(v) on \
              average all the same, and perhaps by much.",
             effective.len()
         )

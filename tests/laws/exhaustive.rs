@@ -18,6 +18,11 @@ fn samples(dbm: &Dbm, count: usize, stream: Stream) -> Layers {
     dbm.free().unwrap().tabulate(20.0).unwrap().0.draw(0, count, stream).unwrap()
 }
 
+/// The same without a table of all states.
+fn samples_in_passing(dbm: &Dbm, count: usize, stream: Stream) -> Layers {
+    dbm.free().unwrap().draw(count, 20.0, stream).unwrap()
+}
+
 /// Standard error of the mean.
 fn error(values: &[f64]) -> f64 {
     let (mean, count) = (mean_of(values), values.len() as f64);
@@ -29,28 +34,34 @@ fn states_drawn_by_enumeration_have_the_exact_distribution() {
     const COUNT: usize = 40_000;
     for sizes in [&[3, 2][..], &[2, 3, 2], &[2, 1, 2, 1]] {
         let dbm = random_dbm(sizes, 1.5, 1.0, 4);
-        let (hand, units) = (ByHand::of(&dbm), sizes.iter().sum());
-        let drawn: Vec<Vec<Vec<f64>>> = samples(&dbm, COUNT, Stream::new(3)).iter().map(rows).collect();
-        let mut counts = vec![0.0; 1_usize << units];
-        for row in 0..COUNT {
-            let bits = drawn.iter().flat_map(|layer| layer[row].iter());
-            let index: usize = bits.enumerate().map(|(unit, &bit)| (bit as usize) << unit).sum();
-            counts[index] += 1.0;
+        for draw in [samples, samples_in_passing] {
+            has_the_exact_distribution(&dbm, &draw(&dbm, COUNT, Stream::new(3)));
         }
-        let log_z = hand.log_z();
-        // Pearson's statistic has as many degrees of freedom as states less one; five deviations above its mean.
-        let expected = all_states(units)
-            .iter()
-            .map(|state| COUNT as f64 * (hand.log_joint(state) - log_z).exp())
-            .collect::<Vec<_>>();
-        let pearson: f64 =
-            counts.iter().zip(&expected).map(|(count, expected)| (count - expected).powi(2) / expected).sum();
-        let freedom = (counts.len() - 1) as f64;
-        assert!(
-            (pearson - freedom).abs() < 5.0 * (2.0 * freedom).sqrt(),
-            "{sizes:?}: {pearson} for {freedom} degrees of freedom"
-        );
     }
+    assert!(random_dbm(&[5, 5], 1.0, 1.0, 1).free().unwrap().draw(1, 4.0, Stream::new(1)).is_err());
+}
+
+fn has_the_exact_distribution(dbm: &Dbm, states: &Layers) {
+    let (hand, sizes) = (ByHand::of(dbm), dbm.sizes());
+    let drawn: Vec<Vec<Vec<f64>>> = states.iter().map(rows).collect();
+    let (units, count) = (sizes.iter().sum(), drawn[0].len());
+    let mut counts = vec![0.0; 1_usize << units];
+    for row in 0..count {
+        let bits = drawn.iter().flat_map(|layer| layer[row].iter());
+        let index: usize = bits.enumerate().map(|(unit, &bit)| (bit as usize) << unit).sum();
+        counts[index] += 1.0;
+    }
+    let log_z = hand.log_z();
+    // Pearson's statistic has as many degrees of freedom as states less one; five deviations above its mean.
+    let expected: Vec<f64> =
+        all_states(units).iter().map(|state| count as f64 * (hand.log_joint(state) - log_z).exp()).collect();
+    let pearson: f64 =
+        counts.iter().zip(&expected).map(|(count, expected)| (count - expected).powi(2) / expected).sum();
+    let freedom = (counts.len() - 1) as f64;
+    assert!(
+        (pearson - freedom).abs() < 5.0 * (2.0 * freedom).sqrt(),
+        "{sizes:?}: {pearson} for {freedom} degrees of freedom"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The ways to ln Z, cut into pieces between which a run can stop.
 
 use super::{Error, Result, Wanted};
-use crate::evaluate::{self, Annealed, Annealing, ExactSum, LogPartition, Path, Raising, Samples, Spacing};
+use crate::evaluate::{self, Annealed, Annealing, Bounded, ExactSum, LogPartition, Path, Raising, Samples, Spacing};
 use crate::experiment::config::{self, Ais, BaseRates, ExactPartition, Raise, Reverse, raised};
 use crate::experiment::judge::{Portion, Watch};
 use crate::experiment::schemes::mean_field;
@@ -160,7 +160,14 @@ impl Search<'_> {
             log_weights.extend(raising.finish());
         }
         watch(Portion { what: "RAISE", done: of, of })?;
-        Ok(LogPartition::from_raise(settings.temperatures, &log_weights, &evidence)?)
+        let mut found = LogPartition::from_raise(settings.temperatures, &log_weights, &evidence)?;
+        // Forward chains are seldom too high: where they find more, the annealing run is not the machine yet.
+        let Raise { temperatures, chains, base, .. } = settings;
+        let check = self.annealed("log Z", Ais { temperatures, chains, base }, self.stream.named("check"), watch)?;
+        let error = found.raise.as_ref().and_then(|report| report.mean.error);
+        let implied = Bounded::estimate(found.value.nats, error);
+        found.doubts.extend(evaluate::contradicted(implied, check.value, "the same base"));
+        Ok(found)
     }
 
     /// ln p̃(v) of `rows`, of which the first is example `first`: summed, or estimated with so many samples of `q`.

@@ -45,8 +45,8 @@ mod tests {
     use super::*;
 
     fn file(magic: &[u8], dims: &[u32], body: &[u8]) -> Vec<u8> {
-        let words = std::iter::once(&(dims.len() as u32)).chain(dims);
-        let written = words.chain(std::iter::repeat_n(&1, WRITTEN.saturating_sub(dims.len())));
+        let words = [&[dims.len() as u32], dims].concat();
+        let written = words.iter().chain(std::iter::repeat_n(&1, WRITTEN.saturating_sub(dims.len())));
         [magic, &written.flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>(), body].concat()
     }
 
