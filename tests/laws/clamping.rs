@@ -134,7 +134,7 @@ fn misfit(samples: &[Vec<f64>], states: &[Vec<f64>], probabilities: &[f64]) -> f
 
 #[test]
 fn gibbs_sampling_of_what_is_left_reaches_the_conditional_distribution() {
-    const CHAINS: usize = 20_000;
+    const CHAINS: usize = 10_000;
     let mut judged = 0;
     for (seed, sizes) in [&[4, 3][..], &[4, 3, 2], &[3, 2, 2, 2], &[3, 1, 3]].into_iter().enumerate() {
         let dbm = random_dbm(sizes, 1.0, 0.5, seed as u64);
