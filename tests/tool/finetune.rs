@@ -75,7 +75,7 @@ fn bench() -> Bench {
 #[test]
 fn a_run_ends_with_the_share_of_wrong_classes_and_its_checkpoint_holds_the_net() {
     let bench = bench();
-    let run = bench.run("");
+    let run = bench.run("finetune.dropout=0.0 finetune.epochs=200");
     let named = &run.json("results.json")["classification"];
     assert_eq!((&named["examples"], &named["training_examples"]), (&10.into(), &30.into()), "{named}");
     assert_eq!((&named["error_percent"], &named["wrong"]), (&0.0.into(), &0.into()), "{named}");
