@@ -88,7 +88,7 @@ fn activity(rules: Rules) -> Vec<f64> {
     let by =
         MaximumLikelihood { positive, negative: NegativePhase { chains: 16, sweeps: 1 }, dbm: PLAIN, network: PLAIN };
     let trainer = ruled(by, rules);
-    let end = train(&trainer, begin(&trainer, &dbm), &some_examples(), 0..700, 0.1);
+    let end = train(&trainer, begin(&trainer, &dbm), &some_examples(), 0..1500, 0.05);
     let clamped = end.dbm.weights()[0].inputs_above(&some_examples(), 1.0, &end.dbm.biases()[1]).unwrap();
     host(&sigmoid(&clamped).unwrap().mean(0).unwrap()).unwrap()
 }
@@ -108,7 +108,7 @@ fn pretraining_is_sparse_too() {
     let on = |targets: Vec<f64>| {
         let sparsity = Some(Sparsity { targets, cost: 3.0, damping: 0.9 });
         let trainer = ruled(by, Rules { sparsity, ..Rules::default() });
-        let end = train(&trainer, begin(&trainer, &dbm), &some_examples(), 0..600, 0.1);
+        let end = train(&trainer, begin(&trainer, &dbm), &some_examples(), 0..1000, 0.05);
         let second = by.next_layer(end, Stream::new(1)).unwrap();
         // What the second RBM sees are the means of the first one's hidden units.
         host(&second.inputs(&some_examples()).unwrap().mean(0).unwrap()).unwrap()
