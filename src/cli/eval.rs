@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 ///
 /// deep Boltzmann machine: layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer)
 /// and, for the schemes that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)];
+/// with label units also labels.weight [n_L, classes], labels.bias [classes], recognition.labels.weight and recognition.labels.bias;
 ///
 /// sigmoid belief net: generative.{l}.weight [n_l, n_(l+1)], generative.{l}.bias [n_l] (l = 0 … L) and recognition.{l}.* as above;
 ///
@@ -216,7 +217,7 @@ impl Eval {
         };
         let (count, units) = all.dims2()?;
         let expected = model.model.kind().sizes()[0];
-        if units != expected {
+        if units != expected && Some(units) != classes(model).map(|classes| expected + classes) {
             return Err(Error::Data {
                 file: self.data.clone().unwrap_or_else(|| file.to_path_buf()),
                 problem: format!("its examples have {units} values; the model has {expected} visible units"),
@@ -269,7 +270,16 @@ impl Eval {
         let dataset = setup::dataset(&experiment)?;
         dataset.expect_files(&run.provenance()?.data, run.path())?;
         let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
+        let visible = setup::with_labels(visible, &dataset.test, classes(model))?;
         Ok((dataset.judged, visible, dataset.train.mean()))
+    }
+}
+
+/// How many classes the label units of a machine tell apart.
+fn classes(model: &ModelFile) -> Option<usize> {
+    match &model.model {
+        Trained::Machine(machine) => machine.dbm.classes(),
+        _ => None,
     }
 }
 

@@ -23,7 +23,8 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     let (experiment, step) = (driver.experiment, driver.position.step);
     let visible = setup::first(&driver.dataset.test, usize::MAX, driver.root)?;
     let mut known = Known::default();
-    let results = driver.judge(phase, &visible, &experiment.evaluate.final_log_partition, &mut known)?;
+    let judged = setup::with_labels(visible.clone(), &driver.dataset.test, driver.classes)?;
+    let results = driver.judge(phase, &judged, &experiment.evaluate.final_log_partition, &mut known)?;
     let last_on_the_way = last_on_the_way(driver, phase, &results, &mut known)?;
     let log = &experiment.log;
     let pictures = driver.pictures(phase, log.histograms_every_epochs > 0, log.images_every_epochs > 0)?;

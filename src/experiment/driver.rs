@@ -26,6 +26,8 @@ pub struct Driver<'a> {
     pub dataset: &'a Dataset,
     /// Mean of each visible unit over the training examples.
     pub visible_means: Vec<f64>,
+    /// How many classes the model has label units for, where it has some.
+    pub classes: Option<usize>,
     pub folder: &'a RunFolder,
     pub journal: Journal,
     pub account: Account<'a>,
@@ -79,9 +81,11 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The examples at `rows`, as the present step sees them.
+    /// The examples at `rows`, as the present step sees them, with their labels where the model has units for them.
     fn batch(&self, rows: &[usize]) -> Result<Tensor> {
-        self.dataset.train.batch(rows, self.root.named("presentation").at(self.position.step))
+        let train = &self.dataset.train;
+        let batch = train.batch(rows, self.root.named("presentation").at(self.position.step))?;
+        setup::labels_of_rows(batch, train, rows, self.classes)
     }
 
     /// The order of the examples in one epoch of the present stage.
@@ -236,10 +240,11 @@ impl<'a> Driver<'a> {
     /// Judges on the held-out examples of the evaluations on the way.
     pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
+        let visible = setup::with_labels(visible, self.dataset.validation.as_ref().unwrap_or(&self.dataset.test), self.classes)?;
         self.judge(phase, &visible, &self.experiment.evaluate.log_partition, known)
     }
 
-    /// Judges the schemes on `visible` `[examples, visible]`; stops at once after Ctrl-C.
+    /// Judges the schemes on `visible` `[examples, visible]`, which may have labels beside them; stops at once after Ctrl-C.
     ///
     /// ln Z is taken from what is `known` of this very state of the run, and is known afterwards.
     pub fn judge(

@@ -188,6 +188,9 @@ impl Trainer for Pretraining {
         update.begins(Part::Positive);
         let rbm = &state.rbms[state.layer];
         let seen = (state.inputs(batch)?, state.like.labels_of(batch)?.filter(|_| rbm.kinds.len() > 2));
+        if rbm.kinds.len() > 2 && seen.1.is_none() {
+            bail!("label units are trained on examples with their labels beside them");
+        }
         let input = rbm.up(&seen)?;
         let mean = rbm.kinds[1].mean(&input)?;
         update.begins(Part::Negative);

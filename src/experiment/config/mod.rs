@@ -18,6 +18,7 @@ mod scheme;
 mod study;
 mod thresholding;
 mod training;
+mod units;
 mod word;
 
 pub use check::{Problem, check, raised};
@@ -41,4 +42,5 @@ pub use training::{
     MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,
     WakeSleep,
 };
+pub use units::LabelUnits;
 pub use word::WORDS;
