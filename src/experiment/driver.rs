@@ -240,7 +240,8 @@ impl<'a> Driver<'a> {
     /// Judges on the held-out examples of the evaluations on the way.
     pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
-        let visible = setup::with_labels(visible, self.dataset.validation.as_ref().unwrap_or(&self.dataset.test), self.classes)?;
+        let visible =
+            setup::with_labels(visible, self.dataset.validation.as_ref().unwrap_or(&self.dataset.test), self.classes)?;
         self.judge(phase, &visible, &self.experiment.evaluate.log_partition, known)
     }
 

@@ -86,8 +86,7 @@ impl Stack {
     /// Whether the kernels serve it: single precision, on the processor. They read off units that are 0 or 1; of others they make
     /// the inputs.
     pub fn is_served(&self) -> bool {
-        self.biases().iter().all(served)
-            && self.weights.iter().all(|weight| weight.blocks().is_some())
+        self.biases().iter().all(served) && self.weights.iter().all(|weight| weight.blocks().is_some())
     }
 
     /// The neighbours that a layer reads.

@@ -18,6 +18,7 @@ mod faults;
 mod figures;
 mod honest;
 mod judging;
+mod labels;
 mod markup;
 mod metrics;
 mod models;

@@ -123,7 +123,8 @@ pub fn judge(
     }
     let log_partition = LogPartition { value: Bounded::exact(0.0), method: Method::Exact, ais: None };
     let (kind, sizes, dtype, binary) = (model.name(), model.sizes(), model.dtype(), model.binary());
-    let verdict = Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments, labels: None };
+    let verdict =
+        Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments, labels: None };
     let mut results = verdict.results();
     for (scheme, objective) in results.schemes.iter_mut().zip(objectives) {
         if objective.is_some() {
