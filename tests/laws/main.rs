@@ -22,6 +22,7 @@ mod instances;
 mod joints;
 mod kernels;
 mod labels;
+mod labels_learning;
 mod latent_models;
 mod learning;
 mod lit;
