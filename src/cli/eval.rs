@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 ///
 /// deep Boltzmann machine: layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer)
 /// and, for the schemes that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)];
+/// with label units also labels.weight [n_L, classes], labels.bias [classes], recognition.labels.weight and recognition.labels.bias;
 ///
 /// sigmoid belief net: generative.{l}.weight [n_l, n_(l+1)], generative.{l}.bias [n_l] (l = 0 … L) and recognition.{l}.* as above;
 ///
@@ -168,10 +169,14 @@ impl Eval {
     fn examples(&self, model: &ModelFile, file: &Path) -> Result<Examples> {
         let (name, all, means) = match &self.data {
             Some(path) => self.read_file(path, model)?,
-            None => examples::of_run(&self.model, file, model.model.kind(), self.compute.device)?,
+            None => examples::of_run(&self.model, file, model.model.kind(), classes(model), self.compute.device)?,
         };
-        examples::must_fit(&all, model.model.kind(), self.data.as_deref().unwrap_or(file))?;
+        let expected = model.model.kind().sizes()[0];
         let count = all.dim(0)?;
+        let told = classes(model).map(|classes| expected + classes);
+        if Some(all.dim(1)?) != told {
+            examples::must_fit(&all, model.model.kind(), self.data.as_deref().unwrap_or(file))?;
+        }
         let asked = self.examples.unwrap_or(count);
         let fewer = (asked > count).then(|| format!("--examples {asked} is more than there are: {count} were judged."));
         Ok(Examples { name, visible: all.narrow(0, 0, asked.min(count))?, means, fewer })
@@ -192,6 +197,14 @@ impl Eval {
             ..FileOptions::default()
         };
         examples::of_file(path, &options, model.model.kind(), Stream::new(self.seed).named("data"))
+    }
+}
+
+/// How many classes the label units of a machine tell apart.
+fn classes(model: &ModelFile) -> Option<usize> {
+    match &model.model {
+        Trained::Machine(machine) => machine.dbm.classes(),
+        _ => None,
     }
 }
 

@@ -18,8 +18,9 @@ pub fn of_file(path: &Path, options: &FileOptions, kind: &dyn Kind, stream: Stre
     Ok((path.display().to_string(), visible, loaded.examples.mean()))
 }
 
-/// The test examples of the run that the model `file` lies in; `asked` is what the user called it.
-pub fn of_run(asked: &Path, file: &Path, kind: &dyn Kind, device: Device) -> Result<Found> {
+/// The test examples of the run that the model `file` lies in, with their labels beside them where there are `classes`; `asked` is what
+/// the user called it.
+pub fn of_run(asked: &Path, file: &Path, kind: &dyn Kind, classes: Option<usize>, device: Device) -> Result<Found> {
     // Absolute, so that a bare file name has its folders too.
     let file = std::path::absolute(file).map_err(Error::io("find", file))?;
     let run = file.parent().and_then(Path::parent).map(RunFolder::open);
@@ -35,6 +36,7 @@ pub fn of_run(asked: &Path, file: &Path, kind: &dyn Kind, device: Device) -> Res
     let dataset = setup::dataset(&experiment)?;
     dataset.expect_files(&run.provenance()?.data, run.path())?;
     let visible = setup::first(&dataset.test, usize::MAX, Stream::new(experiment.seed))?;
+    let visible = setup::with_labels(visible, &dataset.test, classes)?;
     Ok((dataset.judged, visible, dataset.train.mean()))
 }
 

@@ -56,7 +56,7 @@ impl Pictures {
                 let options = FileOptions { dtype: kind.dtype(), real, ..FileOptions::default() };
                 examples::of_file(path, &options, kind, Stream::new(self.seed).named("data"))?
             }
-            None => examples::of_run(&self.model, &file, kind, self.compute.device)?,
+            None => examples::of_run(&self.model, &file, kind, None, self.compute.device)?,
         };
         examples::must_fit(&visible, kind, self.data.as_deref().unwrap_or(&file))?;
         let visible = examples::spread(&visible, EXAMPLES)?;

@@ -69,6 +69,9 @@ pub fn results(results: &Results) -> String {
     if let (Some(nats), Some(guarantee)) = (results.log_likelihood_nats_mean, results.log_likelihood_guarantee) {
         text += &format!("mean log p(v) = {} nats ({guarantee})\n", number(nats, 3));
     }
+    if let Some(percent) = results.label_error_percent {
+        text += &format!("label error by the exact p(label | v) = {} %\n", number(percent, 2));
+    }
     text + &columns(results) + &classification(results) + &warnings(&results.warnings) + &cautions(&results.cautions)
 }
 
@@ -130,6 +133,10 @@ fn bounds(results: &Results) -> String {
     if exact {
         head.extend(["KL to exact", "marginal error"]);
     }
+    let classes = results.schemes.iter().any(|scheme| scheme.label_error_percent.is_some());
+    if classes {
+        head.push("label error");
+    }
     let rows = results.schemes.iter().map(|scheme| {
         let mut row = vec![
             scheme.name.clone(),
@@ -142,6 +149,9 @@ fn bounds(results: &Results) -> String {
         ];
         if exact {
             row.extend([kl(scheme), known(scheme.marginal_error_mean, 5)]);
+        }
+        if classes {
+            row.push(scheme.label_error_percent.map_or("–".into(), |percent| format!("{} %", number(percent, 2))));
         }
         row
     });

@@ -211,13 +211,10 @@ impl Path {
         let mut gains = self.bias_gains(&chains.states, to - from)?;
         for &layer in &self.summed_out {
             // One product serves both values of β and the draw.
-            let kind = &self.stack.units()[layer];
             let sent = self.sent(&chains.states, layer)?;
-            let (before, after) = (self.input(&sent, layer, from)?, self.input(&sent, layer, to)?);
-            // The difference is taken unit by unit: a difference of sums would lose digits in single precision.
-            let gain = (kind.log_normalizer(&after)? - kind.log_normalizer(&before)?)?;
-            gains.iter_mut().zip(host(&sum_units(&gain)?)?).for_each(|(total, gain)| *total += gain);
-            chains.states[layer] = kind.sample(&after, draws.at(layer as u64))?;
+            let (gain, states) = self.sum_out(&sent, layer, [from, to], draws)?;
+            gains.iter_mut().zip(gain).for_each(|(total, gain)| *total += gain);
+            chains.states[layer] = states;
         }
         chains.log_weights.iter_mut().zip(gains).for_each(|(total, gain)| *total += gain);
         chains.steps += 1;
@@ -228,6 +225,21 @@ impl Path {
             }
         }
         Ok(chains)
+    }
+
+    /// What a layer that is summed out adds to ln f between two values of β, nats, and a state of it at the second.
+    pub(super) fn sum_out(
+        &self,
+        sent: &Tensor,
+        layer: usize,
+        [from, to]: [f64; 2],
+        draws: Stream,
+    ) -> Result<(Nats, Tensor)> {
+        let kind = &self.stack.units()[layer];
+        let (before, after) = (self.input(sent, layer, from)?, self.input(sent, layer, to)?);
+        // The difference is taken unit by unit: a difference of sums would lose digits in single precision.
+        let gain = (kind.log_normalizer(&after)? - kind.log_normalizer(&before)?)?;
+        Ok((host(&sum_units(&gain)?)?, kind.sample(&after, draws.at(layer as u64))?))
     }
 
     /// What the biases of the kept layers add to ln f when β grows by `share`.

@@ -1,6 +1,7 @@
 //! A scheme judged on held-out examples, with the family of its q erased, so that different families share one table.
 
 use super::bound::elbo_unnormalized;
+use super::labels::likeliest;
 use super::quantity::{Bounded, Guarantee};
 use crate::inference::{Inference, Tap};
 use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of, mean_square_differences, sum_units};
@@ -49,7 +50,9 @@ where
         let elbos_unnormalized = elbo_unnormalized(model, visible, &inferred.q)?;
         let means = inferred.q.means()?;
         let marginal_errors = by.reference.map(|reference| reference.marginal_errors(by.first, &means)).transpose()?;
+        let group = model.hidden().last().is_some_and(|(kind, _)| kind.is_group());
         Ok(Assessment {
+            labels: means.last().filter(|_| group).map(likeliest).transpose()?,
             guarantee: Guarantee::LowerBound,
             kl: by.reference.map(|reference| reference.gaps(by.first, &elbos_unnormalized)),
             elbos_unnormalized,
@@ -91,6 +94,7 @@ impl<S: Inference<Dbm, Posterior = Factorial>> Assess<Dbm> for Tap<S> {
         let (found, seconds) = timed(visible, seconds, estimate)?;
         let errors = by.reference.map(|reference| reference.marginal_errors(by.first, &found.means)).transpose()?;
         Ok(Assessment {
+            labels: None,
             guarantee: Guarantee::Approximation,
             kl: None,
             elbos_unnormalized: found.free_energies,
@@ -191,6 +195,8 @@ pub struct Assessment {
     pub kl: Option<Nats>,
     /// Mean over hidden units of |mean - exact mean|, where the exact answers are known.
     pub marginal_errors: Option<Vec<f64>>,
+    /// The likeliest class under q, of machines with label units.
+    pub labels: Option<Vec<u32>>,
 }
 
 impl Assessment {
@@ -209,6 +215,7 @@ impl Assessment {
         both(&mut self.converged, next.converged);
         both(&mut self.kl, next.kl);
         both(&mut self.marginal_errors, next.marginal_errors);
+        both(&mut self.labels, next.labels);
     }
 
     /// Number of examples.

@@ -88,6 +88,7 @@ impl<S: Inference<Dbm, Posterior = Factorial>> Assess<Dbm> for Sampled<S> {
         let ((inferred, log_weights), seconds) = timed(visible, seconds, found)?;
         let means = inferred.q.means()?;
         Ok(Assessment {
+            labels: None,
             guarantee: Guarantee::StochasticLowerBound,
             kl: None,
             elbos_unnormalized: log_weights.iter().map(|row| log_mean_exp(row)).collect(),

@@ -3,6 +3,7 @@
 use super::annealing::{Annealed, Path};
 use crate::math::kernels::{Heat, Level, Own, Panels, Read, along, heat, inputs, read, read_off};
 use crate::math::{Nats, Result, Stream, host, panels, served, tensor};
+use crate::models::Conditionals;
 
 /// Chains in the layout of the kernels.
 pub(super) struct Fused<'a> {
@@ -38,13 +39,13 @@ impl<'a> Fused<'a> {
     /// Takes the chains so many steps further; there must be as many.
     pub fn advance(mut self, mut chains: Annealed, steps: usize) -> Result<Annealed> {
         for _ in 0..steps {
-            self.step(&mut chains);
+            self.step(&mut chains)?;
         }
         chains.states = self.states.iter().map(tensor).collect::<Result<_>>()?;
         Ok(chains)
     }
 
-    fn step(&mut self, chains: &mut Annealed) {
+    fn step(&mut self, chains: &mut Annealed) -> Result<()> {
         let path = self.path;
         let (from, to) = (path.shares[chains.steps], path.shares[chains.steps + 1]);
         let draws = chains.stream.at(chains.steps as u64);
@@ -53,33 +54,47 @@ impl<'a> Fused<'a> {
             add(&mut chains.log_weights, gains.into_iter().map(|along| (to - from) * along));
         }
         for &layer in &path.summed_out {
-            add(&mut chains.log_weights, self.sum_out(layer, [from, to], draws).into_iter());
+            add(&mut chains.log_weights, self.sum_out(layer, [from, to], draws)?.into_iter());
         }
         chains.steps += 1;
         if chains.steps < path.temperatures() {
-            path.kept.iter().for_each(|&layer| self.sample(layer, to, draws));
+            path.kept.iter().try_for_each(|&layer| self.sample(layer, to, draws))?;
         }
+        Ok(())
     }
 
     /// The gain of a layer that is summed out, and a state of it at the new β.
-    fn sum_out(&mut self, layer: usize, shares: [f64; 2], draws: Stream) -> Nats {
+    fn sum_out(&mut self, layer: usize, shares: [f64; 2], draws: Stream) -> Result<Nats> {
         let own = shares.map(|share| self.own(layer, share));
         let (sources, sent) = (self.path.stack.sources(&self.states, layer), &mut self.inputs[layer]);
         inputs(Level::best(), Own::Same(&self.zeros[layer]), 1.0, &sources, sent);
+        if !self.path.stack.units()[layer].is_logistic() {
+            let (gains, states) = self.path.sum_out(&tensor(sent)?, layer, shares, draws)?;
+            self.states[layer] = panels(&states)?;
+            return Ok(gains);
+        }
         let by = Heat { shares: shares.map(|share| share as f32), own: [&own[0], &own[1]] };
         let gains = heat(Level::best(), by, sent);
         read_off(Level::best(), sampled(layer, draws), sent, &mut self.states[layer]);
-        gains
+        Ok(gains)
     }
 
     /// A state of a layer that is kept, at β = `share`.
-    fn sample(&mut self, layer: usize, share: f64, draws: Stream) {
+    fn sample(&mut self, layer: usize, share: f64, draws: Stream) -> Result<()> {
         let own = self.own(layer, share);
+        let kind = &self.path.stack.units()[layer];
+        if !kind.is_logistic() {
+            let (sources, input) = (self.path.stack.sources(&self.states, layer), &mut self.inputs[layer]);
+            inputs(Level::best(), Own::Same(&own), share as f32, &sources, input);
+            self.states[layer] = panels(&kind.sample(&tensor(input)?, draws.at(layer as u64))?)?;
+            return Ok(());
+        }
         let mut states = std::mem::replace(&mut self.states[layer], Panels::zeros(0, 0));
         let sources = self.path.stack.sources(&self.states, layer);
         let inputs = &mut self.inputs[layer];
         read(Level::best(), Own::Same(&own), share as f32, &sources, sampled(layer, draws), inputs, &mut states);
         self.states[layer] = states;
+        Ok(())
     }
 
     /// The layer's own inputs at β = `share`.

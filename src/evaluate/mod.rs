@@ -9,6 +9,7 @@ mod ends;
 mod exhaustive;
 mod fused;
 mod importance;
+mod labels;
 mod partition;
 mod point;
 mod quantity;
@@ -23,6 +24,7 @@ pub use doubt::{Doubt, base_distance, contradicted, effective_sample_size, far_b
 pub use ends::{RaiseReport, ReverseReport, Samples};
 pub use exhaustive::{RaiseMoments, WeightMoments};
 pub use importance::{ImportanceBound, log_weights};
+pub use labels::{error_percent, exact_labels, likeliest};
 pub use partition::{AisReport, ExactSum, LogPartition, Method, ais, bits, exact, posterior_bits};
 pub use point::{ENTROPY_OF_A_POINT, elbo_of_point};
 pub use quantity::{Bounded, Guarantee};

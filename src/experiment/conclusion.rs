@@ -32,7 +32,8 @@ pub fn conclude(driver: &mut Driver, phase: &dyn Phase) -> Result<Results> {
     driver.journal.progress.note("comparing inference schemes on the test examples");
     let visible = setup::first(&driver.dataset.test, usize::MAX, driver.root)?;
     let mut known = Known::default();
-    let mut results = driver.judge(&snapshot, &visible, &experiment.evaluate.final_log_partition, &mut known)?;
+    let judged = setup::with_labels(visible.clone(), &driver.dataset.test, driver.classes)?;
+    let mut results = driver.judge(&snapshot, &judged, &experiment.evaluate.final_log_partition, &mut known)?;
     let last_on_the_way = last_on_the_way(driver, phase, &results, &mut known)?;
     results.model = file;
     let (classification, classified) = driver.classify(phase)?.unzip();

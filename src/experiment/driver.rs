@@ -29,6 +29,8 @@ pub struct Driver<'a> {
     pub dataset: &'a Dataset,
     /// Mean of each visible unit over the training examples.
     pub visible_means: Vec<f64>,
+    /// How many classes the model has label units for, where it has some.
+    pub classes: Option<usize>,
     pub folder: &'a RunFolder,
     pub journal: Journal,
     pub account: Account<'a>,
@@ -87,11 +89,16 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The examples at `rows`, as the present step sees them.
+    /// The examples at `rows`, as the present step sees them, with their labels where the model has units for them.
     fn batch(&self, stage: &Stage, rows: &[usize]) -> Result<Batch> {
         match self.tuning.as_ref().filter(|_| stage.finetune.is_some()) {
             Some(tuning) => tuning.train.batch(rows),
-            None => Batch::of(self.dataset, rows, stage, self.root.named("presentation").at(self.position.step)),
+            None => {
+                let mut batch =
+                    Batch::of(self.dataset, rows, stage, self.root.named("presentation").at(self.position.step))?;
+                batch.visible = setup::labels_of_rows(batch.visible, &self.dataset.train, rows, self.classes)?;
+                Ok(batch)
+            }
         }
     }
 
@@ -255,12 +262,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Histograms and pictures; an empty record where neither is wanted.
-    pub fn pictures(
-        &self,
-        snapshot: &Snapshot,
-        [histograms, images]: [bool; 2],
-        finished: bool,
-    ) -> Result<Record> {
+    pub fn pictures(&self, snapshot: &Snapshot, [histograms, images]: [bool; 2], finished: bool) -> Result<Record> {
         let mut record = Record::new(self.position.step);
         if !histograms && !images {
             return Ok(record);
@@ -297,10 +299,11 @@ impl<'a> Driver<'a> {
     /// Judges on the held-out examples of the evaluations on the way.
     pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
         let visible = self.held_out(self.experiment.evaluate.examples)?;
+        let visible = setup::with_labels(visible, self.dataset.held_out(), self.classes)?;
         self.judge(&phase.snapshot()?, &visible, &self.experiment.evaluate.log_partition, known)
     }
 
-    /// Judges the schemes on `visible` `[examples, visible]`; stops at once after Ctrl-C.
+    /// Judges the schemes on `visible` `[examples, visible]`, which may have labels beside them; stops at once after Ctrl-C.
     ///
     /// ln Z is taken from what is `known` of this very state of the run, and is known afterwards.
     pub fn judge(

@@ -160,6 +160,7 @@ fn measurements(scheme: &SchemeResult) -> Vec<(&'static str, f64)> {
     measured.extend(scheme.converged_fraction.map(|share| ("converged_fraction", share)));
     measured.extend(scheme.kl_nats_mean.map(|kl| ("kl_nats_mean", kl)));
     measured.extend(scheme.marginal_error_mean.map(|error| ("marginal_error_mean", error)));
+    measured.extend(scheme.label_error_percent.map(|error| ("label_error_percent", error)));
     measured
 }
 

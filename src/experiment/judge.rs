@@ -4,7 +4,7 @@ use super::blocks::{exact_block, in_blocks, scheme_block};
 use super::config::{LogPartition as Wanted, Scheme, memory};
 use super::presented::Presented;
 use super::results::Results;
-use super::verdict::Verdict;
+use super::verdict::{Labels, Verdict};
 use super::{Chosen, Error, Known, Result, clock, setup};
 use crate::evaluate::{self, Assess, Assessment, Guarantee, Reference, Yardstick};
 use crate::inference::{Inference, Network};
@@ -48,7 +48,8 @@ pub struct Portion<'a> {
     pub of: usize,
 }
 
-/// Judges every scheme on `visible` `[examples, visible]`.
+/// Judges every scheme on `visible` `[examples, visible]`; of a machine with label units, the labels may stand beside them, which no
+/// scheme sees.
 pub fn judge(
     dbm: &Dbm,
     network: Option<&Network>,
@@ -64,12 +65,13 @@ pub fn judge(
 pub fn judge_knowing(
     dbm: &Dbm,
     network: Option<&Network>,
-    visible: &Tensor,
+    examples: &Tensor,
     request: &Request,
     known: &mut Known,
     stream: Stream,
     watch: &mut Watch,
 ) -> Result<Results> {
+    let visible = &dbm.visible_of(examples)?;
     let presented = Presented::of(visible)?;
     let (dtype, wanted) = (setup::dtype_word(dbm.dtype()), &request.log_partition);
     memory::judging(&dbm.sizes(), dtype, request.schemes.iter().map(|(_, scheme)| scheme), wanted, visible.dim(0)?)?;
@@ -86,7 +88,25 @@ pub fn judge_knowing(
     let assessments = assessments.collect::<Result<Vec<_>>>()?;
     let evidence = reference.map(|reference| reference.log_evidence_unnormalized);
     let (kind, sizes, dtype) = (None, dbm.sizes(), dbm.dtype());
-    Ok(Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary: true, assessments }.results())
+    let labels = labels(dbm, examples, watch)?;
+    let binary = true;
+    let verdict =
+        Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments, labels };
+    Ok(verdict.results())
+}
+
+/// Examples whose exact p(label | v) is found at once.
+const LABEL_BLOCK: usize = 500;
+
+/// The labels beside the examples, and the likeliest ones where they have a closed form.
+fn labels(dbm: &Dbm, examples: &Tensor, watch: &mut Watch) -> Result<Option<Labels>> {
+    let Some(given) = dbm.labels_of(examples)? else { return Ok(None) };
+    let mut exact = Some(Vec::new());
+    in_blocks("exact labels", examples, LABEL_BLOCK, watch, |_, rows| {
+        exact = exact.take().zip(evaluate::exact_labels(dbm, rows)?).map(|(before, found)| [before, found].concat());
+        Ok(())
+    })?;
+    Ok(Some(Labels { given: evaluate::likeliest(&given)?, exact }))
 }
 
 /// Exact answers where they are little work, and as far as an exact scheme was asked for.

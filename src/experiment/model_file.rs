@@ -1,10 +1,11 @@
 //! Models as safetensors files with public names, ours or trained elsewhere.
 //!
 //! `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the visible layer), and for
-//! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`. Other names are kept apart.
+//! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`; of label units `labels.weight`
+//! `[n_L, classes]` and `labels.bias` `[classes]`, with `recognition.labels.…` beside. Other names are kept apart.
 
-use super::phase::TRAINER_PREFIX;
 use super::kinds::{Machine, Trained};
+use super::phase::TRAINER_PREFIX;
 use super::{Error, Result};
 use crate::learning::SavedTensors;
 use crate::math::{DType, Device, Tensor};

@@ -27,6 +27,10 @@ pub struct Results {
     pub log_likelihood_nats_mean: Option<f64>,
     /// Whether the above is exact or, with an estimated ln Z, an estimate.
     pub log_likelihood_guarantee: Option<Guarantee>,
+    /// Share of the examples whose likeliest class by the exact p(label | v) is not their label, percent; only of machines with one
+    /// hidden layer below label units, and examples with labels.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label_error_percent: Option<f64>,
     /// One row per scheme, in the order asked for.
     pub schemes: Vec<SchemeResult>,
     /// How often the fine-tuned net is wrong; none of a run without fine-tuning.
@@ -183,6 +187,10 @@ pub struct SchemeResult {
     pub effective_samples_mean: Option<f64>,
     /// Inference time per example, microseconds, of blocks of at most 1000 examples.
     pub time_us_per_example: f64,
+    /// Share of the examples whose likeliest class under q is not their label, percent; only of machines with label units, and examples
+    /// with labels.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label_error_percent: Option<f64>,
     /// Of a scheme that finds most probable codes: what they cost, and how much less any codes might.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub objective: Option<ObjectiveResult>,

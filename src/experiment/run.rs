@@ -178,6 +178,7 @@ impl Work<'_> {
             experiment: self.experiment,
             dataset: self.dataset,
             visible_means: self.profiler.during(Share::Data, || self.dataset.train.mean()),
+            classes: self.dataset.classes().filter(|_| self.experiment.model.has_labels()),
             folder: self.folder,
             journal,
             account,

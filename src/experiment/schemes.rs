@@ -43,6 +43,14 @@ impl Chosen {
                 });
             }
         }
+        if dbm.classes().is_some() && matches!(scheme, Scheme::Structured(_) | Scheme::Tap(_)) {
+            return Err(Error::Refused {
+                problem: format!(
+                    "`{scheme}` takes units one by one, and the label units of this machine are one group"
+                ),
+                remedy: "ask for mean-field, network+1, gibbs, map, icm or exact".into(),
+            });
+        }
         if let Scheme::Structured(settings) = scheme {
             let (units, most) = (settings.blocks.largest(&dbm.sizes()[1..]), config::Structured::MOST_BITS);
             if units > most {

@@ -5,6 +5,7 @@ use super::data::{self, Dataset, Examples};
 use super::{Error, Result};
 use crate::math::kernels::{self, Level};
 use crate::math::{DType, Device, Stream, Tensor};
+use crate::models::one_hot;
 use std::sync::OnceLock;
 
 /// The type of all values.
@@ -97,4 +98,30 @@ pub fn spread(there: usize, most: usize) -> Vec<usize> {
 pub fn first(examples: &Examples, most: usize, root: Stream) -> Result<Tensor> {
     let rows: Vec<usize> = (0..examples.len().min(most)).collect();
     examples.batch(&rows, root.named("held out"))
+}
+
+/// How many classes the label units of the model tell apart; none of a model without them. Refuses data without labels.
+pub fn classes(experiment: &Experiment, dataset: &Dataset) -> Result<Option<usize>> {
+    if !experiment.model.has_labels() {
+        return Ok(None);
+    }
+    let without = || Error::Refused {
+        problem: format!("the model has label units, and the training examples of {} have no labels", dataset.name),
+        remedy: "give their labels, such as data.source.files.labels, or set model.labels = \"none\"".into(),
+    };
+    dataset.classes().ok_or_else(without).map(Some)
+}
+
+/// The first examples of a split, `visible`, with their labels, one-hot, beside them where there are classes and the split has labels.
+pub fn with_labels(visible: Tensor, examples: &Examples, classes: Option<usize>) -> Result<Tensor> {
+    let rows: Vec<usize> = (0..visible.dim(0)?).collect();
+    labels_of_rows(visible, examples, &rows, classes)
+}
+
+/// The same for the examples at `rows`.
+pub fn labels_of_rows(visible: Tensor, of: &Examples, rows: &[usize], classes: Option<usize>) -> Result<Tensor> {
+    let (Some(classes), Some(labels)) = (classes, of.labels()) else { return Ok(visible) };
+    let labels: Vec<u8> = rows.iter().filter_map(|&row| labels.get(row).copied()).collect();
+    let labels = one_hot(&labels, classes, &visible)?;
+    Ok(Tensor::cat(&[visible, labels], 1)?)
 }

@@ -80,7 +80,12 @@ fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<T
             let dbm = Dbm::random(&sizes, settings.weight_std, stream, dtype, &device)?;
             let mut biases = dbm.biases().to_vec();
             biases[0] = visible_bias(settings.visible_bias, &biases[0])?;
-            let dbm = dbm.with_parameters(dbm.weights().to_vec(), biases)?;
+            let mut dbm = dbm.with_parameters(dbm.weights().to_vec(), biases)?;
+            if let Some(classes) = setup::classes(experiment, dataset)? {
+                let top = sizes.last().copied().unwrap_or_default();
+                let weight = (stream.named("labels").normal(top, classes, dtype, &device)? * settings.weight_std)?;
+                dbm = dbm.labelled(weight, Tensor::zeros(classes, dtype, &device)?)?;
+            }
             Ok(DbmWithNetwork::from_dbm(dbm)?.into())
         }
         Model::BeliefNet(settings) => {

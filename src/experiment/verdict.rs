@@ -3,7 +3,7 @@
 use super::judge::Request;
 use super::presented::Presented;
 use super::results::{LogPartitionResult, PerExample, RaiseResult, Results, SchemeResult};
-use crate::evaluate::{Assessment, Bounded, Doubt, Guarantee, LogPartition, Method, Samples};
+use crate::evaluate::{Assessment, Bounded, Doubt, Guarantee, LogPartition, Method, Samples, error_percent};
 use crate::math::{DType, Nats, mean_of};
 
 /// Said of examples that are no states of binary units.
@@ -37,6 +37,16 @@ pub struct Verdict<'a> {
     pub binary: bool,
     /// Of each scheme asked for.
     pub assessments: Vec<Assessment>,
+    /// The classes of the examples, where they are known and the model has label units.
+    pub labels: Option<Labels>,
+}
+
+/// The classes of the examples.
+pub struct Labels {
+    /// As the data have them.
+    pub given: Vec<u32>,
+    /// The likeliest by the exact p(label | v), where that has a closed form.
+    pub exact: Option<Vec<u32>>,
 }
 
 impl Verdict<'_> {
@@ -70,6 +80,7 @@ impl Verdict<'_> {
             log_likelihood_nats_mean: likelihood.map(|likelihood| likelihood.nats),
             log_likelihood_guarantee: likelihood.map(|likelihood| weakened(likelihood.guarantee, loose)),
             classification: None,
+            label_error_percent: self.labels.as_ref().and_then(|labels| labels.error_percent(labels.exact.as_ref())),
             log_likelihood_nats: self.evidence.as_ref().filter(|_| self.request.per_example).map(each),
             schemes: self.rows(coarse),
             warnings,
@@ -117,6 +128,10 @@ impl Verdict<'_> {
             effective_samples_mean: assessment.effective_samples.as_deref().map(mean_of),
             time_us_per_example: assessment.time_us_per_example(),
             objective: None,
+            label_error_percent: self
+                .labels
+                .as_ref()
+                .and_then(|labels| labels.error_percent(assessment.labels.as_ref())),
             per_example: self.request.per_example.then(|| PerExample {
                 elbo_nats: assessment.elbos_unnormalized.iter().map(normalized).collect(),
                 elbo_unnormalized_nats: assessment.elbos_unnormalized.clone(),
@@ -128,6 +143,12 @@ impl Verdict<'_> {
                 effective_samples: assessment.effective_samples.clone(),
             }),
         }
+    }
+}
+
+impl Labels {
+    fn error_percent(&self, found: Option<&Vec<u32>>) -> Option<f64> {
+        error_percent(found?, &self.given)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The inference network of a DBM (Salakhutdinov & Larochelle 2010): one bottom-up pass with weights of its own.
 //!
 //! ν_l = mean(g_l ν_{l-1} R_{l-1} + r_{l-1}), ν_0 = v, where g_l = 2 below the top layer, standing in for the missing top-down
-//! input, and g_L = 1. `weights[l]` is R_l, `biases[l]` is r_l.
+//! input, and g_L = 1. With label units on top, the network's top layer is a classifier, and the layer below it has gain 1 too. `weights[l]` is R_l, `biases[l]` is r_l.
 
 use super::{Inference, Inferred, Trace};
 use crate::math::{Layers, Result, Stream, Tensor, Weight, bail};
-use crate::models::Dbm;
+use crate::models::{Dbm, LatentModel};
 use crate::posterior::Factorial;
 use crate::units::Kind;
 
@@ -66,9 +66,9 @@ impl Network {
         &self.units
     }
 
-    /// The factor g of the weights into layer `l + 1`.
+    /// The factor g of the weights into layer `l + 1`. A group of label units sends next to nothing: the layer below it is a top layer.
     pub fn gain(&self, l: usize) -> f64 {
-        if l + 1 < self.weights.len() { 2.0 } else { 1.0 }
+        if self.units.get(l + 1).is_some_and(|above| !above.is_group()) { 2.0 } else { 1.0 }
     }
 
     /// Inputs of every hidden layer, `[examples, units]`, bottom first.
@@ -93,7 +93,8 @@ impl Network {
 impl Inference<Dbm> for Network {
     type Posterior = Factorial;
 
-    fn infer(&self, _: &Dbm, visible: &Tensor, _: Stream) -> Result<Inferred<Factorial>> {
-        Ok(Inferred { q: self.posterior(visible)?, trace: Trace::fixed(visible.dim(0)?, 0) })
+    fn infer(&self, dbm: &Dbm, examples: &Tensor, _: Stream) -> Result<Inferred<Factorial>> {
+        let q = dbm.informed(examples, self.posterior(&dbm.visible_of(examples)?)?)?;
+        Ok(Inferred { q, trace: Trace::fixed(examples.dim(0)?, 0) })
     }
 }

@@ -45,7 +45,7 @@ fn start<M: LatentModel>(
 ) -> Result<Inferred<Factorial>> {
     let (kinds, sizes): (Vec<_>, Vec<_>) = model.hidden().into_iter().unzip();
     let inputs = sizes.into_iter().enumerate().map(|(layer, units)| inputs(layer, units)).collect::<Result<_>>()?;
-    let q = Factorial::from_inputs(kinds, inputs);
+    let q = model.informed(visible, Factorial::from_inputs(kinds, inputs))?;
     Ok(Inferred { q, trace: Trace::fixed(visible.dim(0)?, 0) })
 }
 

@@ -6,7 +6,7 @@
 use super::{
     Adam, AdamState, ExpectedStatistics, Parameters, Positive, PositivePhase, cross_entropy, recognition_gradient,
 };
-use crate::inference::{Network, Refine, Stop};
+use crate::inference::{Inference, Network, Refine, Stop};
 use crate::math::{Nats, Result, Stream, Tensor, host};
 use crate::models::{Dbm, LatentModel, Stack};
 use crate::posterior::Posterior;
@@ -75,10 +75,10 @@ pub struct NetworkTaught<R> {
 }
 
 impl<R: Refine<Stack>> PositivePhase for NetworkTaught<R> {
-    fn infer(&self, dbm: &Dbm, network: &Network, visible: &Tensor, stream: Stream) -> Result<Positive> {
-        let q = network.posterior(visible)?;
-        let statistics = q.statistics(visible, &q.means()?)?;
-        let refined = self.by.refine(&dbm.clamp(visible)?, q, self.stop, stream)?.q;
+    fn infer(&self, dbm: &Dbm, network: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
+        let q = network.infer(dbm, examples, stream)?.q;
+        let statistics = q.statistics(&dbm.visible_of(examples)?, &q.means()?)?;
+        let refined = self.by.refine(&dbm.clamp(examples)?, q, self.stop, stream)?.q;
         Ok(Positive { statistics, means: refined.means()?, q: Box::new(refined) })
     }
 }

@@ -29,8 +29,9 @@ pub struct MaximumLikelihood<P> {
 
 /// A scheme for the positive phase, which may start from the network as it is now.
 pub trait PositivePhase {
-    /// Statistics of the machine's parameters under q(h | v), and q itself, for `visible` `[examples, visible]`.
-    fn infer(&self, dbm: &Dbm, network: &Network, visible: &Tensor, stream: Stream) -> Result<Positive>;
+    /// Statistics of the machine's parameters under q(h | v), and q itself, for `examples` `[examples, visible]`, of a machine with
+    /// label units `[examples, visible + classes]`.
+    fn infer(&self, dbm: &Dbm, network: &Network, examples: &Tensor, stream: Stream) -> Result<Positive>;
 }
 
 /// What the positive phase found.
@@ -44,8 +45,8 @@ pub struct Positive {
 }
 
 impl<P: PositivePhase + ?Sized> PositivePhase for Box<P> {
-    fn infer(&self, dbm: &Dbm, network: &Network, visible: &Tensor, stream: Stream) -> Result<Positive> {
-        (**self).infer(dbm, network, visible, stream)
+    fn infer(&self, dbm: &Dbm, network: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
+        (**self).infer(dbm, network, examples, stream)
     }
 }
 
@@ -66,15 +67,16 @@ impl<S: Inference<Dbm>> PositivePhase for SchemeAlone<S>
 where
     S::Posterior: ExpectedStatistics + 'static,
 {
-    fn infer(&self, dbm: &Dbm, _: &Network, visible: &Tensor, stream: Stream) -> Result<Positive> {
-        Positive::of(self.0.infer(dbm, visible, stream)?.q, visible)
+    fn infer(&self, dbm: &Dbm, _: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
+        Positive::of(self.0.infer(dbm, examples, stream)?.q, &dbm.visible_of(examples)?)
     }
 }
 
 impl<R: Refine<Stack>> PositivePhase for NetworkRefined<R> {
-    fn infer(&self, dbm: &Dbm, network: &Network, visible: &Tensor, stream: Stream) -> Result<Positive> {
-        let start = network.posterior(visible)?;
-        Positive::of(self.by.refine(&dbm.clamp(visible)?, start, self.stop, stream)?.q, visible)
+    fn infer(&self, dbm: &Dbm, network: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
+        let start = network.infer(dbm, examples, stream)?.q;
+        let q = self.by.refine(&dbm.clamp(examples)?, start, self.stop, stream)?.q;
+        Positive::of(q, &dbm.visible_of(examples)?)
     }
 }
 
@@ -95,6 +97,7 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {
         update.begins(Part::Positive);
         let positive = self.positive.infer(&state.dbm, &state.network, batch, update.stream.named("positive phase"))?;
+        let batch = &state.dbm.visible_of(batch)?;
         update.begins(Part::Negative);
         let (chains, layers) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
         update.begins(Part::Gradient);

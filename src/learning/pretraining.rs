@@ -9,6 +9,9 @@
 //! Choices where published code differs: the layers above get means, not samples; copies are drawn independently, so that each
 //! RBM is a proper model; its gradient is taken per copy, so that a learning rate means the same in every layer; the visible
 //! bias of a new RBM is the hidden bias of the one below.
+//!
+//! Label units stand beside the visible layer of the top RBM (Salakhutdinov & Hinton 2009): the labels are data there, and drawn in
+//! the negative phase. They see both copies of its hidden layer, as the layer beside them does, or it would be no proper model.
 
 use super::parameters::saved;
 use super::{
@@ -55,29 +58,39 @@ pub struct RbmStack {
 /// One RBM; the copies are how often its visible and its hidden layer are there.
 #[derive(Clone, Debug)]
 struct Rbm {
-    kinds: [Kind; 2],
+    /// Of the visible and the hidden layer and, in a top RBM with labels, of these.
+    kinds: Vec<Kind>,
     copies: [usize; 2],
-    /// One weight matrix, a visible and a hidden bias.
+    /// Of the chain visible - hidden - labels: one weight matrix or two, a bias of each layer.
     parameters: Parameters,
 }
+
+/// What an RBM has on the side that data come from: its visible layer and, where it has label units, these.
+type Seen = (Tensor, Option<Tensor>);
 
 impl Rbm {
     /// The RBM of layers l and l + 1 of a DBM, with the DBM's parameters.
     fn of(dbm: &Dbm, l: usize) -> Result<Self> {
+        let depth = dbm.unlabelled_depth();
         let copies = |inside: bool| if inside && !is_middle(dbm, l) { 2 } else { 1 };
+        let layers = if l + 1 == depth { l..dbm.depth() + 1 } else { l..l + 2 };
+        let mut weights = vec![scaled(&dbm.weights()[l], 1.0 / share_in_dbm(dbm, l))?];
+        weights.extend(dbm.weights()[l + 1..layers.end - 1].iter().cloned());
         Ok(Self {
-            kinds: [dbm.units()[l].clone(), dbm.units()[l + 1].clone()],
-            copies: [copies(l + 1 < dbm.depth()), copies(l > 0)],
-            parameters: Parameters {
-                weights: vec![scaled(&dbm.weights()[l], 1.0 / share_in_dbm(dbm, l))?],
-                biases: dbm.biases()[l..=l + 1].to_vec(),
-            },
+            kinds: dbm.units()[layers.clone()].to_vec(),
+            copies: [copies(l + 1 < depth), copies(l > 0)],
+            parameters: Parameters { weights, biases: dbm.biases()[layers].to_vec() },
         })
     }
 
-    /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`.
-    fn up(&self, visible: &Tensor) -> Result<Tensor> {
-        self.parameters.weights[0].inputs_above(visible, self.copies[0] as f64, &self.parameters.biases[1])
+    /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`, and the labels, `[rows, classes]`.
+    fn up(&self, (visible, labels): &Seen) -> Result<Tensor> {
+        let Parameters { weights, biases } = &self.parameters;
+        let input = weights[0].inputs_above(visible, self.copies[0] as f64, &biases[1])?;
+        match labels {
+            Some(labels) => input + weights[1].down(labels)?,
+            None => Ok(input),
+        }
     }
 
     /// Input of the visible units from the mean over the hidden copies, `[rows, hidden]`.
@@ -95,21 +108,38 @@ impl Rbm {
         if copies == 1 { Ok(sum) } else { sum / copies as f64 }
     }
 
+    /// The visible units and the labels drawn from the mean over the hidden copies.
+    fn dream(&self, hidden: &Tensor, stream: Stream) -> Result<Seen> {
+        let visible = self.draw(0, &self.down(hidden)?, stream.named("visible"))?;
+        let Parameters { weights, biases } = &self.parameters;
+        let labels = self.kinds.get(2).map(|kind| {
+            let input = weights[1].inputs_above(hidden, self.copies[1] as f64, &biases[2])?;
+            kind.sample(&input, stream.named("labels"))
+        });
+        Ok((visible, labels.transpose()?))
+    }
+
     /// `sweeps` times (at least once) visible given hidden and hidden given visible; the last states, means over copies.
-    fn sweeps(&self, hidden: &Tensor, sweeps: usize, stream: Stream) -> Result<(Tensor, Tensor)> {
+    fn sweeps(&self, hidden: &Tensor, sweeps: usize, stream: Stream) -> Result<(Seen, Tensor)> {
         let sweep = |hidden: &Tensor, stream: Stream| {
-            let visible = self.draw(0, &self.down(hidden)?, stream.named("visible"))?;
-            let hidden = self.draw(1, &self.up(&visible)?, stream.named("hidden"))?;
-            Ok((visible, hidden))
+            let seen = self.dream(hidden, stream)?;
+            let hidden = self.draw(1, &self.up(&seen)?, stream.named("hidden"))?;
+            Ok((seen, hidden))
         };
         let first = sweep(hidden, stream.at(0))?;
         (1..sweeps as u64).try_fold(first, |(_, hidden), index| sweep(&hidden, stream.at(index)))
     }
 }
 
+/// Statistics of what an RBM sees and the means of its hidden units.
+fn statistics((visible, labels): &Seen, hidden: Tensor) -> Result<Statistics> {
+    let layers: Vec<Tensor> = [visible.clone(), hidden].into_iter().chain(labels.clone()).collect();
+    Statistics::of(&layers)
+}
+
 /// Neither at the bottom nor at the top.
 fn is_middle(dbm: &Dbm, l: usize) -> bool {
-    l > 0 && l + 1 < dbm.depth()
+    l > 0 && l + 1 < dbm.unlabelled_depth()
 }
 
 /// A matrix times a number; itself where that changes nothing.
@@ -154,16 +184,19 @@ impl Trainer for Pretraining {
     type State = RbmStack;
 
     fn init(&self, DbmWithNetwork { dbm, .. }: DbmWithNetwork, stream: Stream) -> Result<RbmStack> {
-        let rbms = (0..dbm.depth()).map(|l| Rbm::of(&dbm, l)).collect::<Result<Vec<_>>>()?;
+        let rbms = (0..dbm.unlabelled_depth()).map(|l| Rbm::of(&dbm, l)).collect::<Result<Vec<_>>>()?;
         let momentum = rbms[0].parameters.zeros_like()?;
         self.begin(RbmStack { like: dbm, rbms, layer: 0, momentum, chains: None, activity: None }, stream)
     }
 
     fn step(&self, state: RbmStack, batch: &Tensor, update: Update) -> Result<(RbmStack, Measurements)> {
         update.begins(Part::Positive);
-        let visible = state.inputs(batch)?;
         let rbm = &state.rbms[state.layer];
-        let input = rbm.up(&visible)?;
+        let seen = (state.inputs(batch)?, state.like.labels_of(batch)?.filter(|_| rbm.kinds.len() > 2));
+        if rbm.kinds.len() > 2 && seen.1.is_none() {
+            bail!("label units are trained on examples with their labels beside them");
+        }
+        let input = rbm.up(&seen)?;
         let mean = rbm.kinds[1].mean(&input)?;
         update.begins(Part::Negative);
         let start = match &state.chains {
@@ -173,14 +206,14 @@ impl Trainer for Pretraining {
         let (dreamed, hidden) = rbm.sweeps(&start, self.sweeps, update.stream.named("chains"))?;
         let dreamed_mean = rbm.kinds[1].mean(&rbm.up(&dreamed)?)?;
         update.begins(Part::Gradient);
-        let positive = Statistics::of(&[visible.clone(), mean.clone()])?;
-        let negative = Statistics::of(&[dreamed, dreamed_mean])?;
+        let positive = statistics(&seen, mean.clone())?;
+        let negative = statistics(&dreamed, dreamed_mean)?;
         let uphill = positive.minus(&negative)?;
 
         let mut measurements = Measurements::default();
         if update.measured {
             update.begins(Part::Measurements);
-            measurements.add_reconstruction(&visible, &rbm.kinds[0].mean(&rbm.down(&mean)?)?)?;
+            measurements.add_reconstruction(&seen.0, &rbm.kinds[0].mean(&rbm.down(&mean)?)?)?;
             measurements.add_phases(&positive, &negative, state.layer)?;
             measurements.add_norms("", &rbm.parameters, &uphill, state.layer)?;
         }
@@ -202,9 +235,10 @@ impl RbmStack {
         self.layer
     }
 
-    /// What the RBM in training sees: the means of the layer below it, `[examples, units]`.
-    pub fn inputs(&self, visible: &Tensor) -> Result<Tensor> {
-        self.rbms[..self.layer].iter().try_fold(visible.clone(), |below, rbm| rbm.kinds[1].mean(&rbm.up(&below)?))
+    /// What the RBM in training sees: the means of the layer below it, `[examples, units]`; labels beside the examples are not in it.
+    pub fn inputs(&self, examples: &Tensor) -> Result<Tensor> {
+        let up = |below: Tensor, rbm: &Rbm| rbm.kinds[1].mean(&rbm.up(&(below, None))?);
+        self.rbms[..self.layer].iter().try_fold(self.like.visible_of(examples)?, up)
     }
 
     /// Weights and biases of every RBM, bottom first, as trained.
@@ -222,7 +256,12 @@ impl RbmStack {
                 _ => rbm.parameters.biases[1].clone(),
             });
         }
-        self.like.with_parameters(self.rbms.iter().enumerate().map(weight).collect::<Result<Vec<_>>>()?, biases)
+        let mut weights = self.rbms.iter().enumerate().map(weight).collect::<Result<Vec<_>>>()?;
+        if let Some(top) = self.rbms.last() {
+            weights.extend(top.parameters.weights.get(1).cloned());
+            biases.extend(top.parameters.biases.get(2).cloned());
+        }
+        self.like.with_parameters(weights, biases)
     }
 }
 
@@ -250,7 +289,7 @@ impl State for RbmStack {
             let rbm = Rbm::of(&dbm, l)?;
             Ok(Rbm { parameters: rbm.parameters.restore(&format!("pretraining.{l}"), tensors)?, ..rbm })
         };
-        let rbms = (0..dbm.depth()).map(restore).collect::<Result<Vec<_>>>()?;
+        let rbms = (0..dbm.unlabelled_depth()).map(restore).collect::<Result<Vec<_>>>()?;
         let Some(rbm) = rbms.get(layer) else { bail!("pretraining.layer is {layer}; there are {} layers", rbms.len()) };
         let momentum = rbm.parameters.restore("momentum.pretraining", tensors)?;
         let activity = sparsity::restore(&dbm.sizes()[layer + 1..=layer + 1], tensors)?;

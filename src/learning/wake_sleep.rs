@@ -10,6 +10,7 @@ use super::{
     DbmWithNetwork, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy,
     recognition_gradient,
 };
+use crate::inference::Inference;
 use crate::math::{Result, Stream, Tensor, mean_of};
 use crate::posterior::Posterior;
 
@@ -37,7 +38,8 @@ impl Trainer for WakeSleep {
         update.begins(Part::Negative);
         let (chains, dream) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
         update.begins(Part::Positive);
-        let awake = state.network.posterior(batch)?.means()?;
+        let awake = state.network.infer(&state.dbm, batch, update.stream)?.q.means()?;
+        let batch = &state.dbm.visible_of(batch)?;
         update.begins(Part::Gradient);
         let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(&dream)?);
         let inputs = state.network.inputs(&dream[0])?;

@@ -5,6 +5,7 @@
 use super::stack::Held;
 use super::{LatentModel, Reconstruct, Stack};
 use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail};
+use crate::posterior::Factorial;
 use crate::units::{Binary, Kind};
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ impl Dbm {
         let weights: Vec<Weight> = weights.into_iter().map(Into::into).collect();
         if weights.is_empty() || biases.len() != weights.len() + 1 || units.len() != biases.len() {
             bail!("{} weight and {} bias tensors do not make a machine", weights.len(), biases.len());
+        }
+        if let Some(l) = units[..units.len() - 1].iter().position(|kind| kind.is_group()) {
+            bail!("layer {l} is a group of {} units, which stands on top of all others", units[l].name());
         }
         for (l, weight) in weights.iter().enumerate() {
             let (below, above) = (biases[l].dims1()?, biases[l + 1].dims1()?);
@@ -111,23 +115,25 @@ impl LatentModel for Dbm {
         self.units.iter().cloned().zip(self.sizes()).skip(1).collect()
     }
 
-    fn clamp(&self, visible: &Tensor) -> Result<Stack> {
-        let (_, units) = visible.dims2()?;
-        if units != self.biases[0].elem_count() {
-            bail!("examples have {units} values, the machine has {} visible units", self.biases[0].elem_count());
-        }
+    /// Fixes the visible units, and the label units too where `examples` hold labels beside them, `[examples, visible + classes]`.
+    fn clamp(&self, examples: &Tensor) -> Result<Stack> {
+        let visible = self.visible_of(examples)?;
         let mut biases = self.biases[1..].iter().map(|bias| bias.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-        biases[0] = self.weights[0].inputs_above(visible, 1.0, &self.biases[1])?;
-        Ok(Stack {
+        biases[0] = self.weights[0].inputs_above(&visible, 1.0, &self.biases[1])?;
+        let clamped = Stack {
             units: self.units[1..].to_vec(),
             biases,
             weights: self.weights[1..].to_vec(),
-            clamped: vec![Held {
-                kind: self.units[0].clone(),
-                states: visible.clone(),
-                bias: self.biases[0].unsqueeze(0)?,
-            }],
-        })
+            clamped: vec![Held { kind: self.units[0].clone(), states: visible, bias: self.biases[0].unsqueeze(0)? }],
+        };
+        match self.labels_of(examples)? {
+            Some(labels) => clamped.with_known_top(&labels),
+            None => Ok(clamped),
+        }
+    }
+
+    fn informed(&self, examples: &Tensor, q: Factorial) -> Result<Factorial> {
+        Self::with_known(q, self.labels_of(examples)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sweeps of a stack by the kernels: all of them on panels that are allocated once.
 
 use super::{Conditionals, Reading, Schedule, Stack, Swept};
-use crate::math::kernels::{Level, Own, Panels, Read, Source, Towards, read};
+use crate::math::kernels::{Level, Own, Panels, Read, Source, Towards, inputs, read};
 use crate::math::{Result, Tensor, panels, served, tensor};
 
 /// A stack and its states in the layout of the kernels.
@@ -13,7 +13,7 @@ pub(super) struct Fused<'a> {
 }
 
 impl<'a> Fused<'a> {
-    /// None where the kernels do not serve: other precisions, devices, units and readings.
+    /// None where the kernels do not serve: other precisions, devices and readings.
     pub fn new(stack: &'a Stack, start: &Swept, schedule: Schedule, reading: Reading) -> Result<Option<Self>> {
         let fits = schedule != Schedule::Parallel && !matches!(reading, Reading::DampedMean(_));
         if !fits || !stack.is_served() || !start.states.iter().all(served) {
@@ -34,13 +34,16 @@ impl<'a> Fused<'a> {
     pub fn run(mut self, schedule: Schedule, readings: impl Iterator<Item = Reading>) -> Result<Swept> {
         let order = schedule.order(self.stack.depth());
         for reading in readings {
-            order.iter().for_each(|&layer| self.read(layer, reading));
+            order.iter().try_for_each(|&layer| self.read(layer, reading))?;
         }
         let tensors = |layers: &[Panels]| layers.iter().map(tensor).collect::<Result<Vec<_>>>();
         Ok(Swept { inputs: tensors(&self.inputs)?, states: tensors(&self.states)? })
     }
 
-    fn read(&mut self, layer: usize, reading: Reading) {
+    fn read(&mut self, layer: usize, reading: Reading) -> Result<()> {
+        if !self.stack.units()[layer].is_logistic() {
+            return self.read_composed(layer, reading);
+        }
         let what = match reading {
             Reading::Mean | Reading::DampedMean(_) => Read::Mean,
             Reading::Mode => Read::Mode,
@@ -63,15 +66,27 @@ impl<'a> Fused<'a> {
             &mut states,
         );
         self.states[layer] = states;
+        Ok(())
+    }
+
+    /// A layer whose inputs are products of the kernels and whose units are not theirs.
+    fn read_composed(&mut self, layer: usize, reading: Reading) -> Result<()> {
+        let bias = &self.biases[layer];
+        let own = if bias.rows() == 1 { Own::Same(bias) } else { Own::Each(bias) };
+        let sources = self.stack.sources(&self.states, layer);
+        inputs(Level::best(), own, 1.0, &sources, &mut self.inputs[layer]);
+        let input = tensor(&self.inputs[layer])?;
+        let (_, states) = reading.read(&self.stack.units()[layer], &input, input.clone(), layer)?;
+        self.states[layer] = panels(&states)?;
+        Ok(())
     }
 }
 
 impl Stack {
-    /// Whether the kernels serve it: single precision, on the processor, units that are 0 or 1.
+    /// Whether the kernels serve it: single precision, on the processor. They read off units that are 0 or 1; of others they make
+    /// the inputs.
     pub fn is_served(&self) -> bool {
-        self.units().iter().all(|kind| kind.is_logistic())
-            && self.biases().iter().all(served)
-            && self.weights.iter().all(|weight| weight.blocks().is_some())
+        self.biases().iter().all(served) && self.weights.iter().all(|weight| weight.blocks().is_some())
     }
 
     /// The neighbours that a layer reads.

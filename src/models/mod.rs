@@ -10,6 +10,7 @@ mod evidence;
 mod exact;
 mod factor_analysis;
 mod fused;
+mod labels;
 mod lasso;
 mod linear_latents;
 mod mixture;
@@ -31,6 +32,7 @@ pub use dbm::Dbm;
 pub use enumeration::Enumeration;
 pub use evidence::{Evidence, ExpectedJoint};
 pub use factor_analysis::{FactorAnalysis, Noise};
+pub use labels::one_hot;
 pub use lasso::{CodeSums, Lasso};
 pub use linear_latents::{Expected, GaussianExpectation, LinearLatents, LogJoint, Observed, Prior};
 pub use mixture::{BernoulliComponents, Components, GaussianComponents, Mixture};
@@ -50,6 +52,11 @@ pub trait LatentModel {
     fn hidden(&self) -> Vec<(Kind, usize)>;
     /// Fixes the visible units, `[examples, visible]`.
     fn clamp(&self, visible: &Tensor) -> Result<Self::Clamped>;
+    /// `q` with what `examples` tell of the hidden units themselves, where they tell anything.
+    fn informed(&self, examples: &Tensor, q: Factorial) -> Result<Factorial> {
+        let _ = examples;
+        Ok(q)
+    }
 }
 
 /// Models that can say what the visible units would be.

@@ -12,6 +12,9 @@ use crate::units::Kind;
 pub trait Pairwise: Multilinear {
     /// The coefficients; `like` has the precision and the device of the states.
     fn couplings(&self, like: &Tensor) -> Result<Couplings> {
+        if let Some(kind) = self.units().iter().find(|kind| kind.is_group()) {
+            bail!("the units of a {} group do not move one by one, as this inference needs", kind.name());
+        }
         let sizes = self.sizes();
         let units: usize = sizes.iter().sum();
         let none = states(&sizes, &[None], like)?;

@@ -5,17 +5,21 @@
 //! conditional modes.
 
 mod binary;
+mod softmax;
 
 use crate::math::{Result, Stream, Tensor, sum_units};
 pub use binary::Binary;
+pub use softmax::Softmax;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 /// What the units of one layer are; arguments and results are `[examples, units]`, unless a result says otherwise.
+///
+/// A part of a layer is what is independent of the rest of it: one unit, or all of them where they are one group.
 pub trait Units: Debug + Send + Sync {
     /// The word for this kind in files and tables.
     fn name(&self) -> &'static str;
-    /// ln Σ_state exp(state · input + log_base(state)) of each unit, nats.
+    /// ln Σ_state exp(state · input + log_base(state)) of each part, `[examples, parts]`, nats.
     fn log_normalizer(&self, input: &Tensor) -> Result<Tensor>;
     /// Expected state.
     fn mean(&self, input: &Tensor) -> Result<Tensor>;
@@ -29,7 +33,7 @@ pub trait Units: Debug + Send + Sync {
     fn log_base(&self, state: &Tensor) -> Result<Tensor>;
     /// Expectation of `log_base` at the given input, nats.
     fn expected_log_base(&self, input: &Tensor) -> Result<Tensor>;
-    /// Entropy of each unit, nats.
+    /// Entropy of each part, `[examples, parts]`, nats.
     fn entropy(&self, input: &Tensor) -> Result<Tensor>;
     /// Sum of `log_normalizer` over the units of each example, `[examples]`, nats, `f64`.
     fn total_log_normalizer(&self, input: &Tensor) -> Result<Tensor> {
@@ -47,6 +51,10 @@ pub trait Units: Debug + Send + Sync {
     fn is_logistic(&self) -> bool {
         false
     }
+    /// Whether all units of a layer are one group, of which exactly one is 1 and the others are 0.
+    fn is_group(&self) -> bool {
+        false
+    }
     /// Every state of one unit, if there are finitely many.
     fn states(&self) -> Option<&'static [f64]>;
 }
@@ -56,5 +64,5 @@ pub type Kind = Arc<dyn Units>;
 
 /// Every kind there is; the unit laws run on each.
 pub fn all_kinds() -> Vec<Kind> {
-    vec![Arc::new(Binary)]
+    vec![Arc::new(Binary), Arc::new(Softmax)]
 }

@@ -1,8 +1,13 @@
-//! What every kind of unit owes the machines made of it; each law runs on all kinds.
+//! What every kind of unit owes the machines made of it; each law runs on all kinds of single units.
 
 use crate::support::{assert_all_close, assert_close, tensor};
 use dbm::math::{DType, Device, Result, Stream, Tensor, host};
 use dbm::units::{Kind, all_kinds};
+
+/// Every kind of unit that is independent of the others of its layer; groups have laws of their own.
+fn kinds() -> Vec<Kind> {
+    all_kinds().into_iter().filter(|kind| !kind.is_group()).collect()
+}
 
 /// From -12 to 12, zero and halves among them.
 fn ordinary() -> Vec<f64> {
@@ -33,7 +38,7 @@ fn log_weights(kind: &Kind, input: f64) -> Option<Vec<(f64, f64)>> {
 
 #[test]
 fn mean_is_the_slope_of_the_log_normalizer() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let slopes = slope(&ordinary(), |x| kind.log_normalizer(x));
         // Rounding of a value near 12 divided by the step of 1e-5.
         assert_all_close(kind.name(), &at(&ordinary(), |x| kind.mean(x)), &slopes, 1e-9);
@@ -42,7 +47,7 @@ fn mean_is_the_slope_of_the_log_normalizer() {
 
 #[test]
 fn variance_is_the_slope_of_the_mean() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let slopes = slope(&ordinary(), |x| kind.mean(x));
         assert_all_close(kind.name(), &at(&ordinary(), |x| kind.variance(x)), &slopes, 1e-10);
     }
@@ -50,7 +55,7 @@ fn variance_is_the_slope_of_the_mean() {
 
 #[test]
 fn log_normalizer_mean_variance_and_entropy_are_sums_over_states() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         for x in ordinary() {
             let Some(weights) = log_weights(&kind, x) else { continue };
             let what = |quantity: &str| format!("{}: {quantity} at {x}", kind.name());
@@ -74,7 +79,7 @@ fn log_normalizer_mean_variance_and_entropy_are_sums_over_states() {
 
 #[test]
 fn entropy_is_the_log_normalizer_less_the_expected_log_weight() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let inputs = ordinary();
         let (normalizer, mean) = (at(&inputs, |x| kind.log_normalizer(x)), at(&inputs, |x| kind.mean(x)));
         let (base, entropy) = (at(&inputs, |x| kind.expected_log_base(x)), at(&inputs, |x| kind.entropy(x)));
@@ -87,7 +92,7 @@ fn entropy_is_the_log_normalizer_less_the_expected_log_weight() {
 
 #[test]
 fn mode_is_the_most_probable_state() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let inputs: Vec<f64> = ordinary().into_iter().chain(EXTREME).chain([1e-12, -1e-12]).collect();
         let modes = at(&inputs, |x| kind.mode(x));
         for (&x, mode) in inputs.iter().zip(modes) {
@@ -106,7 +111,7 @@ fn mode_is_the_most_probable_state() {
 #[test]
 fn samples_have_the_stated_mean_and_variance_and_are_states() {
     let draws = 100_000;
-    for kind in all_kinds() {
+    for kind in kinds() {
         for (index, &x) in [-6.0, -2.0, -0.5, 0.0, 0.3, 1.0, 4.0].iter().enumerate() {
             let inputs = Tensor::full(x, (draws / 10, 10), &Device::Cpu).unwrap();
             let sample = host(&kind.sample(&inputs, Stream::new(11).at(index as u64)).unwrap()).unwrap();
@@ -128,7 +133,7 @@ fn samples_have_the_stated_mean_and_variance_and_are_states() {
 
 #[test]
 fn input_of_mean_inverts_the_mean() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let inputs = ordinary();
         let back = at(&inputs, |x| kind.input_of_mean(&kind.mean(x)?));
         // At input 12 the mean is 6e-6 from its edge, so 1e-16 in it is 2e-11 in the input.
@@ -138,7 +143,7 @@ fn input_of_mean_inverts_the_mean() {
 
 #[test]
 fn means_at_the_edge_of_the_range_have_finite_inputs() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let Some(states) = kind.states() else { continue };
         for dtype in [DType::F32, DType::F64] {
             let mean = tensor(&[states.to_vec()]).to_dtype(dtype).unwrap();
@@ -153,7 +158,7 @@ fn means_at_the_edge_of_the_range_have_finite_inputs() {
 
 #[test]
 fn mix_has_the_mixed_mean_and_stays_finite_where_units_are_saturated() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let inputs = [-800.0, -104.0, -30.0, -3.0, -0.5, 0.0, 0.7, 5.0, 30.0, 104.0, 800.0];
         for (old, new) in inputs.iter().flat_map(|&old| inputs.iter().map(move |&new| (old, new))) {
             for share in [0.0, 0.1, 0.5, 0.9] {
@@ -177,7 +182,7 @@ fn mix_has_the_mixed_mean_and_stays_finite_where_units_are_saturated() {
 
 #[test]
 fn extreme_inputs_give_numbers_everywhere() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         for dtype in [DType::F32, DType::F64] {
             let x = tensor(&[EXTREME.to_vec()]).to_dtype(dtype).unwrap();
             for (what, values) in [
@@ -207,7 +212,7 @@ fn extreme_inputs_give_numbers_everywhere() {
 
 #[test]
 fn single_precision_agrees_with_double() {
-    for kind in all_kinds() {
+    for kind in kinds() {
         let wide = tensor(&[ordinary()]);
         let narrow = wide.to_dtype(DType::F32).unwrap();
         type Function<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;

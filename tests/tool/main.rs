@@ -19,6 +19,7 @@ mod figures;
 mod finetune;
 mod honest;
 mod judging;
+mod labels;
 mod log_partition;
 mod markup;
 mod metrics;

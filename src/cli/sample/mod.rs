@@ -204,7 +204,7 @@ impl Sample {
                 let options = FileOptions { dtype: machine.dtype(), ..FileOptions::default() };
                 examples::of_file(path, &options, machine, Stream::new(self.seed).named("data"))?
             }
-            None => examples::of_run(&self.model, file, machine, self.compute.device)?,
+            None => examples::of_run(&self.model, file, machine, None, self.compute.device)?,
         };
         examples::must_fit(&visible, machine, self.data.as_deref().unwrap_or(file))?;
         Ok(Some(visible))

@@ -1,8 +1,8 @@
 //! What types cannot say: sizes, ranges and settings that do not go together.
 
 use super::{
-    Algorithm, Blocks, Device, Dtype, Evaluate, Exact, Experiment, MeanField, Proposal,
-    Scheme, Structured, Train, memory,
+    Algorithm, Blocks, Device, Dtype, Evaluate, Exact, Experiment, MeanField, Proposal, Scheme, Structured, Train,
+    memory,
 };
 use crate::math::kernels::Level;
 

@@ -100,6 +100,9 @@ pub fn scheme(path: &str, scheme: &Scheme, experiment: &Experiment, problems: &m
             format!("use {}", one_of(&words)),
         );
     }
+    let by_pairs = experiment.model.has_labels() && ["structured", "tap"].contains(&scheme.key());
+    let message = format!("is `{scheme}`, which takes units one by one, and label units are one group");
+    problems.require(!by_pairs, path, message, "leave it out, or set model.labels = \"none\"");
     if let (Model::BeliefNet(net), Some(most)) = (&experiment.model, scheme.table_bits()) {
         // What is enumerated at once is a hidden layer and the one above it.
         let tops = net.hidden.iter().skip(1).copied().chain([0]);

@@ -26,6 +26,7 @@ mod steps;
 mod study;
 mod thresholding;
 mod training;
+mod units;
 mod word;
 
 pub use check::{Problem, check, raised};
@@ -53,4 +54,5 @@ pub use training::{
     Algorithm, Chains, DictionaryLearning, Expectation, ExpectationMaximization, MaximumLikelihood, Network,
     Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train, WakeSleep,
 };
+pub use units::LabelUnits;
 pub use word::WORDS;

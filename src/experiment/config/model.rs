@@ -2,7 +2,7 @@
 //!
 //! `hidden = […]` is a deep Boltzmann machine; every other model is a section of its own, such as `[model.belief_net]`.
 
-use super::{Scheme, choice};
+use super::{LabelUnits, Scheme, choice, units};
 use crate::models::{Activation, Visible};
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +15,14 @@ pub struct Machine {
     pub weight_std: f64,
     /// Initial biases of the visible units.
     pub visible_bias: VisibleBias,
+    /// Units for the class of an example, on top of the last hidden layer.
+    pub labels: LabelUnits,
 }
 
 impl Machine {
     /// The settings of a machine at their defaults.
     pub fn new(hidden: Vec<usize>) -> Self {
-        Self { hidden, weight_std: 0.01, visible_bias: VisibleBias::default() }
+        Self { hidden, weight_std: 0.01, visible_bias: VisibleBias::default(), labels: LabelUnits::default() }
     }
 }
 
@@ -216,6 +218,8 @@ macro_rules! models {
             weight_std: Option<f64>,
             #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "visible_bias")]
             visible_bias: Option<VisibleBias>,
+            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::labels")]
+            labels: Option<LabelUnits>,
             $(#[serde(skip_serializing_if = "Option::is_none")] $key: Option<$settings>),+
         }
 
@@ -229,6 +233,7 @@ macro_rules! models {
                     ("hidden", written.hidden.is_some()),
                     ("weight_std", written.weight_std.is_some()),
                     ("visible_bias", written.visible_bias.is_some()),
+                    ("labels", written.labels.is_some()),
                 ];
                 let of_machine = machine.iter().find(|(_, there)| *there).map(|(key, _)| *key);
                 match (found.len(), of_machine) {
@@ -241,6 +246,7 @@ macro_rules! models {
                 Ok(Self::Machine(Machine {
                     weight_std: written.weight_std.unwrap_or(default.weight_std),
                     visible_bias: written.visible_bias.unwrap_or_default(),
+                    labels: written.labels.unwrap_or_default(),
                     ..default
                 }))
             }
@@ -249,8 +255,9 @@ macro_rules! models {
         impl From<Model> for Written {
             fn from(model: Model) -> Self {
                 match model {
-                    Model::Machine(Machine { hidden, weight_std, visible_bias }) => Self {
+                    Model::Machine(Machine { hidden, weight_std, visible_bias, labels }) => Self {
                         hidden: Some(hidden),
+                        labels: Some(labels),
                         weight_std: Some(weight_std),
                         visible_bias: Some(visible_bias),
                         ..Self::default()
@@ -290,6 +297,11 @@ impl Model {
             Self::Machine(machine) => Some(machine),
             _ => None,
         }
+    }
+
+    /// Whether it has units for the class of an example.
+    pub fn has_labels(&self) -> bool {
+        self.machine().is_some_and(|machine| machine.labels.any())
     }
 
     /// Whether it is of real-valued examples.

@@ -55,6 +55,12 @@ impl Dataset {
         self.validation.as_ref().unwrap_or(&self.test)
     }
 
+    /// How many classes the labels of the training and test examples name, where these have labels: they count from 0.
+    pub fn classes(&self) -> Option<usize> {
+        let sets = [self.train.labels()?, self.test.labels().unwrap_or_default()];
+        sets.concat().iter().max().map(|largest| usize::from(*largest) + 1)
+    }
+
     /// Refuses data from other files than those that `run` recorded when it was started.
     pub fn expect_files(&self, recorded: &[FileSum], run: &Path) -> Result<()> {
         if self.files == recorded {

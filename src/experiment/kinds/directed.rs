@@ -123,7 +123,8 @@ pub fn judge(
     }
     let log_partition = LogPartition::exact(0.0);
     let (kind, sizes, dtype, binary) = (model.name(), model.sizes(), model.dtype(), model.binary());
-    let verdict = Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments };
+    let verdict =
+        Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments, labels: None };
     let mut results = verdict.results();
     for (scheme, objective) in results.schemes.iter_mut().zip(objectives) {
         if objective.is_some() {
@@ -183,6 +184,7 @@ fn assess(
         reconstruction_errors,
         seconds,
         marginal_errors: None,
+        labels: None,
     };
     Ok((assessment, answer.certificate))
 }

@@ -2,9 +2,11 @@
 //!
 //! Names in a file: `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the
 //! visible layer), and for the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`.
+//! A machine with label units has `labels.weight` `[n_L, classes]` and `labels.bias` `[classes]` besides, and its network
+//! `recognition.labels.weight` and `recognition.labels.bias` of the same shapes.
 
 use super::super::blocks::{in_blocks, scheme_block};
-use super::super::config::{self, Model, Scheme};
+use super::super::config::{self, LabelUnits, Model, Scheme};
 use super::super::judge::{Request, Watch, judge_knowing};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
@@ -55,9 +57,14 @@ impl super::Read for Machine {
             (0..depth).map(|l| reader.take(&format!("layers.{l}.weight"), 2, dtype)).collect::<Result<Vec<_>>>()?;
         let biases = (0..=depth).map(|l| reader.take(&format!("bias.{l}"), 1, dtype)).collect::<Result<Vec<_>>>()?;
         let dbm = Dbm::binary(weights, biases).map_err(|error| reader.problem(plain(error)))?;
+        let dbm = match reader.has("labels.weight") {
+            true => dbm.labelled(reader.take("labels.weight", 2, dtype)?, reader.take("labels.bias", 1, dtype)?),
+            false => Ok(dbm),
+        };
+        let dbm = dbm.map_err(|error| reader.problem(plain(error)))?;
         let network = network(reader, &dbm, dtype)?;
         let end = format!("the weights end with layers.{}.weight", depth - 1);
-        reader.nothing_left(&["layers.", "bias.", "recognition."], &end)?;
+        reader.nothing_left(&["layers.", "bias.", "labels.", "recognition."], &end)?;
         Ok(Self { dbm, network })
     }
 }
@@ -70,20 +77,37 @@ impl Machine {
     }
 }
 
+/// Whether the weights l lead to label units.
+fn towards_labels(dbm: &Dbm, l: usize) -> bool {
+    l >= dbm.unlabelled_depth()
+}
+
+fn weight_name(dbm: &Dbm, l: usize) -> String {
+    if towards_labels(dbm, l) { "labels.weight".into() } else { format!("layers.{l}.weight") }
+}
+
+fn bias_name(dbm: &Dbm, layer: usize) -> String {
+    if layer > dbm.unlabelled_depth() { "labels.bias".into() } else { format!("bias.{layer}") }
+}
+
+/// Weight and bias of the network from layer l to the next.
+fn recognition_names(dbm: &Dbm, l: usize) -> [String; 2] {
+    let to = if towards_labels(dbm, l) { "labels".into() } else { l.to_string() };
+    ["weight", "bias"].map(|what| format!("recognition.{to}.{what}"))
+}
+
 fn network(reader: &mut Reader, dbm: &Dbm, dtype: DType) -> Result<Option<Network>> {
     if !reader.has_any("recognition.") {
         return Ok(None);
     }
     let (mut weights, mut biases) = (Vec::new(), Vec::new());
     for l in 0..dbm.depth() {
-        weights.push(reader.take(&format!("recognition.{l}.weight"), 2, dtype)?);
-        biases.push(reader.take(&format!("recognition.{l}.bias"), 1, dtype)?);
-        if weights[l].dims() != dbm.weights()[l].dims() {
-            return Err(reader.problem(format!(
-                "recognition.{l}.weight is {:?}, layers.{l}.weight is {:?}",
-                weights[l].dims(),
-                dbm.weights()[l].dims()
-            )));
+        let [weight, bias] = recognition_names(dbm, l);
+        weights.push(reader.take(&weight, 2, dtype)?);
+        biases.push(reader.take(&bias, 1, dtype)?);
+        let (found, of) = (weights[l].dims(), dbm.weights()[l].dims());
+        if found != of {
+            return Err(reader.problem(format!("{weight} is {found:?}, {} is {of:?}", weight_name(dbm, l))));
         }
     }
     let network = Network::new(dbm.units()[1..].to_vec(), weights, biases);
@@ -96,7 +120,10 @@ impl Kind for Machine {
     }
 
     fn section(&self) -> Model {
-        Model::Machine(config::Machine::new(self.dbm.sizes().split_off(1)))
+        let mut hidden = self.dbm.sizes().split_off(1);
+        hidden.truncate(self.dbm.unlabelled_depth());
+        let labels = if self.dbm.classes().is_some() { LabelUnits::Softmax } else { LabelUnits::None };
+        Model::Machine(config::Machine { labels, ..config::Machine::new(hidden) })
     }
 
     fn usual_schemes(&self) -> Vec<Scheme> {
@@ -121,15 +148,16 @@ impl Kind for Machine {
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = Vec::new();
         for (l, weight) in self.dbm.weights().iter().enumerate() {
-            tensors.push((format!("layers.{l}.weight"), weight.tensor()?));
+            tensors.push((weight_name(&self.dbm, l), weight.tensor()?));
         }
         for (l, bias) in self.dbm.biases().iter().enumerate() {
-            tensors.push((format!("bias.{l}"), bias.clone()));
+            tensors.push((bias_name(&self.dbm, l), bias.clone()));
         }
         if let Some(network) = &self.network {
             for (l, (weight, bias)) in network.weights().iter().zip(network.biases()).enumerate() {
-                tensors.push((format!("recognition.{l}.weight"), weight.tensor()?));
-                tensors.push((format!("recognition.{l}.bias"), bias.clone()));
+                let [weight_name, bias_name] = recognition_names(&self.dbm, l);
+                tensors.push((weight_name, weight.tensor()?));
+                tensors.push((bias_name, bias.clone()));
             }
         }
         Ok(tensors)
@@ -153,6 +181,7 @@ impl Kind for Machine {
         stream: Stream,
         watch: &mut Watch,
     ) -> Result<Vec<(String, Trace)>> {
+        let visible = &self.dbm.visible_of(visible)?;
         let mut traces = Vec::new();
         for (name, scheme) in &request.schemes {
             let traced = Chosen::traced(scheme, self.network.as_ref(), self.dbm.dtype())?;
