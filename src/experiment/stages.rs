@@ -5,9 +5,10 @@ use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error};
 use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
-    Adam, AnyMaximize, Ascent, Centred, Columns, DictionaryLearning, EmStop, EmTraining, ExpectationMaximization,
-    GradientSteps, MaximumLikelihood, NegativePhase, NegativeStart, OnlineDictionary, Positive, PositivePhase,
-    Pretraining, Psd, ReweightedWakeSleep, SchemeAlone, Sgd, VaeTraining, WakeSleep, WarmMeanField,
+    Adam, AnyMaximize, AnyNegative, Ascent, Centred, Columns, Contrastive, DictionaryLearning, EmStop, EmTraining,
+    ExpectationMaximization, FastPersistent, GradientSteps, Growing, MaximumLikelihood, NegativePhase, NegativeStart,
+    OnlineDictionary, Positive, PositivePhase, Pretraining, Psd, ReweightedWakeSleep, Rungs, SchemeAlone, Sgd, Sweeps,
+    Temperatures, Tempered, TemperedBase, VaeTraining, WakeSleep, WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
@@ -76,14 +77,44 @@ impl Stage {
     }
 }
 
-fn pretraining(pretrain: &Pretrain) -> Pretraining {
-    Pretraining {
+fn pretraining(pretrain: &Pretrain) -> Growing<Pretraining> {
+    let chains = pretrain.persistent_chains.unwrap_or(pretrain.batch_size);
+    let by = Pretraining {
         negative: match pretrain.chains {
             Chains::Contrastive => NegativeStart::Data,
-            Chains::Persistent => NegativeStart::Chains(pretrain.batch_size),
+            Chains::Persistent => NegativeStart::Chains(chains),
         },
-        sweeps: pretrain.gibbs_sweeps,
+        sweeps: pretrain.gibbs_sweeps.start,
         sgd: Sgd { momentum: pretrain.momentum, weight_decay: pretrain.weight_decay },
+    };
+    Growing { by, sweeps: sweeps(pretrain.gibbs_sweeps) }
+}
+
+fn sweeps(config::Sweeps { start, end }: config::Sweeps) -> Sweeps {
+    Sweeps { first: start, last: end }
+}
+
+/// The negative phase of joint training.
+fn negative(negative: config::Negative, chains: usize, sweeps: config::Sweeps) -> AnyNegative {
+    let sweeps = sweeps.start;
+    let by = NegativePhase { chains, sweeps };
+    match negative {
+        config::Negative::Persistent {} => AnyNegative::Persistent(by),
+        config::Negative::Contrastive {} => AnyNegative::Contrastive(Contrastive { sweeps }),
+        config::Negative::Fast(config::Fast { learning_rate, decay }) => {
+            AnyNegative::Fast(FastPersistent { by, learning_rate, decay })
+        }
+        config::Negative::Tempering(config::Tempering { temperatures: count, lowest, spacing, base }) => {
+            let spacing = match spacing {
+                config::Rungs::Even => Rungs::Even,
+                config::Rungs::Geometric => Rungs::Geometric,
+            };
+            let base = match base {
+                config::Base::Data => TemperedBase::Data,
+                config::Base::Uniform => TemperedBase::Uniform,
+            };
+            AnyNegative::Tempered(Tempered { by, temperatures: Temperatures { count, lowest, spacing }, base })
+        }
     }
 }
 
@@ -93,9 +124,10 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
     let network = Sgd { momentum: train.network.momentum, weight_decay: 0.0 };
     match &train.algorithm {
         config::Algorithm::MaximumLikelihood(settings) => {
-            let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             let positive = SchemeByWord(settings.positive.clone());
+            let negative = negative(settings.negative, settings.chains, settings.gibbs_sweeps);
             let by = MaximumLikelihood { positive, negative, dbm, network };
+            let by = Growing { by, sweeps: sweeps(settings.gibbs_sweeps) };
             match settings.centring {
                 Some(rate) => ("centred joint training", Box::new(Centred { by, rate })),
                 None => ("joint training", Box::new(by)),
@@ -126,8 +158,9 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
             ("predictive sparse decomposition", Box::new(by))
         }
         config::Algorithm::WakeSleep(settings) => {
-            let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
-            ("wake-sleep", Box::new(WakeSleep { negative, dbm, network }))
+            let negative = negative(settings.negative, settings.chains, settings.gibbs_sweeps);
+            let by = WakeSleep { negative, dbm, network };
+            ("wake-sleep", Box::new(Growing { by, sweeps: sweeps(settings.gibbs_sweeps) }))
         }
     }
 }

@@ -102,8 +102,14 @@ impl HelmholtzUpdates {
         let mut moves = [Vec::with_capacity(self.updates), Vec::with_capacity(self.updates)];
         for step in 0..self.updates as u64 {
             let stream = stream.at(step);
-            let update =
-                Update { stream, learning_rate: 1.0, network_learning_rate: 1.0, measured: false, listener: None };
+            let update = Update {
+                stream,
+                learning_rate: 1.0,
+                network_learning_rate: 1.0,
+                progress: 0.0,
+                measured: false,
+                listener: None,
+            };
             let (to, _) = trainer.step(start.clone(), &machine.visible, update)?;
             let to = [
                 flat(&Parameters::of_belief_net(&to.generative))?,

@@ -49,6 +49,7 @@ impl Course {
                 stream: stream.named("update").at(step),
                 learning_rate: first + share * (last - first),
                 network_learning_rate: self.network_learning_rate,
+                progress: step as f64 / self.updates as f64,
                 measured: false,
                 listener: None,
             };

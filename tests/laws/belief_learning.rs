@@ -18,7 +18,14 @@ fn adam() -> Ascent {
 
 fn update(step: u64, rates: [f64; 2]) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
-    Update { stream, learning_rate: rates[0], network_learning_rate: rates[1], measured: false, listener: None }
+    Update {
+        stream,
+        learning_rate: rates[0],
+        network_learning_rate: rates[1],
+        progress: 0.0,
+        measured: false,
+        listener: None,
+    }
 }
 
 /// Weights, then biases, as plain numbers.

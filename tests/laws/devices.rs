@@ -120,8 +120,14 @@ fn trained<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(place: &Plac
     let mut measured = Vec::new();
     for step in 0..4 {
         let stream = Stream::new(8).at(step);
-        let update =
-            Update { stream, learning_rate: 0.05, network_learning_rate: 0.05, measured: step == 2, listener: None };
+        let update = Update {
+            stream,
+            learning_rate: 0.05,
+            network_learning_rate: 0.05,
+            progress: 0.0,
+            measured: step == 2,
+            listener: None,
+        };
         let (next, measurements) = trainer.step(state, &visible, update).unwrap();
         measured.extend(measurements.0.into_iter().map(|(_, value)| value));
         state = if step == 1 { rested(place, &next) } else { next };

@@ -14,7 +14,14 @@ pub const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
 fn update(step: u64, learning_rate: f64) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
-    Update { stream, learning_rate, network_learning_rate: learning_rate, measured: false, listener: None }
+    Update {
+        stream,
+        learning_rate,
+        network_learning_rate: learning_rate,
+        progress: 0.0,
+        measured: false,
+        listener: None,
+    }
 }
 
 /// `steps` updates from `from` on, all with the same batch.

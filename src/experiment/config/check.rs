@@ -1,7 +1,7 @@
 //! What types cannot say: sizes, ranges and settings that do not go together.
 
 use super::{
-    Ais, Algorithm, Blocks, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate,
+    Ais, Algorithm, Blocks, Chains, Decay, Device, Dtype, Evaluate, Exact, ExactPartition, Experiment, LearningRate,
     LogPartition, MeanField, Pretrain, Scheme, Structured, Train, memory,
 };
 use crate::math::kernels::Level;
@@ -165,7 +165,11 @@ fn pretrain(pretrain: &Pretrain, problems: &mut Problems) {
     problems.learning_rate("pretrain.learning_rate", &pretrain.learning_rate);
     problems.share("pretrain.momentum", pretrain.momentum);
     problems.not_negative("pretrain.weight_decay", pretrain.weight_decay);
-    problems.count("pretrain.gibbs_sweeps", pretrain.gibbs_sweeps);
+    pretrain.gibbs_sweeps.check("pretrain.gibbs_sweeps", problems);
+    let (path, remedy) = ("pretrain.persistent_chains", "set chains = \"persistent\", or leave it out");
+    problems.count(path, pretrain.persistent_chains.unwrap_or(1));
+    let read = pretrain.persistent_chains.is_none() || pretrain.chains == Chains::Persistent;
+    problems.require(read, path, "is set, and no chain of this pre-training is persistent", remedy);
 }
 
 fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
@@ -182,12 +186,16 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             let message = format!("is `{}`, whose answers are judged but not learned from", settings.positive);
             problems.require(!settings.positive.only_judged(), format!("{path}.positive"), message, remedy);
             problems.count(format!("{path}.chains"), settings.chains);
-            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+            settings.gibbs_sweeps.check(&format!("{path}.gibbs_sweeps"), problems);
+            settings.negative.check(&format!("{path}.negative"), problems);
             problems.share(format!("{path}.centring"), settings.centring.unwrap_or_default());
         }
         Algorithm::WakeSleep(settings) => {
             problems.count(format!("{path}.chains"), settings.chains);
-            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+            settings.gibbs_sweeps.check(&format!("{path}.gibbs_sweeps"), problems);
+            settings.negative.check(&format!("{path}.negative"), problems);
+            let (message, remedy) = ("is contrastive, and a dream does not start at the data", "take another");
+            problems.require(settings.negative.is_persistent(), format!("{path}.negative"), message, remedy);
         }
         Algorithm::ReweightedWakeSleep(settings) => problems.count(format!("{path}.particles"), settings.particles),
         Algorithm::Reparameterized(_) => {}

@@ -148,6 +148,8 @@ impl Machine {
             let persistent = pretrain.chains == Chains::Persistent;
             let rows = if persistent { pretrain.batch_size } else { pretrain.batch_size.min(extent.train) };
             self.part("pretrain.batch_size", self.rows(rows), BATCH);
+            let more = pretrain.persistent_chains.unwrap_or(0).saturating_sub(rows);
+            self.part("pretrain.persistent_chains", self.rows(more), CHAINS);
         }
         let Some(train) = &experiment.train else { return };
         let batch = train.batch_size.min(extent.train);
@@ -156,9 +158,13 @@ impl Machine {
             Algorithm::MaximumLikelihood(settings) => {
                 let path = "train.algorithm.maximum_likelihood.positive";
                 self.tables(path.into(), &settings.positive, batch);
-                ("maximum_likelihood", settings.chains)
+                let (negative, chains) =
+                    (settings.negative, if settings.negative.is_persistent() { settings.chains } else { batch });
+                ("maximum_likelihood", chains.saturating_mul(negative.replicas()))
             }
-            Algorithm::WakeSleep(settings) => ("wake_sleep", settings.chains),
+            Algorithm::WakeSleep(settings) => {
+                ("wake_sleep", settings.chains.saturating_mul(settings.negative.replicas()))
+            }
             Algorithm::ReweightedWakeSleep(settings) => {
                 let rows = batch.saturating_mul(settings.particles);
                 let path = "train.algorithm.reweighted_wake_sleep.particles";

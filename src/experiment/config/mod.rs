@@ -10,6 +10,7 @@ mod kernels;
 mod load;
 pub mod memory;
 mod model;
+mod negative;
 mod notes;
 mod overrides;
 mod report;
@@ -29,6 +30,7 @@ pub use model::{
     BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
     ProbabilisticPca, SparseCoding, Vae, VisibleBias,
 };
+pub use negative::{Base, Fast, Negative, Rungs, Sweeps, Tempering};
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};
 pub use scheme::{
