@@ -12,7 +12,7 @@ use dbm::posterior::{Factorial, Posterior};
 
 pub const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
-fn update(step: u64, learning_rate: f64) -> Update<'static> {
+pub fn update(step: u64, learning_rate: f64) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
     Update {
         stream,
@@ -100,7 +100,7 @@ fn restored<S: State>(state: &S) -> S {
 }
 
 /// Repeats, resumes, and does not care whether it is measured.
-fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
+pub fn assert_reproducible<T, S>(trainer: &T, begin: impl Fn() -> S)
 where
     T: Trainer<State = S>,
     S: State<Model = DbmWithNetwork>,
@@ -128,7 +128,7 @@ where
     assert_eq!(checkpoint(&through), checkpoint(&measured), "measuring changes nothing");
 }
 
-fn momentum() -> Sgd {
+pub fn momentum() -> Sgd {
     Sgd { momentum: 0.7, weight_decay: 0.01 }
 }
 
