@@ -7,7 +7,7 @@
 
 use super::Chains;
 use crate::math::{DType, Layers, Nats, Result, Stream, Tensor, bail, host};
-use crate::models::{Dbm, Heated, Stack};
+use crate::models::{Conditionals, Dbm, Heated, Stack};
 
 /// How many temperatures, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl Tempering {
         let replica = |r: usize| {
             let draw = |(l, base): (usize, &Tensor)| {
                 let base = base.broadcast_as((count, base.dim(1)?))?.contiguous()?;
-                crate::models::Conditionals::units(&self.stack)[l].sample(&base, stream.at(r as u64).at(l as u64))
+                self.stack.units()[l].sample(&base, stream.at(r as u64).at(l as u64))
             };
             Ok(Chains::from_states(self.base.iter().enumerate().map(draw).collect::<Result<_>>()?))
         };
@@ -109,7 +109,7 @@ impl Tempering {
     fn exchange(&self, colder: usize, states: &mut [Layers], log_ratios: &mut [Nats], draws: Stream) -> Result<usize> {
         let (hotter, rows) = (colder + 1, log_ratios[colder].len());
         let shares = [self.rungs[colder].share, self.rungs[hotter].share];
-        let uniform = host(&draws.uniform(rows, 1, DType::F64, &crate::math::Device::Cpu)?)?;
+        let uniform = host(&draws.uniform(rows, 1, DType::F64, self.stack.device())?)?;
         let mut mask = vec![0_u8; rows];
         for (row, accepted) in mask.iter_mut().enumerate() {
             let ratio = log_exchange_ratio(shares, [log_ratios[colder][row], log_ratios[hotter][row]]);

@@ -12,7 +12,7 @@ use crate::math::{DType, Result, Stream, Tensor, Weight, host, mean_of, norm};
 use crate::models::{Dbm, LatentModel};
 
 /// Exact sums run through at most 2^this states.
-const MAX_BITS: f64 = 20.0;
+pub const MAX_BITS: f64 = 20.0;
 
 /// Mean field from 1/2.
 pub type Ascent = Refined<Uninformed, MeanField>;

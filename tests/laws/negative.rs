@@ -109,7 +109,8 @@ fn contrastive_divergence_has_the_expectation_of_its_chain_and_tends_to_the_exac
         let distance = expected.iter().zip(&exact).map(|(found, exact)| (found - exact).abs()).fold(0.0, f64::max);
         farthest.push(distance);
     }
-    assert!(farthest[0] > 0.05, "CD-1 is biased: {farthest:?}");
+    // Beyond twice the floor above: what was sampled is not the exact gradient.
+    assert!(farthest[0] > 0.03, "CD-1 is biased: {farthest:?}");
     assert!(farthest[0] > 2.0 * farthest[1] && farthest[1] > 10.0 * farthest[2], "{farthest:?}");
 }
 

@@ -21,6 +21,7 @@ mod judging;
 mod markup;
 mod metrics;
 mod models;
+mod negative;
 mod profile;
 mod progress;
 mod reproduce;
