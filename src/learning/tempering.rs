@@ -123,11 +123,12 @@ impl Tempering {
         if count == 0 {
             return Ok(0);
         }
-        for layer in 0..self.base.len() {
-            let (cold, hot) = (states[colder][layer].clone(), states[hotter][layer].clone());
+        let (below, above) = states.split_at_mut(hotter);
+        for (cold, hot) in below[colder].iter_mut().zip(&mut above[0]) {
             let mask = Tensor::from_slice(&mask, (rows, 1), cold.device())?.broadcast_as(cold.shape())?.contiguous()?;
-            states[colder][layer] = mask.where_cond(&hot, &cold)?;
-            states[hotter][layer] = mask.where_cond(&cold, &hot)?;
+            let colder = mask.where_cond(&*hot, &*cold)?;
+            *hot = mask.where_cond(&*cold, &*hot)?;
+            *cold = colder;
         }
         Ok(count)
     }

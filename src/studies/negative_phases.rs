@@ -240,9 +240,9 @@ impl NegativePhases {
 }
 
 fn figure(found: &[(String, Runs)], patterns: f64, ceiling: f64) -> Figure {
-    let best = found.iter().filter_map(|(way, runs)| {
+    let best = found.iter().map(|(way, runs)| {
         let ends: Vec<f64> = runs.iter().filter_map(|looks| Some(patterns * looks.last()?.log_likelihood)).collect();
-        Some((way.replace('_', ", "), mean_of(&ends)))
+        (way.replace('_', ", "), mean_of(&ends))
     });
     let best = best.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default();
     let caption =
