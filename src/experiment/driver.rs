@@ -122,6 +122,7 @@ impl<'a> Driver<'a> {
             stream: self.root.named("update").at(self.position.step),
             learning_rate: now(stage.learning_rate),
             network_learning_rate: now(stage.network_learning_rate),
+            progress: self.position.stage_step as f64 / steps.max(1) as f64,
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
             listener: self.profiler.listener(),
             beside: Beside::default(),

@@ -2,7 +2,7 @@
 
 use super::kinds::Trained;
 use super::model_file::ModelFile;
-use crate::learning::{Measurements, ModelOf, Pretraining, RbmStack, SavedTensors, State, Trainer, Update};
+use crate::learning::{Growing, Measurements, ModelOf, Pretraining, RbmStack, SavedTensors, State, Trainer, Update};
 use crate::math::{Result, Stream, Tensor, bail};
 
 /// All that passes from one stage to the next, or from a checkpoint into a run.
@@ -64,12 +64,12 @@ where
 }
 
 /// Pre-training of every layer but the first, which goes on with the stack of RBMs so far.
-pub struct NextLayer(pub Pretraining);
+pub struct NextLayer(pub Growing<Pretraining>);
 
 impl Algorithm for NextLayer {
     fn begin(&self, before: Snapshot, stream: Stream) -> Result<Box<dyn Phase>> {
         let stack = RbmStack::restore(before.model.try_into()?, &before.tensors)?;
-        Ok(AtWork::boxed(self.0, self.0.next_layer(stack, stream)?))
+        Ok(AtWork::boxed(self.0, self.0.by.next_layer(stack, stream)?))
     }
 
     fn restore(&self, saved: Snapshot) -> Result<Box<dyn Phase>> {

@@ -10,10 +10,11 @@ use super::phase::{Algorithm, NextLayer};
 use super::{Chosen, Error, rules};
 use crate::inference::{Exact, Fista, MeanField, Network, Stop, Until};
 use crate::learning::{
-    Adam, AnyMaximize, Ascent, Averaged, Centred, Columns, DbmWithNetwork, DictionaryLearning, EmStop, EmTraining,
-    ExpectationMaximization, FineTuning, GradientSteps, MaximumLikelihood, MultiPrediction, NegativePhase,
-    NegativeStart, OnlineDictionary, Positive, PositivePhase, Pretraining, Psd, ReweightedWakeSleep, Rules,
-    SchemeAlone, Sgd, State, Trainer, VaeTraining, WakeSleep, WarmMeanField,
+    Adam, AnyMaximize, AnyNegative, Ascent, Averaged, Centred, Columns, Contrastive, DbmWithNetwork,
+    DictionaryLearning, EmStop, EmTraining, ExpectationMaximization, FastPersistent, FineTuning, GradientSteps,
+    Growing, MaximumLikelihood, MultiPrediction, NegativePhase, NegativeStart, OnlineDictionary, Positive,
+    PositivePhase, Pretraining, Psd, ReweightedWakeSleep, Rules, Rungs, SchemeAlone, Sgd, State, Sweeps, Temperatures,
+    Tempered, TemperedBase, Trainer, VaeTraining, WakeSleep, WarmMeanField,
 };
 use crate::math::{Result, Stream, Tensor, bail};
 use crate::models::{BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture};
@@ -139,14 +140,44 @@ fn pretraining_stage(pretrain: &Pretrain, layer: usize) -> Stage {
     }
 }
 
-fn pretraining(pretrain: &Pretrain) -> Pretraining {
-    Pretraining {
+fn pretraining(pretrain: &Pretrain) -> Growing<Pretraining> {
+    let chains = pretrain.persistent_chains.unwrap_or(pretrain.batch_size);
+    let by = Pretraining {
         negative: match pretrain.chains {
             Chains::Contrastive => NegativeStart::Data,
-            Chains::Persistent => NegativeStart::Chains(pretrain.batch_size),
+            Chains::Persistent => NegativeStart::Chains(chains),
         },
-        sweeps: pretrain.gibbs_sweeps,
+        sweeps: pretrain.gibbs_sweeps.start,
         sgd: Sgd { momentum: pretrain.momentum.start, weight_decay: pretrain.weight_decay },
+    };
+    Growing { by, sweeps: sweeps(pretrain.gibbs_sweeps) }
+}
+
+fn sweeps(config::Sweeps { start, end }: config::Sweeps) -> Sweeps {
+    Sweeps { first: start, last: end }
+}
+
+/// The negative phase of joint training.
+fn negative(negative: config::Negative, chains: usize, sweeps: config::Sweeps) -> AnyNegative {
+    let sweeps = sweeps.start;
+    let by = NegativePhase { chains, sweeps };
+    match negative {
+        config::Negative::Persistent {} => AnyNegative::Persistent(by),
+        config::Negative::Contrastive {} => AnyNegative::Contrastive(Contrastive { sweeps }),
+        config::Negative::Fast(config::Fast { learning_rate, decay }) => {
+            AnyNegative::Fast(FastPersistent { by, learning_rate, decay })
+        }
+        config::Negative::Tempering(config::Tempering { temperatures: count, lowest, spacing, base }) => {
+            let spacing = match spacing {
+                config::Rungs::Even => Rungs::Even,
+                config::Rungs::Geometric => Rungs::Geometric,
+            };
+            let base = match base {
+                config::Base::Data => TemperedBase::Data,
+                config::Base::Uniform => TemperedBase::Uniform,
+            };
+            AnyNegative::Tempered(Tempered { by, temperatures: Temperatures { count, lowest, spacing }, base })
+        }
     }
 }
 
@@ -156,9 +187,10 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
     let network = Sgd { momentum: train.network.momentum.start, weight_decay: 0.0 };
     match &train.algorithm {
         config::Algorithm::MaximumLikelihood(settings) => {
-            let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
             let positive = SchemeByWord(settings.positive.clone());
+            let negative = negative(settings.negative, settings.chains, settings.gibbs_sweeps);
             let by = MaximumLikelihood { positive, negative, dbm, network };
+            let by = Growing { by, sweeps: sweeps(settings.gibbs_sweeps) };
             match settings.centring {
                 Some(rate) => ("centred joint training", averaged(Centred { by, rate }, train)),
                 None => ("joint training", averaged(by, train)),
@@ -197,8 +229,9 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
             ("multi-prediction training", Box::new(by))
         }
         config::Algorithm::WakeSleep(settings) => {
-            let negative = NegativePhase { chains: settings.chains, sweeps: settings.gibbs_sweeps };
-            ("wake-sleep", averaged(WakeSleep { negative, dbm, network }, train))
+            let negative = negative(settings.negative, settings.chains, settings.gibbs_sweeps);
+            let by = WakeSleep { negative, dbm, network };
+            ("wake-sleep", averaged(Growing { by, sweeps: sweeps(settings.gibbs_sweeps) }, train))
         }
     }
 }

@@ -36,7 +36,7 @@ impl Offsets {
     }
 
     /// Moved towards the means of the data phase, `[n_l]` each.
-    pub(super) fn follow(&self, means: &[Tensor]) -> Result<Self> {
+    pub fn follow(&self, means: &[Tensor]) -> Result<Self> {
         let step = |(old, mean): (&Tensor, &Tensor)| (old * (1.0 - self.rate))? + (mean * self.rate)?;
         Ok(Self { layers: self.layers.iter().zip(means).map(step).collect::<Result<_>>()?, rate: self.rate })
     }

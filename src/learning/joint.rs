@@ -1,8 +1,8 @@
-//! The state of joint training: machine, inference network, their momenta and the persistent chains.
+//! The state of joint training: machine, inference network, their momenta and the chains of the negative phase.
 
 use super::{
-    Chains, DbmWithNetwork, Gradient, Measurements, Moves, Offsets, Parameters, SavedTensors, Sgd, State, Statistics,
-    Update, sparsity,
+    Carried, Chains, DbmWithNetwork, Gradient, Measurements, Moves, Negative, Offsets, Parameters, Sampled,
+    SavedTensors, Sgd, State, Statistics, Update, sparsity,
 };
 use crate::inference::Network;
 use crate::math::{Layers, Result, Stream, Tensor};
@@ -21,29 +21,24 @@ pub struct Joint {
     pub network_momentum: Parameters,
     /// Where the negative phase goes on.
     pub chains: Chains,
+    /// What the negative phase carries beside its chains.
+    pub carried: Carried,
     /// Where the units of a machine with centred gradients are measured from.
     pub offsets: Option<Offsets>,
     /// Running means of the hidden layers under the data, `[n_l]`, where their activity is held against a target.
     pub activity: Option<Layers>,
 }
 
-/// Persistent chains and how far they move at every update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NegativePhase {
-    /// Number of chains; has nothing to do with the batch.
-    pub chains: usize,
-    /// Block Gibbs sweeps of each chain per update.
-    pub sweeps: usize,
-}
-
 impl Joint {
-    /// No momentum yet, chains drawn from the biases.
-    pub fn new(model: DbmWithNetwork, chains: usize, stream: Stream) -> Result<Self> {
+    /// No momentum yet, chains where the negative phase begins.
+    pub fn new(model: DbmWithNetwork, negative: &impl Negative, stream: Stream) -> Result<Self> {
         let DbmWithNetwork { dbm, network } = model;
+        let (chains, carried) = negative.begin(&dbm, stream.named("chains"))?;
         Ok(Self {
             dbm_momentum: Parameters::of_dbm(&dbm).zeros_like()?,
             network_momentum: Parameters::of_network(&network).zeros_like()?,
-            chains: Chains::from_biases(&dbm, chains, stream.named("chains"))?,
+            chains,
+            carried,
             offsets: None,
             activity: None,
             dbm,
@@ -56,7 +51,11 @@ impl Joint {
         let mut measurements = Measurements::default();
         measurements.add_reconstruction(phases.batch, &self.dbm.reconstruct(phases.awake)?)?;
         measurements.add(fit.0, fit.1);
-        measurements.add("chain_flip_rate", self.chains.flip_rate(phases.chains)?);
+        let start = phases.sampled.start.as_ref().unwrap_or(&self.chains);
+        measurements.add("chain_flip_rate", start.flip_rate(&phases.sampled.chains)?);
+        for (pair, share) in phases.sampled.swaps.iter().enumerate() {
+            measurements.add(format!("swap_acceptance_mean/{pair}"), *share);
+        }
         measurements.add_phases(phases.positive, phases.negative, 0)?;
         let uphill = phases.positive.minus(phases.negative)?;
         measurements.add_norms("", &Parameters::of_dbm(&self.dbm), &uphill, 0)?;
@@ -74,6 +73,7 @@ impl Joint {
         if let Some(offsets) = &offsets {
             uphill = uphill.centred(&offsets.layers)?;
         }
+        let carried = phases.sampled.carried.follow(&uphill)?;
         let (units, weights, biases) = self.dbm.into_parts();
         let at = Parameters { weights, biases };
         let (to, dbm_momentum) = Moves::step(dbm, at, self.dbm_momentum, &uphill, update)?;
@@ -92,7 +92,8 @@ impl Joint {
             network: trained,
             dbm_momentum,
             network_momentum,
-            chains: phases.chains.clone(),
+            chains: phases.sampled.chains.clone(),
+            carried,
             offsets,
             activity,
         })
@@ -112,8 +113,8 @@ pub(super) struct Phases<'a> {
     pub negative: &'a Statistics,
     /// Gradient of the network's objective; none for a network that rests.
     pub network_uphill: Option<&'a Gradient>,
-    /// The chains after their sweeps.
-    pub chains: &'a Chains,
+    /// What the negative phase found.
+    pub sampled: &'a Sampled,
 }
 
 impl State for Joint {
@@ -126,7 +127,8 @@ impl State for Joint {
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let momenta = [self.dbm_momentum.named("momentum.dbm")?, self.network_momentum.named("momentum.network")?];
         let offsets = self.offsets.as_ref().map(Offsets::named).transpose()?.unwrap_or_default();
-        Ok([momenta.concat(), self.chains.named(), offsets, sparsity::named(self.activity.as_ref())].concat())
+        let activity = sparsity::named(self.activity.as_ref());
+        Ok([momenta.concat(), self.chains.named(), self.carried.named()?, offsets, activity].concat())
     }
 
     fn restore(DbmWithNetwork { dbm, network }: DbmWithNetwork, tensors: &SavedTensors) -> Result<Self> {
@@ -134,6 +136,7 @@ impl State for Joint {
             dbm_momentum: Parameters::of_dbm(&dbm).restore("momentum.dbm", tensors)?,
             network_momentum: Parameters::of_network(&network).restore("momentum.network", tensors)?,
             chains: Chains::restore(&dbm, tensors)?,
+            carried: Carried::restore(&dbm, tensors)?,
             offsets: Offsets::restore(&dbm, tensors)?,
             activity: sparsity::restore(&dbm.sizes()[1..], tensors)?,
             dbm,

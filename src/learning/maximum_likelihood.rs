@@ -1,26 +1,26 @@
 //! Joint stochastic maximum likelihood (Salakhutdinov & Hinton 2009; book algorithm 20.1).
 //!
-//! Positive phase: statistics under the q of any scheme. Negative phase: statistics of persistent chains, of the sampled
-//! visible units as well as the hidden ones (the book's algorithm prints the data there for the first weights, an erratum).
+//! Positive phase: statistics under the q of any scheme. Negative phase: statistics of chains, persistent ones unless others are
+//! asked for, of the sampled visible units as well as the hidden ones (the book's algorithm prints the data there for the first weights, an erratum).
 //! The inference network learns the answers of the positive phase on the way (Salakhutdinov & Larochelle 2010).
 
 use super::joint::Phases;
 use super::{
-    DbmWithNetwork, ExpectedStatistics, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update,
-    cross_entropy, recognition_gradient,
+    Awake, DbmWithNetwork, ExpectedStatistics, Joint, Measurements, Negative, NegativePhase, Part, Sgd, Statistics,
+    Trainer, Update, cross_entropy, recognition_gradient,
 };
 use crate::inference::{Inference, Network, Refine, Stop};
 use crate::math::{Layers, Result, Stream, Tensor, host, mean_of};
 use crate::models::{Dbm, LatentModel, Stack};
 use crate::posterior::Posterior;
 
-/// The likelihood of the data, climbed with a `positive` phase of choice.
+/// The likelihood of the data, climbed with a `positive` and a `negative` phase of choice.
 #[derive(Clone, Debug)]
-pub struct MaximumLikelihood<P> {
+pub struct MaximumLikelihood<P, N = NegativePhase> {
     /// How q is found.
     pub positive: P,
     /// The chains.
-    pub negative: NegativePhase,
+    pub negative: N,
     /// How the machine moves.
     pub dbm: Sgd,
     /// How the network moves.
@@ -87,11 +87,11 @@ impl Positive {
     }
 }
 
-impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
+impl<P: PositivePhase, N: Negative> Trainer for MaximumLikelihood<P, N> {
     type State = Joint;
 
     fn init(&self, model: DbmWithNetwork, stream: Stream) -> Result<Joint> {
-        Joint::new(model, self.negative.chains, stream)
+        Joint::new(model, &self.negative, stream)
     }
 
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {
@@ -99,9 +99,10 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
         let positive = self.positive.infer(&state.dbm, &state.network, batch, update.stream.named("positive phase"))?;
         let batch = &state.dbm.visible_of(batch)?;
         update.begins(Part::Negative);
-        let (chains, layers) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
+        let awake = Awake { visible: batch, hidden: Some(&positive.means) };
+        let sampled = self.negative.sample(&state, awake, update.stream.named("chains"))?;
         update.begins(Part::Gradient);
-        let negative = Statistics::of(&layers)?;
+        let negative = Statistics::of(&sampled.layers)?;
         // A network that does not move needs no gradient.
         let network_learns = update.measured || update.network_learning_rate != 0.0;
         let inputs = if network_learns { state.network.inputs(batch)? } else { Vec::new() };
@@ -114,7 +115,7 @@ impl<P: PositivePhase> Trainer for MaximumLikelihood<P> {
             positive: &positive.statistics,
             negative: &negative,
             network_uphill: network_uphill.as_ref(),
-            chains: &chains,
+            sampled: &sampled,
         };
         let measurements = if update.measured {
             update.begins(Part::Measurements);

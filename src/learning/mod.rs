@@ -14,13 +14,16 @@ mod chains;
 mod dictionary;
 mod em;
 mod exact;
+mod fast;
 mod finetune;
 mod gradient;
+mod growing;
 mod helmholtz;
 mod joint;
 mod maximum_likelihood;
 mod measurements;
 mod multi_prediction;
+mod negative;
 mod optimizer;
 mod parameters;
 mod pretraining;
@@ -29,6 +32,8 @@ mod recognition;
 mod rules;
 mod sparsity;
 mod statistics;
+mod tempered;
+mod tempering;
 mod trainers;
 mod unrolled;
 mod vae;
@@ -54,15 +59,18 @@ pub use em::{
     factor_analysis_start, gaussian_mixture_start, principal_components,
 };
 pub use exact::exact_gradient;
+pub use fast::{FastPersistent, FastWeights};
 pub use finetune::{
     FineTuned, FineTuning, Tuned, class_cross_entropy, class_gradient, most_probable_classes, softmax_gradient,
 };
 pub use gradient::{Gradient, Statistics};
+pub use growing::{Growing, Sweeping, Sweeps};
 pub use helmholtz::{Helmholtz, ReweightedWakeSleep};
-pub use joint::{Joint, NegativePhase};
+pub use joint::Joint;
 pub use maximum_likelihood::{MaximumLikelihood, NetworkRefined, Positive, PositivePhase, SchemeAlone};
 pub use measurements::Measurements;
 pub use multi_prediction::{MultiPrediction, Predicted, Predicting, multi_prediction_gradient, predict};
+pub use negative::{AnyNegative, Awake, Carried, Contrastive, Negative, NegativePhase, Sampled};
 pub use optimizer::Sgd;
 pub use parameters::{Parameters, SavedTensors};
 pub use pretraining::{NegativeStart, Pretraining, RbmStack};
@@ -71,6 +79,8 @@ pub use recognition::{cross_entropy, recognition_gradient};
 pub use rules::{Moves, Rules};
 pub use sparsity::Sparsity;
 pub use statistics::ExpectedStatistics;
+pub use tempered::{Replicas, Tempered, TemperedBase};
+pub use tempering::{Rungs, Temperatures, Tempering, log_exchange_ratio};
 pub use trainers::{HelmholtzMachine, OnlineDictionary, Predictive};
 pub use unrolled::{ListaTraining, lista_gradient};
 pub use vae::{VaeGradient, VaeState, VaeTraining, vae_gradient};
@@ -142,6 +152,8 @@ pub struct Update<'a> {
     pub learning_rate: f64,
     /// Step size of the inference network; 0 leaves it as it is.
     pub network_learning_rate: f64,
+    /// Updates of the stage that are done before this one, as a share of them all, in [0, 1).
+    pub progress: f64,
     /// Whether to take measurements; they cost time and never change the state.
     pub measured: bool,
     /// Is told of every part that begins.

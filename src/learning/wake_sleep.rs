@@ -7,8 +7,8 @@
 use super::joint::Phases;
 use super::statistics::with_visible;
 use super::{
-    DbmWithNetwork, Joint, Measurements, NegativePhase, Part, Sgd, Statistics, Trainer, Update, cross_entropy,
-    recognition_gradient,
+    Awake, DbmWithNetwork, Joint, Measurements, Negative, NegativePhase, Part, Sgd, Statistics, Trainer, Update,
+    cross_entropy, recognition_gradient,
 };
 use crate::inference::Inference;
 use crate::math::{Result, Stream, Tensor, mean_of};
@@ -16,32 +16,34 @@ use crate::posterior::Posterior;
 
 /// The two phases, made once each at every update.
 #[derive(Clone, Copy, Debug)]
-pub struct WakeSleep {
-    /// The chains that dream, and are the negative phase of wake.
-    pub negative: NegativePhase,
+pub struct WakeSleep<N = NegativePhase> {
+    /// The chains that dream, and are the negative phase of wake; none that start at the data.
+    pub negative: N,
     /// How the machine moves.
     pub dbm: Sgd,
     /// How the network moves.
     pub network: Sgd,
 }
 
-impl Trainer for WakeSleep {
+impl<N: Negative> Trainer for WakeSleep<N> {
     type State = Joint;
 
     fn init(&self, model: DbmWithNetwork, stream: Stream) -> Result<Joint> {
-        Joint::new(model, self.negative.chains, stream)
+        Joint::new(model, &self.negative, stream)
     }
 
     /// Wake uses the network's means where the original samples: q is factorial, so they give the expectation of the
     /// statistics over those samples. Dreams are the states of the chains (odd layers by their means given the even ones).
     fn step(&self, state: Joint, batch: &Tensor, update: Update) -> Result<(Joint, Measurements)> {
         update.begins(Part::Negative);
-        let (chains, dream) = state.chains.advance(&state.dbm, self.negative.sweeps, update.stream.named("chains"))?;
+        let asleep = Awake { visible: batch, hidden: None };
+        let sampled = self.negative.sample(&state, asleep, update.stream.named("chains"))?;
+        let dream = &sampled.layers;
         update.begins(Part::Positive);
         let awake = state.network.infer(&state.dbm, batch, update.stream)?.q.means()?;
         let batch = &state.dbm.visible_of(batch)?;
         update.begins(Part::Gradient);
-        let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(&dream)?);
+        let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(dream)?);
         let inputs = state.network.inputs(&dream[0])?;
         let network_uphill = recognition_gradient(&state.network, &dream[0], &inputs, &dream[1..])?;
         let phases = Phases {
@@ -50,7 +52,7 @@ impl Trainer for WakeSleep {
             positive: &positive,
             negative: &negative,
             network_uphill: Some(&network_uphill),
-            chains: &chains,
+            sampled: &sampled,
         };
         let measurements = if update.measured {
             update.begins(Part::Measurements);

@@ -10,6 +10,8 @@ pub(super) struct Fused<'a> {
     biases: Vec<Panels>,
     inputs: Vec<Panels>,
     states: Vec<Panels>,
+    /// What the neighbours send is taken so many times.
+    share: f32,
 }
 
 impl<'a> Fused<'a> {
@@ -27,7 +29,12 @@ impl<'a> Fused<'a> {
             return Ok(None);
         }
         let inputs = states.iter().map(|states| Panels::zeros(states.rows(), states.columns())).collect();
-        Ok(Some(Self { stack, biases, inputs, states }))
+        Ok(Some(Self { stack, biases, inputs, states, share: 1.0 }))
+    }
+
+    /// The same with weights `share` times as large.
+    pub fn heated(self, share: f64) -> Self {
+        Self { share: share as f32, ..self }
     }
 
     /// One sweep after the other, each with its reading.
@@ -59,7 +66,7 @@ impl<'a> Fused<'a> {
         read(
             Level::best(),
             own,
-            1.0,
+            self.share,
             &self.stack.sources(&self.states, layer),
             what,
             &mut self.inputs[layer],

@@ -106,6 +106,7 @@ impl HelmholtzUpdates {
                 stream,
                 learning_rate: 1.0,
                 network_learning_rate: 1.0,
+                progress: 0.0,
                 measured: false,
                 listener: None,
                 beside: Beside::default(),

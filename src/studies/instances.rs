@@ -56,6 +56,18 @@ pub fn bars_and_stripes(side: usize) -> Result<Tensor> {
     rows(stripes.chain(bars), pixels)
 }
 
+/// The same, the empty and the full image twice: as rows and as columns, `[2^(side + 1), side · side]`.
+pub fn bars_and_stripes_twice(side: usize) -> Result<Tensor> {
+    let once = bars_and_stripes(side)?;
+    let (empty, full) = (once.narrow(0, 0, 1)?, once.narrow(0, (1 << side) - 1, 1)?);
+    Tensor::cat(&[once, empty, full], 0)
+}
+
+/// One unit of `units` that is on, at every place, `[units, units]`.
+pub fn shifting_bar(units: usize) -> Result<Tensor> {
+    Tensor::eye(units, DType::F64, &Device::Cpu)
+}
+
 /// Every pattern of `bits` bits beside itself shifted by one left, not at all, and one right (cyclically), `[3 · 2^bits, 2 · bits]`.
 pub fn shifter(bits: usize) -> Result<Tensor> {
     let shifts = [1, 0, bits.saturating_sub(1)];

@@ -122,6 +122,7 @@ impl MeanFieldSweeps {
                 stream: stream.named("updates").at(step as u64),
                 learning_rate: self.learning_rate * (1.0 - 0.9 * step as f64 / self.updates as f64),
                 network_learning_rate: 0.0,
+                progress: 0.0,
                 measured: false,
                 listener: None,
                 beside: Beside::default(),

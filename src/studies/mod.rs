@@ -16,6 +16,7 @@ mod coordinate_ascent;
 mod criterion;
 mod digits_training;
 mod direct_sums;
+mod distant_modes;
 mod dream_mismatch;
 mod em_ascent;
 mod em_course;
@@ -47,6 +48,7 @@ mod machine_identities;
 mod mean_field_sweeps;
 mod mode_search;
 mod natural_patches;
+mod negative_phases;
 mod nets;
 mod network_fit;
 mod network_generalization;
@@ -131,6 +133,7 @@ studies! {
     continuous_mean_field::ContinuousMeanField,
     coordinate_ascent::CoordinateAscent,
     digits_training::DigitsTraining,
+    distant_modes::DistantModes,
     dream_mismatch::DreamMismatch,
     em_ascent::EmAscent,
     em_mean_field::EmMeanField,
@@ -157,6 +160,7 @@ studies! {
     mean_field_sweeps::MeanFieldSweeps,
     mode_search::ModeSearch,
     natural_patches::NaturalPatches,
+    negative_phases::NegativePhases,
     network_generalization::NetworkGeneralization,
     parallel_oscillation::ParallelOscillation,
     point_mass_bound::PointMassBound,

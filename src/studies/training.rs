@@ -12,7 +12,7 @@ use crate::math::{DType, Result, Stream, Tensor, Weight, host, mean_of, norm};
 use crate::models::{Dbm, LatentModel};
 
 /// Exact sums run through at most 2^this states.
-const MAX_BITS: f64 = 20.0;
+pub const MAX_BITS: f64 = 20.0;
 
 /// Mean field from 1/2.
 pub type Ascent = Refined<Uninformed, MeanField>;
@@ -49,6 +49,7 @@ impl Course {
                 stream: stream.named("update").at(step),
                 learning_rate: first + share * (last - first),
                 network_learning_rate: self.network_learning_rate,
+                progress: step as f64 / self.updates as f64,
                 measured: false,
                 listener: None,
                 beside: Beside::default(),

@@ -115,6 +115,7 @@ impl WakeSleep {
                 stream: stream.named("updates").at(step as u64),
                 learning_rate: self.rate,
                 network_learning_rate: self.rate,
+                progress: 0.0,
                 measured: false,
                 listener: None,
                 beside: Beside::default(),

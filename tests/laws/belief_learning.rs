@@ -22,6 +22,7 @@ fn update(step: u64, rates: [f64; 2]) -> Update<'static> {
         stream,
         learning_rate: rates[0],
         network_learning_rate: rates[1],
+        progress: 0.0,
         measured: false,
         listener: None,
         beside: Beside::default(),

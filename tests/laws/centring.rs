@@ -122,6 +122,7 @@ fn step(trainer: &impl Trainer<State = Joint>, state: Joint, visible: &Tensor, s
         stream: Stream::new(4).at(step),
         learning_rate: 0.1,
         network_learning_rate: 0.0,
+        progress: 0.0,
         measured: false,
         listener: None,
         beside: Beside::default(),

@@ -124,6 +124,7 @@ fn trained<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(place: &Plac
             stream,
             learning_rate: 0.05,
             network_learning_rate: 0.05,
+            progress: 0.0,
             measured: step == 2,
             listener: None,
             beside: Beside::default(),

@@ -147,6 +147,8 @@ fn update<'a>(step: u64, rate: f64, labels: &'a Tensor, above: &'a [Tensor]) -> 
         learning_rate: rate,
         network_learning_rate: 0.0,
         measured: false,
+        moves: Default::default(),
+        progress: 0.0,
         listener: None,
         beside: Beside { labels: Some(labels), inputs: above },
     }

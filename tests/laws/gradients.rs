@@ -233,6 +233,7 @@ fn no_gradient_flows_through_the_target_of_the_network() {
         stream: Stream::new(2),
         learning_rate: 0.1,
         network_learning_rate: 1.0,
+        progress: 0.0,
         measured: false,
         listener: None,
         beside: Beside::default(),

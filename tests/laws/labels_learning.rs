@@ -82,6 +82,9 @@ fn pretraining_climbs_the_joint_likelihood_of_the_top_rbm_and_its_labels() {
             learning_rate: 0.1,
             network_learning_rate: 0.0,
             measured: false,
+            beside: Default::default(),
+            moves: Default::default(),
+            progress: 0.0,
             listener: None,
         };
         let error = trainer.step(state, &bare, update).err().unwrap().to_string();

@@ -13,12 +13,13 @@ use dbm::posterior::{Factorial, Posterior};
 
 pub const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
-fn update(step: u64, learning_rate: f64) -> Update<'static> {
+pub fn update(step: u64, learning_rate: f64) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
     Update {
         stream,
         learning_rate,
         network_learning_rate: learning_rate,
+        progress: 0.0,
         measured: false,
         listener: None,
         beside: Beside::default(),
@@ -130,7 +131,7 @@ where
     assert_eq!(checkpoint(&through), checkpoint(&measured), "measuring changes nothing");
 }
 
-fn momentum() -> Sgd {
+pub fn momentum() -> Sgd {
     Sgd { momentum: 0.7, weight_decay: 0.01 }
 }
 

@@ -131,6 +131,9 @@ fn update(step: u64, rate: f64) -> Update<'static> {
         learning_rate: rate,
         network_learning_rate: 0.0,
         measured: false,
+        beside: Default::default(),
+        moves: Default::default(),
+        progress: 0.0,
         listener: None,
     }
 }

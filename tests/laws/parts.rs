@@ -26,6 +26,7 @@ fn parts<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, m
         stream: Stream::new(3),
         learning_rate: 0.1,
         network_learning_rate: 0.1,
+        progress: 0.0,
         measured,
         listener: Some(&heard),
         beside: Beside::default(),

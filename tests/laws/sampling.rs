@@ -21,7 +21,7 @@ fn exact(machine: &ByHand, visible: Option<&[f64]>) -> (Vec<Vec<f64>>, Vec<f64>)
 }
 
 /// `chains` independent draws from the listed states.
-fn draw(states: &[Vec<f64>], probabilities: &[f64], chains: usize, seed: u64) -> Vec<Vec<f64>> {
+pub fn draw(states: &[Vec<f64>], probabilities: &[f64], chains: usize, seed: u64) -> Vec<Vec<f64>> {
     let uniform = Stream::new(seed).uniform(chains, 1, DType::F64, &Device::Cpu).unwrap();
     let cumulative: Vec<f64> =
         probabilities.iter().scan(0.0, |sum, p| Some(std::mem::replace(sum, *sum + p) + p)).collect();
@@ -31,7 +31,7 @@ fn draw(states: &[Vec<f64>], probabilities: &[f64], chains: usize, seed: u64) ->
 
 /// Distance of the frequencies of `samples` from `probabilities`, in standard deviations of a χ² that measures it; states
 /// expected fewer than five times are one.
-fn misfit(samples: &[Vec<f64>], probabilities: &[f64]) -> f64 {
+pub fn misfit(samples: &[Vec<f64>], probabilities: &[f64]) -> f64 {
     let mut counts = vec![0.0; probabilities.len()];
     for sample in samples {
         let index: usize = sample.iter().enumerate().map(|(unit, &on)| (on as usize) << unit).sum();

@@ -209,6 +209,7 @@ fn update(step: u64) -> Update<'static> {
         stream: Stream::new(8).at(step),
         learning_rate: 0.01,
         network_learning_rate: 0.02,
+        progress: 0.0,
         measured: false,
         listener: None,
         beside: Beside::default(),

@@ -24,6 +24,7 @@ mod log_partition;
 mod markup;
 mod metrics;
 mod models;
+mod negative;
 mod pictures;
 mod profile;
 mod progress;

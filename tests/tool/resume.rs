@@ -161,6 +161,20 @@ fn centred_training_survives_a_kill() {
 }
 
 #[test]
+fn every_negative_phase_survives_a_kill() {
+    let negatives = [
+        "negative={tempering={temperatures=3,lowest=0.1,spacing=geometric}},centring=0.05",
+        "negative={fast={learning_rate=0.05}}",
+        "negative=contrastive,gibbs_sweeps={start=1,end=3}",
+    ];
+    for negative in negatives {
+        let negative = negative.replace("geometric", "\"geometric\"").replace("=contrastive", "=\"contrastive\"");
+        let changes = format!("train.algorithm={{maximum_likelihood={{{negative}}}}}");
+        survives_a_kill(&format!("{LONG} {changes} checkpoint.every_epochs=0 checkpoint.every_steps=7"), 61);
+    }
+}
+
+#[test]
 fn wake_sleep_survives_a_kill() {
     survives_a_kill(&format!("{LONG} {WAKE_SLEEP} checkpoint.every_epochs=0 checkpoint.every_steps=7"), 61);
 }

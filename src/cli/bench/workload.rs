@@ -107,6 +107,7 @@ impl Work {
                         stream: Stream::new(2).at(*step),
                         learning_rate: 1e-3,
                         network_learning_rate: 0.0,
+                        progress: 0.0,
                         measured: false,
                         listener: None,
                         beside: Beside::default(),

@@ -161,12 +161,16 @@ fn train(train: &Train, experiment: &Experiment, problems: &mut Problems) {
             let message = format!("is `{}`, whose answers are judged but not learned from", settings.positive);
             problems.require(!settings.positive.only_judged(), format!("{path}.positive"), message, remedy);
             problems.count(format!("{path}.chains"), settings.chains);
-            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+            settings.gibbs_sweeps.check(&format!("{path}.gibbs_sweeps"), problems);
+            settings.negative.check(&format!("{path}.negative"), problems);
             problems.share(format!("{path}.centring"), settings.centring.unwrap_or_default());
         }
         Algorithm::WakeSleep(settings) => {
             problems.count(format!("{path}.chains"), settings.chains);
-            problems.count(format!("{path}.gibbs_sweeps"), settings.gibbs_sweeps);
+            settings.gibbs_sweeps.check(&format!("{path}.gibbs_sweeps"), problems);
+            settings.negative.check(&format!("{path}.negative"), problems);
+            let (message, remedy) = ("is contrastive, and a dream does not start at the data", "take another");
+            problems.require(settings.negative.is_persistent(), format!("{path}.negative"), message, remedy);
         }
         Algorithm::ReweightedWakeSleep(settings) => problems.count(format!("{path}.particles"), settings.particles),
         Algorithm::Reparameterized(_) => {}

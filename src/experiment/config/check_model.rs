@@ -75,7 +75,7 @@ fn training(experiment: &Experiment, problems: &mut Problems) {
     }
     if let (false, Algorithm::WakeSleep(settings)) = (is_machine, &train.algorithm) {
         let message = format!("sets chains, and dreams of {} are drawn without any", fitting.name);
-        let remedy = "leave chains and gibbs_sweeps out";
+        let remedy = "leave negative, chains and gibbs_sweeps out";
         problems.require(*settings == WakeSleep::default(), "train.algorithm.wake_sleep", message, remedy);
     }
 }

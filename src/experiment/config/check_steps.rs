@@ -1,7 +1,7 @@
 //! Checks of how parameters move: rates, momentum, what holds a step, when training stops.
 
 use super::check::Problems;
-use super::{Course, Decay, Experiment, PerLayer, Pretrain, Sparsity, Train};
+use super::{Chains, Course, Decay, Experiment, PerLayer, Pretrain, Sparsity, Train};
 
 impl Problems {
     /// A step size: nowhere negative, and on a way that can be gone.
@@ -99,7 +99,12 @@ fn stage(path: &str, pretrain: &Pretrain, layers: usize, problems: &mut Problems
     problems.not_negative(format!("{path}.l1_decay"), pretrain.l1_decay.unwrap_or_default());
     problems.max_norm(&format!("{path}.max_norm"), pretrain.max_norm.as_ref(), layers);
     problems.sparsity(&format!("{path}.sparsity"), pretrain.sparsity.as_ref(), layers);
-    problems.count(format!("{path}.gibbs_sweeps"), pretrain.gibbs_sweeps);
+    pretrain.gibbs_sweeps.check(&format!("{path}.gibbs_sweeps"), problems);
+    let remedy = "set chains = \"persistent\", or leave it out";
+    let chains = format!("{path}.persistent_chains");
+    problems.count(chains.clone(), pretrain.persistent_chains.unwrap_or(1));
+    let read = pretrain.persistent_chains.is_none() || pretrain.chains == Chains::Persistent;
+    problems.require(read, chains, "is set, and no chain of this pre-training is persistent", remedy);
 }
 
 /// What `[train]` says beyond rate, momentum, weight decay and algorithm.

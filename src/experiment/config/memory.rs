@@ -150,12 +150,14 @@ impl Machine {
         let copies = if averaged { COPIES + MEANS } else { COPIES };
         self.part("model.hidden", self.weights * self.width * copies, "use fewer units");
         if let Some(pretrain) = &experiment.pretrain {
-            let rows = (0..experiment.model.hidden().len()).map(|layer| {
-                let own = pretrain.of_layer(layer);
-                let persistent = own.chains == Chains::Persistent;
-                if persistent { own.batch_size } else { own.batch_size.min(extent.train) }
-            });
+            let layers = 0..experiment.model.hidden().len();
+            let rows = layers.clone().map(|layer| pretrain.of_layer(layer).batch_size.min(extent.train));
             self.part("pretrain.batch_size", self.rows(rows.max().unwrap_or_default()), BATCH);
+            let chains = layers.map(|layer| {
+                let own = pretrain.of_layer(layer);
+                if own.chains == Chains::Persistent { own.persistent_chains.unwrap_or(own.batch_size) } else { 0 }
+            });
+            self.part("pretrain.persistent_chains", self.rows(chains.max().unwrap_or_default()), CHAINS);
         }
         self.fine_tuning(experiment, extent);
         let Some(train) = &experiment.train else { return };
@@ -165,9 +167,13 @@ impl Machine {
             Algorithm::MaximumLikelihood(settings) => {
                 let path = "train.algorithm.maximum_likelihood.positive";
                 self.tables(path.into(), &settings.positive, batch);
-                ("maximum_likelihood", settings.chains)
+                let (negative, chains) =
+                    (settings.negative, if settings.negative.is_persistent() { settings.chains } else { batch });
+                ("maximum_likelihood", chains.saturating_mul(negative.replicas()))
             }
-            Algorithm::WakeSleep(settings) => ("wake_sleep", settings.chains),
+            Algorithm::WakeSleep(settings) => {
+                ("wake_sleep", settings.chains.saturating_mul(settings.negative.replicas()))
+            }
             Algorithm::ReweightedWakeSleep(settings) => {
                 let rows = batch.saturating_mul(settings.particles);
                 let path = "train.algorithm.reweighted_wake_sleep.particles";

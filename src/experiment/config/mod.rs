@@ -15,6 +15,7 @@ mod log_partition;
 pub mod memory;
 mod model;
 mod multi_prediction;
+mod negative;
 mod notes;
 mod optimizer;
 mod overrides;
@@ -42,6 +43,7 @@ pub use model::{
     ProbabilisticPca, SparseCoding, Vae, VisibleBias,
 };
 pub use multi_prediction::MultiPrediction;
+pub use negative::{Base, Fast, Negative, Rungs, Sweeps, Tempering};
 pub use optimizer::Optimizer;
 pub use report::suggestion;
 pub use resolved::{marked, resolved, summary};

@@ -1,13 +1,15 @@
 //! Notes on settings that change nothing for the model or the machine at hand, or are large for it.
 
-use super::{Algorithm, Device, Dtype, Experiment, Finetune, Kernels, Model, Network, Optimizer, Train};
+use super::{
+    Algorithm, Device, Dtype, Experiment, Finetune, Kernels, MaximumLikelihood, Model, Network, Optimizer, Train,
+};
 
 impl Experiment {
     /// A note on everything that is set in vain, or left where it does not serve.
     pub fn notes(&self) -> Vec<String> {
         let train = self.train.as_ref();
-        let training =
-            train.and_then(|train| idle_training(train, &self.model)).into_iter().chain(train.and_then(large_for_adam));
+        let training = train.and_then(|train| idle_training(train, &self.model)).into_iter();
+        let training = training.chain(train.and_then(idle_chains)).chain(train.and_then(large_for_adam));
         let tuning = self.finetune.as_ref().and_then(Finetune::idle);
         self.idle_kernels().into_iter().chain(training).chain(tuning).collect()
     }
@@ -57,6 +59,14 @@ fn idle_training(train: &Train, model: &Model) -> Option<String> {
     let (verb, they) = if idle.len() == 1 { ("changes", "it") } else { ("change", "them") };
     let algorithm = train.algorithm.key();
     (!idle.is_empty()).then(|| format!("note: {} {verb} nothing: {algorithm} does not read {they}", idle.join(", ")))
+}
+
+/// A note on a number of chains where every chain starts at an example.
+fn idle_chains(train: &Train) -> Option<String> {
+    let Algorithm::MaximumLikelihood(settings) = &train.algorithm else { return None };
+    let idle = !settings.negative.is_persistent() && settings.chains != MaximumLikelihood::default().chains;
+    let note = "note: train.algorithm.maximum_likelihood.chains changes nothing: contrastive chains start at the batch, one each";
+    idle.then(|| note.into())
 }
 
 /// A note on rates, perhaps the defaults, that are large for the trainers that move by Adam.

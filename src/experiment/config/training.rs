@@ -1,8 +1,8 @@
 //! The sections `[pretrain]` and `[train]`: how the parameters move.
 
 use super::{
-    Average, Conclude, Course, EarlyStop, LayerSettings, LearningRate, MultiPrediction, PerLayer, Scheme, Sparsity,
-    choice, course,
+    Average, Conclude, Course, EarlyStop, LayerSettings, LearningRate, MultiPrediction, Negative, PerLayer, Scheme,
+    Sparsity, Sweeps, choice, course,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +31,14 @@ pub struct Pretrain {
     /// How much hidden units should be on; left out = as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparsity: Option<Sparsity>,
-    /// Gibbs sweeps per update: the k of CD-k.
-    pub gibbs_sweeps: usize,
+    /// Gibbs sweeps per update: the k of CD-k, a number or one that moves, such as { start = 1, end = 10 }.
+    pub gibbs_sweeps: Sweeps,
     /// Where the negative phase starts.
     #[serde(deserialize_with = "choice::word")]
     pub chains: Chains,
+    /// How many persistent chains; left out = as many as `batch_size`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persistent_chains: Option<usize>,
     /// `[[pretrain.layers]]`: settings of single layers, bottom first, each any of the above in place of that for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerSettings>,
@@ -52,8 +55,9 @@ impl Default for Pretrain {
             l1_decay: None,
             max_norm: None,
             sparsity: None,
-            gibbs_sweeps: 1,
+            gibbs_sweeps: Sweeps::constant(1),
             chains: Chains::default(),
+            persistent_chains: None,
             layers: Vec::new(),
         }
     }
@@ -186,10 +190,13 @@ impl Default for Algorithm {
 pub struct MaximumLikelihood {
     /// The inference scheme of the positive phase; the network is trained towards its answers.
     pub positive: Scheme,
+    /// Where the samples of the negative phase come from.
+    #[serde(with = "choice")]
+    pub negative: Negative,
     /// Persistent Gibbs chains of the negative phase.
     pub chains: usize,
-    /// Gibbs sweeps of every chain per update.
-    pub gibbs_sweeps: usize,
+    /// Gibbs sweeps of every chain per update: a number, or one that moves, such as { start = 1, end = 10 }.
+    pub gibbs_sweeps: Sweeps,
     /// Centred gradients (Montavon and Müller 2012), whose offsets take up this share of a new mean of the data phase at every
     /// update; plain ones where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,23 +205,32 @@ pub struct MaximumLikelihood {
 
 impl Default for MaximumLikelihood {
     fn default() -> Self {
-        Self { positive: Scheme::network(1), chains: 100, gibbs_sweeps: 5, centring: None }
+        Self {
+            positive: Scheme::network(1),
+            negative: Negative::default(),
+            chains: 100,
+            gibbs_sweeps: Sweeps::constant(5),
+            centring: None,
+        }
     }
 }
 
 /// Wake-sleep.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WakeSleep {
+    /// How dreams are sampled; not from the data.
+    #[serde(with = "choice")]
+    pub negative: Negative,
     /// Persistent Gibbs chains that dream.
     pub chains: usize,
-    /// Gibbs sweeps of every chain between two dreams.
-    pub gibbs_sweeps: usize,
+    /// Gibbs sweeps of every chain between two dreams: a number, or one that moves, such as { start = 1, end = 10 }.
+    pub gibbs_sweeps: Sweeps,
 }
 
 impl Default for WakeSleep {
     fn default() -> Self {
-        Self { chains: 100, gibbs_sweeps: 5 }
+        Self { negative: Negative::default(), chains: 100, gibbs_sweeps: Sweeps::constant(5) }
     }
 }
 

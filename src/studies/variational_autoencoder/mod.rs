@@ -102,6 +102,7 @@ impl Run<'_> {
                 stream: stream.named("updates").at(step as u64),
                 learning_rate: decoder,
                 network_learning_rate: encoder,
+                progress: 0.0,
                 measured: false,
                 listener: None,
                 beside: Beside::default(),
