@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod eval;
 mod line;
+mod published;
 mod reproduce;
 mod run;
 mod runs;

@@ -106,7 +106,7 @@ pub struct SchemeResult {
     pub sweeps_mean: f64,
     /// Share of the examples that converged; none of a scheme without a tolerance.
     pub converged_fraction: Option<f64>,
-    /// Inference time per example, microseconds, of blocks of at most 1000 examples.
+    /// Inference time per example, microseconds: of a machine the median over blocks of at most 1000 examples, after a warm-up.
     pub time_us_per_example: f64,
     /// Of a scheme that finds most probable codes: what they cost, and how much less any codes might.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -3,7 +3,7 @@
 use crate::algebra::normal;
 use crate::sparse_codes::models;
 use crate::support::{assert_all_close, assert_close};
-use dbm::inference::{CoordinateDescent, Encoder, Ista, Lista, SolveCodes, Until};
+use dbm::inference::{CoordinateDescent, CoupledLista, Encoder, Ista, Lista, SolveCodes, Unrolled, Until};
 use dbm::learning::{Adam, ListaTraining, Psd, PsdState, encoder_gradient, lista_gradient};
 use dbm::math::{Stream, Tensor, host};
 use dbm::models::SparseCoding;

@@ -2,6 +2,7 @@
 
 use super::{Binarize, Data, Kernels, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Table;
 
 /// One experiment: data, model, how to train it, how to judge it, what to write down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Experiment {
     /// When the whole state is saved.
     #[serde(default)]
     pub checkpoint: Checkpoint,
+    /// Settings that take the place of those above at the quick size of `dbm reproduce`, section by section.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub quick: Table,
 }
 
 impl Experiment {
@@ -51,13 +55,14 @@ impl Experiment {
             dtype: Dtype::default(),
             device: Device::default(),
             kernels: Kernels::default(),
-            data: Data { source, binarize: Binarize::default(), split: Split::default() },
+            data: Data { source, binarize: Binarize::default(), flip: false, split: Split::default() },
             model: Model::Machine(Machine::new(hidden)),
             pretrain: None,
             train: None,
             evaluate: Evaluate::default(),
             log: Log::default(),
             checkpoint: Checkpoint::default(),
+            quick: Table::new(),
         }
     }
 }

@@ -5,6 +5,7 @@
 use super::{Scheme, choice};
 use crate::models::{Activation, Visible};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The deep Boltzmann machine: binary units, every layer connected to the next.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +16,15 @@ pub struct Machine {
     pub weight_std: f64,
     /// Initial biases of the visible units.
     pub visible_bias: VisibleBias,
+    /// Run folder (its newest checkpoint), checkpoint or model file whose machine the run starts at; the inference network starts
+    /// at the file's, or where it has none at the machine. Left out = start at random weights.
+    pub from: Option<PathBuf>,
 }
 
 impl Machine {
     /// The settings of a machine at their defaults.
     pub fn new(hidden: Vec<usize>) -> Self {
-        Self { hidden, weight_std: 0.01, visible_bias: VisibleBias::default() }
+        Self { hidden, weight_std: 0.01, visible_bias: VisibleBias::default(), from: None }
     }
 }
 
@@ -216,6 +220,8 @@ macro_rules! models {
             weight_std: Option<f64>,
             #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "visible_bias")]
             visible_bias: Option<VisibleBias>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            from: Option<PathBuf>,
             $(#[serde(skip_serializing_if = "Option::is_none")] $key: Option<$settings>),+
         }
 
@@ -229,6 +235,7 @@ macro_rules! models {
                     ("hidden", written.hidden.is_some()),
                     ("weight_std", written.weight_std.is_some()),
                     ("visible_bias", written.visible_bias.is_some()),
+                    ("from", written.from.is_some()),
                 ];
                 let of_machine = machine.iter().find(|(_, there)| *there).map(|(key, _)| *key);
                 match (found.len(), of_machine) {
@@ -241,6 +248,7 @@ macro_rules! models {
                 Ok(Self::Machine(Machine {
                     weight_std: written.weight_std.unwrap_or(default.weight_std),
                     visible_bias: written.visible_bias.unwrap_or_default(),
+                    from: written.from,
                     ..default
                 }))
             }
@@ -249,10 +257,11 @@ macro_rules! models {
         impl From<Model> for Written {
             fn from(model: Model) -> Self {
                 match model {
-                    Model::Machine(Machine { hidden, weight_std, visible_bias }) => Self {
+                    Model::Machine(Machine { hidden, weight_std, visible_bias, from }) => Self {
                         hidden: Some(hidden),
                         weight_std: Some(weight_std),
                         visible_bias: Some(visible_bias),
+                        from,
                         ..Self::default()
                     },
                     $(Model::$name(settings) => Self { $key: Some(settings), ..Self::default() }),+
