@@ -15,6 +15,7 @@ mod sample;
 mod table;
 mod tensorboard;
 
+use crate::experiment::data::sets::choose;
 use crate::experiment::{Error, Result};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ pub struct Cli {
     /// Threads to use; the default is one per physical core. Results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Folder of the data sets; the default is what DBM_DATA names, else dbm in the user's own folder for data.
+    #[arg(long, global = true, value_name = "FOLDER", value_parser = folder)]
+    data_folder: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -78,6 +82,9 @@ impl Cli {
 
     /// Does what the command line says and reports errors.
     pub fn execute(self) -> ExitCode {
+        if let Some(folder) = self.data_folder.clone() {
+            choose(folder);
+        }
         match with_threads(self.threads(), || dispatch(self.command)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

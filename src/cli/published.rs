@@ -1,7 +1,9 @@
 //! Published figures beside those obtained here: as tables for people, and as the section of README.
 
 use super::table::{number, table, with_error};
-use crate::experiment::collection::{Collection, Obtained, Reproduced, RowResult, RunRecord, TableResult, names, read_saved};
+use crate::experiment::collection::{
+    Collection, Obtained, Reproduced, RowResult, RunRecord, TableResult, names, read_saved,
+};
 use crate::experiment::{ProgramCommit, Result};
 use crate::studies::Verdict;
 use std::path::Path;
@@ -65,7 +67,8 @@ pub fn tables(reproduced: &Reproduced, report: &Path) -> String {
         text += &reasons.map(|(label, reason)| format!("{label}: {reason}\n")).collect::<String>();
     }
     text += &shared(reproduced);
-    let warnings = reproduced.runs.iter().flat_map(|run| run.warnings.iter().chain(&run.error).map(|text| (&run.name, text)));
+    let warnings =
+        reproduced.runs.iter().flat_map(|run| run.warnings.iter().chain(&run.error).map(|text| (&run.name, text)));
     text += &warnings.map(|(name, warning)| format!("warning: {name}: {warning}\n")).collect::<String>();
     format!("{text}report: {}", report.display())
 }

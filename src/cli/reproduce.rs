@@ -102,7 +102,11 @@ impl Reproduce {
     /// Published tables.
     fn tables(&self, collection: &Collection) -> Result<()> {
         if self.list {
-            return if self.json { print_json(&published::listed(collection)) } else { print(&published::rows(collection)) };
+            return if self.json {
+                print_json(&published::listed(collection))
+            } else {
+                print(&published::rows(collection))
+            };
         }
         let wanted = Wanted { rows: self.claims.clone(), quick: self.quick, only_look: self.collect };
         let reproduction = reproduce_tables(collection, &wanted, &self.options()?)?;

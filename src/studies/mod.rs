@@ -42,6 +42,7 @@ mod joint_training;
 mod largest_entropy;
 mod learning_with_network;
 mod likelihood_gradient;
+mod lista_benchmark;
 mod lost_uncertainty;
 mod machine_identities;
 mod mean_field_sweeps;
@@ -152,6 +153,7 @@ studies! {
     largest_entropy::LargestEntropy,
     learning_with_network::LearningWithNetwork,
     likelihood_gradient::LikelihoodGradient,
+    lista_benchmark::ListaBenchmark,
     lost_uncertainty::LostUncertainty,
     machine_identities::MachineIdentities,
     mean_field_sweeps::MeanFieldSweeps,

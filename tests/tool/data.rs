@@ -254,6 +254,7 @@ fn same_seed_gives_the_same_bits_and_another_seed_does_not() {
     let data = Data {
         source: Source::Digits {},
         binarize: Binarize::StochasticOnce,
+        flip: false,
         split: Split { shuffle: true, ..Split::default() },
     };
     let bits = |seed| values(&load(&data, DType::F32, &Device::Cpu, Stream::new(seed)).unwrap().train);
@@ -269,6 +270,7 @@ fn the_record_says_what_was_done() {
         &Data {
             source: Source::Files(training_file(&train)),
             binarize: Binarize::StochasticEachTime,
+            flip: false,
             split: Split { validation: Amount::Count(2), ..Split::default() },
         },
         DType::F32,
@@ -297,10 +299,10 @@ fn the_catalogue_has_every_source_under_the_word_of_the_experiment_and_the_line_
     };
     let message = parse("source = \"\"").unwrap_err().to_string();
     let words: Vec<&str> = message.split("allowed: ").nth(1).unwrap().lines().next().unwrap().split(", ").collect();
-    let entries = catalogue();
+    let entries = catalogue(None);
     assert_eq!(entries.iter().map(|entry| entry.name).collect::<Vec<_>>(), words);
     for entry in entries {
-        let source = toml::Value::try_from(parse(entry.toml).unwrap().data).unwrap()["source"].clone();
+        let source = toml::Value::try_from(parse(&entry.toml).unwrap().data).unwrap()["source"].clone();
         let word = source.as_str().or_else(|| source.as_table()?.keys().next().map(String::as_str));
         assert_eq!(word, Some(entry.name), "{}", entry.toml);
     }

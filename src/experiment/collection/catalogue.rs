@@ -47,7 +47,8 @@ impl Member {
         let refuse = |report: String| Error::Experiment { report };
         let loaded = match self.loaded {
             AnyLoaded::Training(loaded) => {
-                let experiment = if quick { loaded.experiment.quickened().map_err(refuse)? } else { loaded.experiment.full() };
+                let experiment =
+                    if quick { loaded.experiment.quickened().map_err(refuse)? } else { loaded.experiment.full() };
                 AnyLoaded::Training(Box::new(Loaded { experiment: begun_at(experiment, there), ..*loaded }))
             }
             AnyLoaded::Study(loaded) if quick => {
@@ -95,9 +96,8 @@ impl Collection {
             });
         };
         let table: TableFile = checked(&path.display().to_string(), text, &[], check)?;
-        let member = |(path, text): (PathBuf, String)| {
-            Ok(Member { name: stem(&path), loaded: load_text(&path, text, &[])? })
-        };
+        let member =
+            |(path, text): (PathBuf, String)| Ok(Member { name: stem(&path), loaded: load_text(&path, text, &[])? });
         let members = in_order(others.into_iter().map(member).collect::<Result<Vec<_>>>()?);
         let collection = Self { name: name.into(), files: place, table, members };
         collection.complete(path)?;
@@ -111,9 +111,12 @@ impl Collection {
         match rows.into_iter().find(|row| !names.contains(&row.file.as_str())) {
             None => Ok(()),
             Some(row) => {
-                let near = suggestion(&row.file, &names).map_or(String::new(), |near| format!("\n  = did you mean {near}?"));
+                let near =
+                    suggestion(&row.file, &names).map_or(String::new(), |near| format!("\n  = did you mean {near}?"));
                 let (file, label, place) = (&row.file, &row.label, path.display());
-                Err(Error::Experiment { report: format!("{place}: the row {label:?} is of {file}.toml, which is not there{near}") })
+                Err(Error::Experiment {
+                    report: format!("{place}: the row {label:?} is of {file}.toml, which is not there{near}"),
+                })
             }
         }
     }
@@ -197,7 +200,8 @@ pub fn unknown(name: &str) -> Error {
 fn read(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io("read the folder", folder))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
     paths.sort();
     paths.into_iter().map(|path| text_of(&path).map(|text| (path, text))).collect()
 }

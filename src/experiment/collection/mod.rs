@@ -56,7 +56,8 @@ impl Reproduction {
 /// Makes the runs of a collection that are asked for and not there yet, one after the other, and puts what came out beside what was
 /// published.
 pub fn reproduce_tables(collection: &Collection, wanted: &Wanted, options: &Options) -> Result<Reproduction> {
-    let folder = options.runs.join(format!("reproduce-{}{}", collection.name, if wanted.quick { "-quick" } else { "" }));
+    let folder =
+        options.runs.join(format!("reproduce-{}{}", collection.name, if wanted.quick { "-quick" } else { "" }));
     let names = collection.member_names();
     let asked = collection.wanted(&wanted.rows)?;
     let sized = |member: &Member| member.clone().sized(wanted.quick, &folder, &names);
@@ -93,10 +94,13 @@ fn one_by_one(
         }
         match standing(member, folder)? {
             Standing::Done(_) => progress.note(&format!("{name} ({place}): done before")),
-            Standing::Stopped(there) => progress.note(&format!("{name} ({place}): going on after step {}", there.steps)),
+            Standing::Stopped(there) => {
+                progress.note(&format!("{name} ({place}): going on after step {}", there.steps))
+            }
             Standing::Ahead => progress.note(&format!("{name} ({place}): {}", folder.join(name).display())),
         }
-        let options = Options { runs: options.runs.clone(), verbosity, interrupted: options.interrupted, profile: false };
+        let options =
+            Options { runs: options.runs.clone(), verbosity, interrupted: options.interrupted, profile: false };
         match work(member, folder, &options) {
             Ok(()) => {}
             Err(Error::Interrupted { .. } | Error::Broken { .. }) => return Ok(true),

@@ -10,7 +10,8 @@ pub const FOLDER: &str = "experiments/results";
 
 /// Writes a value as readable JSON, whole or not at all.
 pub fn write(path: &Path, reproduced: &Reproduced) -> Result<()> {
-    let text = serde_json::to_string_pretty(reproduced).map_err(|error| Error::Compute { problem: error.to_string() })?;
+    let text =
+        serde_json::to_string_pretty(reproduced).map_err(|error| Error::Compute { problem: error.to_string() })?;
     write_whole(path, (text + "\n").as_bytes())
 }
 
@@ -18,7 +19,8 @@ pub fn write(path: &Path, reproduced: &Reproduced) -> Result<()> {
 pub fn save(folder: &Path, reproduced: &Reproduced) -> Result<PathBuf> {
     if reproduced.quick {
         return Err(Error::Refused {
-            problem: "results at the quick size are of other data, and nothing to be kept beside published figures".into(),
+            problem: "results at the quick size are of other data, and nothing to be kept beside published figures"
+                .into(),
             remedy: "leave out --quick, or --save".into(),
         });
     }
@@ -37,7 +39,8 @@ pub fn read_saved(folder: &Path) -> Result<Vec<Reproduced>> {
         entries => entries.map_err(Error::io("read the folder", folder))?,
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json")).collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "json")).collect();
     paths.sort();
     paths.iter().map(|path| one(path)).collect()
 }

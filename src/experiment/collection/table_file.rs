@@ -186,7 +186,11 @@ pub fn check(file: &TableFile) -> Vec<Problem> {
             let path = format!("{path}.order.{index}.rows");
             problems.require(order.rows.len() > 1, path.clone(), "is no order", "name two rows or more");
             for label in order.rows.iter().filter(|label| !named(label)) {
-                problems.add(path.clone(), format!("names {label:?}, and no row has this label"), "name labels of rows");
+                problems.add(
+                    path.clone(),
+                    format!("names {label:?}, and no row has this label"),
+                    "name labels of rows",
+                );
             }
         }
     }

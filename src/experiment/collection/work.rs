@@ -2,7 +2,9 @@
 
 use super::catalogue::Member;
 use super::outcome::RunRecord;
-use crate::experiment::config::{AnyLoaded, Experiment, Loaded, StudyExperiment, load_study, resolved, stored, text_of};
+use crate::experiment::config::{
+    AnyLoaded, Experiment, Loaded, StudyExperiment, load_study, resolved, stored, text_of,
+};
 use crate::experiment::data::FileSum;
 use crate::experiment::observe::{Progress, Verbosity};
 use crate::experiment::run::{Options, Stopped, resume, run_in};
@@ -42,7 +44,8 @@ fn same(member: &Member, folder: &RunFolder, provenance: &Provenance) -> Result<
     match &member.loaded {
         AnyLoaded::Training(loaded) => {
             let there: Option<Experiment> = stored(&folder.config()).ok();
-            Ok(there.is_some_and(|there| there == loaded.experiment) && provenance.began_at == began_at(&loaded.experiment)?)
+            Ok(there.is_some_and(|there| there == loaded.experiment)
+                && provenance.began_at == began_at(&loaded.experiment)?)
         }
         AnyLoaded::Study(loaded) => {
             let path = folder.config();
@@ -117,8 +120,9 @@ pub fn record(member: &Member, parent: &Path) -> Result<(RunRecord, Option<Value
     };
     let warnings = results.as_ref().and_then(|results| results.get("warnings")?.as_array().cloned());
     let (seed, settings_sha256) = identity(member);
-    let (started, ended, origin) =
-        provenance.as_ref().map_or((None, None, None), |there| (Some(there.started.clone()), there.ended.clone(), Some(there.origin.clone())));
+    let (started, ended, origin) = provenance.as_ref().map_or((None, None, None), |there| {
+        (Some(there.started.clone()), there.ended.clone(), Some(there.origin.clone()))
+    });
     let record = RunRecord {
         name: member.name.clone(),
         seed,

@@ -24,7 +24,15 @@ pub fn data(data: &Data, problems: &mut Problems) {
 
 fn source(source: &Source, problems: &mut Problems) {
     match source {
-        Source::Digits {} => {}
+        Source::Digits {}
+        | Source::Mnist { .. }
+        | Source::MnistStatic {}
+        | Source::FashionMnist {}
+        | Source::KuzushijiMnist {}
+        | Source::Omniglot {}
+        | Source::OcrLetters {}
+        | Source::CaltechSilhouettes { .. }
+        | Source::SmallNorb {} => {}
         Source::BarsAndStripes { height, width, examples } => {
             let path = "data.source.bars_and_stripes";
             size(&format!("{path}.height"), *height, problems);

@@ -11,7 +11,12 @@ pub fn model(experiment: &Experiment, problems: &mut Problems) {
             problems.not_negative("model.weight_std", machine.weight_std);
             let anew = machine.from.is_some() && experiment.pretrain.is_some();
             let remedy = "leave out [pretrain], to train the machine of the file further, or model.from";
-            problems.require(!anew, "model.from", "stands beside [pretrain], which makes parameters of its own", remedy);
+            problems.require(
+                !anew,
+                "model.from",
+                "stands beside [pretrain], which makes parameters of its own",
+                remedy,
+            );
         }
         Model::BeliefNet(BeliefNet { hidden, weight_std, .. }) => {
             layers("model.belief_net.hidden", hidden, problems);

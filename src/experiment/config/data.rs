@@ -93,6 +93,43 @@ pub enum Source {
     },
     /// Your own files: IDX, .npy, .npz or .amat, gzipped or not.
     Files(Files),
+    /// MNIST, grey: 60,000 digits to train on and 10,000 to test, with their classes. This and the sets below lie in the data folder
+    /// (`dbm data fetch`, `dbm data import`).
+    Mnist {
+        /// Which test digits are held out.
+        #[serde(default, deserialize_with = "choice::word")]
+        held_out: HeldOut,
+    },
+    /// One fixed binary sample of MNIST (Salakhutdinov and Murray 2008; Larochelle and Murray 2011): 50,000, 10,000 and 10,000 digits.
+    MnistStatic {},
+    /// Fashion-MNIST, grey, as many as MNIST.
+    FashionMnist {},
+    /// Kuzushiji-MNIST, grey, as many as MNIST.
+    KuzushijiMnist {},
+    /// Omniglot as it was resampled for likelihoods (Burda, Grosse and Salakhutdinov 2016), grey: 24,345 characters and 8,070.
+    Omniglot {},
+    /// OCR letters, binary: 32,152, 10,000 and 10,000, in the order of Larochelle, Bengio and Turian (2010).
+    OcrLetters {},
+    /// Caltech 101 silhouettes, binary; 0 is the object.
+    CaltechSilhouettes {
+        /// Whether to read the file with the official split (4,100, 2,264 and 2,307), or the one of all 8,671, of which `split` sets
+        /// examples aside.
+        #[serde(default = "yes")]
+        official_split: bool,
+    },
+    /// Small NORB, grey: 24,300 pairs of pictures of 96 x 96 to train on and as many to test, with 5 classes.
+    SmallNorb {},
+}
+
+/// The test digits of MNIST.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldOut {
+    /// MNIST's own, made binary as `binarize` says.
+    #[default]
+    Grey,
+    /// The 10,000 test digits of the fixed binary sample, the scale of published likelihoods. They are in order of their classes.
+    Static,
 }
 
 impl Source {
@@ -116,6 +153,12 @@ impl Source {
             Self::GaussianClusters { dimensions, .. } => Some([1, dimensions]),
             Self::Samples { .. } => None,
             Self::Files(Files { shape, .. }) => shape,
+            Self::Mnist { .. } | Self::MnistStatic {} | Self::FashionMnist {} | Self::KuzushijiMnist {} => {
+                Some([28, 28])
+            }
+            Self::Omniglot {} | Self::CaltechSilhouettes { .. } => Some([28, 28]),
+            Self::OcrLetters {} => Some([16, 8]),
+            Self::SmallNorb {} => Some([192, 96]),
         }
     }
 }
@@ -151,6 +194,10 @@ pub struct Files {
     /// Whether the values are any real numbers instead of intensities: they are kept as they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub real: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn spread() -> f64 {

@@ -22,10 +22,12 @@ mod training;
 mod word;
 
 pub use check::{Problem, Problems, check, raised};
-pub use data::{Amount, Binarize, Data, Files, Source, Split};
+pub use data::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
 pub use experiment::{Ais, Checkpoint, Device, Dtype, Evaluate, ExactPartition, Experiment, Log, LogPartition};
 pub use kernels::Kernels;
-pub use load::{AnyLoaded, Loaded, checked, holds_study, load, load_any, load_study, load_text, parse, stored, text_of};
+pub use load::{
+    AnyLoaded, Loaded, checked, holds_study, load, load_any, load_study, load_text, parse, stored, text_of,
+};
 pub use model::{
     BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,
     ProbabilisticPca, SparseCoding, Vae, VisibleBias,

@@ -1,9 +1,9 @@
 //! The section `[quick]` of an experiment file: settings that take others' places at the quick size of a collection.
 
+use super::Experiment;
 use super::check::{Problems, check_anywhere};
 use super::overrides::{Override, merge};
 use super::report::NOTE;
-use super::Experiment;
 use toml::Table;
 
 impl Experiment {
@@ -20,7 +20,8 @@ impl Experiment {
             return Ok(full);
         }
         let table = Table::try_from(&full).map_err(|error| error.to_string())?;
-        let joined = |problems: Vec<Vec<String>>| problems.iter().map(|one| one.join(NOTE)).collect::<Vec<_>>().join("; ");
+        let joined =
+            |problems: Vec<Vec<String>>| problems.iter().map(|one| one.join(NOTE)).collect::<Vec<_>>().join("; ");
         merge(&table, &changes).map_err(joined)
     }
 }

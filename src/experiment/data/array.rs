@@ -71,6 +71,14 @@ impl Pixels {
         }
     }
 
+    /// Pictures of `height` x `width` from values that go down their columns.
+    pub fn from_columns(&self, [height, width]: [usize; 2]) -> Self {
+        match self {
+            Self::Bytes { values, full } => Self::Bytes { values: upright(values, height, width), full: *full },
+            Self::Floats(values) => Self::Floats(upright(values, height, width)),
+        }
+    }
+
     /// 1 where the intensity is at least `threshold`, else 0.
     pub fn threshold(&self, threshold: f64) -> Self {
         Self::binary(match self {
@@ -107,6 +115,14 @@ impl Pixels {
 
 fn gather<T: Copy>(values: &[T], rows: &[usize], units: usize) -> Vec<T> {
     rows.iter().flat_map(|&row| values.iter().skip(row * units).take(units)).copied().collect()
+}
+
+fn upright<T: Copy>(values: &[T], height: usize, width: usize) -> Vec<T> {
+    let picture = |columns: &[T]| -> Vec<T> {
+        let places = (0..height).flat_map(|row| (0..width).map(move |column| column * height + row));
+        places.filter_map(|place| columns.get(place).copied()).collect()
+    };
+    values.chunks_exact((height * width).max(1)).flat_map(picture).collect()
 }
 
 /// The value of full intensity of values that are no intensities: any real numbers, kept as they are.

@@ -33,7 +33,7 @@ impl Kind {
     }
 
     /// The value of `bytes`, the first `size` of which are the number with its most significant byte first.
-    fn value(self, bytes: [u8; 8]) -> f64 {
+    pub fn value(self, bytes: [u8; 8]) -> f64 {
         let [a, b, c, d, ..] = bytes;
         match self {
             Self::U8 => f64::from(a),

@@ -13,6 +13,7 @@ mod patterns;
 mod prepare;
 mod real;
 mod samples;
+pub mod sets;
 mod text;
 
 pub use bundled::bundled;
@@ -90,6 +91,14 @@ pub fn load(data: &Data, dtype: DType, device: &Device, stream: Stream) -> Resul
         }
         Source::Samples { model, examples, sweeps } => samples::parts(model, *examples, *sweeps, dtype, device, draw)?,
         Source::Files(files) => files::parts(files)?,
+        Source::Mnist { held_out } => sets::mnist(*held_out)?,
+        Source::MnistStatic {} => sets::mnist_static()?,
+        Source::FashionMnist {} => sets::mnist_like("fashion_mnist")?,
+        Source::KuzushijiMnist {} => sets::mnist_like("kuzushiji_mnist")?,
+        Source::Omniglot {} => sets::omniglot()?,
+        Source::OcrLetters {} => sets::ocr_letters()?,
+        Source::CaltechSilhouettes { official_split } => sets::caltech(*official_split)?,
+        Source::SmallNorb {} => sets::small_norb()?,
     };
     prepare::prepare(parts, data, dtype, device, stream)
 }

@@ -10,6 +10,7 @@ mod messages;
 mod metrics;
 mod progress;
 mod tensorboard;
+mod transfer;
 
 pub use event_file::EventFile;
 pub use events::{Bucket, Event, Events, Logged, LoggedValue, read_events};
@@ -18,6 +19,7 @@ pub use layout::{Chart, Section};
 pub use metrics::{Measured, Metrics, Occasion, read_metrics};
 pub use progress::{Progress, Verbosity};
 pub use tensorboard::{Hyperparameter, TensorBoard};
+pub use transfer::{Transfer, pace};
 
 use super::Result;
 

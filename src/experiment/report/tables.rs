@@ -12,7 +12,11 @@ const STYLE: &str = include_str!("style.css");
 /// The whole page, as HTML that is well-formed XML too.
 pub fn tables(reproduced: &Reproduced) -> String {
     let Reproduced { title, source, note, quick, command, .. } = reproduced;
-    let size = if *quick { "<p class=\"because\">At the quick size: other data and smaller models, nothing to hold against what was published.</p>\n" } else { "" };
+    let size = if *quick {
+        "<p class=\"because\">At the quick size: other data and smaller models, nothing to hold against what was published.</p>\n"
+    } else {
+        ""
+    };
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{0}</title>\n<style>\n{STYLE}</style>\n</head>\n\
