@@ -2,7 +2,8 @@
 
 use super::table::{number, table, with_error};
 use crate::experiment::collection::{
-    Collection, Obtained, Reproduced, RowResult, RunRecord, TableResult, names, read_saved,
+    Collection, Obtained, OrderResult, Reproduced, Row, RowResult, RunRecord, TableOfFigures, TableResult, names,
+    read_saved,
 };
 use crate::experiment::{ProgramCommit, Result};
 use crate::studies::Verdict;
@@ -21,8 +22,8 @@ pub struct Listed {
 
 /// Every figure of a collection.
 pub fn listed(collection: &Collection) -> Vec<Listed> {
-    let of_table = |table: &crate::experiment::collection::TableOfFigures| {
-        let row = |row: &crate::experiment::collection::Row| Listed {
+    let of_table = |table: &TableOfFigures| {
+        let row = |row: &Row| Listed {
             table: table.title.clone(),
             label: row.label.clone(),
             file: row.file.clone(),
@@ -45,7 +46,7 @@ pub fn rows(collection: &Collection) -> String {
     let file = &collection.table;
     let mut text = format!("{}\n{}\n{}\n", file.title, file.source, file.note);
     for figures in &file.tables {
-        let row = |row: &crate::experiment::collection::Row| {
+        let row = |row: &Row| {
             let figure = row.published.map_or("–".into(), |figure| number(figure, figures.decimals));
             vec![row.label.clone(), row.file.clone(), figure]
         };
@@ -143,7 +144,7 @@ fn reached(verdict: Verdict) -> &'static str {
 
 /// A sentence for each order that was asked for.
 fn orders(figures: &TableResult) -> String {
-    let sentence = |order: &crate::experiment::collection::OrderResult| {
+    let sentence = |order: &OrderResult| {
         let how = match order.verdict {
             None => "not yet known",
             Some(verdict) => reached(verdict),
@@ -154,12 +155,12 @@ fn orders(figures: &TableResult) -> String {
     figures.orders.iter().map(sentence).collect()
 }
 
-/// Runs that no row is taken from: what others begin at.
+/// Runs that no row shown is taken from, such as those that others begin at.
 fn shared(reproduced: &Reproduced) -> String {
     let rows = || reproduced.tables.iter().flat_map(|table| &table.rows);
     let runs = reproduced.runs.iter().filter(|run| run.is_finished() && !rows().any(|row| row.run == run.name));
     let runs: Vec<String> = runs.map(|run| format!("{} {} h", run.name, number(run.hours, 2))).collect();
-    if runs.is_empty() { String::new() } else { format!("shared: {}\n", runs.join(", ")) }
+    if runs.is_empty() { String::new() } else { format!("beside the rows: {}\n", runs.join(", ")) }
 }
 
 /// Seeds, versions and threads of the runs that are through, each named once.

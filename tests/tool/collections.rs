@@ -19,10 +19,8 @@ fn row(name: &str, positive: &str, epochs: usize) -> String {
     format!(
         "# A row.\n\nname = \"{name}\"\nseed = 3\n\n[model]\nhidden = [6, 4]\nfrom = \"runs/reproduce-tiny/pretraining\"\n\n[train]\nepochs = {epochs}\n\
          batch_size = 5\n\n[train.algorithm.maximum_likelihood]\npositive = \"{positive}\"\nchains = 7\n\n[evaluate]\nevery_epochs = 0\n\
-         schemes = [\"mean-field\"]\n\n[log]\nimages_every_epochs = 0\nhistograms_every_epochs = 0\n\n[quick]\ntrain.epochs = 2\n{DATA}"
+         schemes = [\"mean-field\"]\n\n[log]\nimages_every_epochs = 0\nhistograms_every_epochs = 0\n\n[quick]\ntrain.epochs = 2\n\n{DATA}"
     )
-    .replace(DATA, "")
-        + DATA
 }
 
 /// A table of two rows with these lines in each.
@@ -88,7 +86,7 @@ fn the_same_command_makes_nothing_twice_and_what_changed_anew() {
     bench.ok("reproduce tiny --quiet");
     assert!(made(&bench).iter().zip(&after).all(|(new, old)| new != old));
     // What is kept and what is shown is well-formed.
-    let page = member(&bench, "report.html").text("");
+    let page = std::fs::read_to_string(bench.path("runs/reproduce-tiny/report.html")).unwrap();
     assert!(!elements(&page).is_empty() && page.contains("Of bars &amp; &lt;stripes&gt;."));
 }
 

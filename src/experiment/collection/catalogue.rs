@@ -98,7 +98,10 @@ impl Collection {
         let table: TableFile = checked(&path.display().to_string(), text, &[], check)?;
         let member =
             |(path, text): (PathBuf, String)| Ok(Member { name: stem(&path), loaded: load_text(&path, text, &[])? });
-        let members = in_order(others.into_iter().map(member).collect::<Result<Vec<_>>>()?);
+        let mut members = others.into_iter().map(member).collect::<Result<Vec<_>>>()?;
+        let rows: Vec<&str> = table.tables.iter().flat_map(|table| &table.rows).map(|row| row.file.as_str()).collect();
+        members.sort_by_key(|member| rows.iter().position(|file| *file == member.name).unwrap_or(rows.len()));
+        let members = in_order(members);
         let collection = Self { name: name.into(), files: place, table, members };
         collection.complete(path)?;
         Ok(collection)
@@ -160,7 +163,7 @@ impl Collection {
     }
 }
 
-/// Each after the one it begins at; else as the names stand.
+/// Each after the one it begins at; else in the order given.
 fn in_order(mut left: Vec<Member>) -> Vec<Member> {
     let names: Vec<String> = left.iter().map(|member| member.name.clone()).collect();
     let mut ordered: Vec<Member> = Vec::new();

@@ -71,8 +71,8 @@ pub fn work(member: &Member, parent: &Path, options: &Options) -> Result<()> {
         (Standing::Done(_), _) => Ok(()),
         (Standing::Stopped(_), _) => resume(&path, &[], options).map(|_| ()).map_err(failed),
         (Standing::Ahead, AnyLoaded::Training(loaded)) => {
-            set_aside(&path)?;
-            run_in(loaded, options, || RunFolder::create_within(parent, &member.name)).map(|_| ()).map_err(failed)
+            let create = || set_aside(&path).and_then(|()| RunFolder::create_within(parent, &member.name));
+            run_in(loaded, options, create).map(|_| ()).map_err(failed)
         }
         (Standing::Ahead, AnyLoaded::Study(loaded)) => {
             set_aside(&path)?;
