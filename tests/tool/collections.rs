@@ -94,7 +94,7 @@ fn the_same_command_makes_nothing_twice_and_what_changed_anew() {
 fn a_collection_that_was_stopped_goes_on_to_the_same_bits() {
     let (whole, broken) = (usual(), usual());
     for bench in [&whole, &broken] {
-        bench.write("experiments/tiny/mf-0.toml", row("mf-0", "mean-field:start=bottom-up,sweeps=0", 1500));
+        bench.write("experiments/tiny/mf-0.toml", row("mf-0", "mean-field:start=bottom-up,sweeps=0", 400));
     }
     whole.ok("reproduce tiny --quiet");
     let mut command = broken.command("reproduce tiny --quiet");
