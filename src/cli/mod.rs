@@ -10,6 +10,7 @@ mod examples;
 mod line;
 mod log_partition;
 mod pictures;
+mod published;
 mod reproduce;
 mod run;
 mod runs;

@@ -139,6 +139,7 @@ impl Contest<'_> {
         let clock = clock::Stopwatch::start();
         let seconds = || clock.seconds();
         let mut whole: Option<Assessment> = None;
+        let mut paces = Vec::new();
         in_blocks(name, self.visible, self.block, watch, |first, rows| {
             let by = Yardstick { reference: self.reference, first };
             let part = match scheme {
@@ -155,12 +156,26 @@ impl Contest<'_> {
                     Assessment { guarantee: Guarantee::Exact, ..part }
                 }
             };
+            paces.push((part.examples(), part.seconds));
             match &mut whole {
                 Some(whole) => whole.append(part),
                 None => whole = Some(part),
             }
             Ok(())
         })?;
-        whole.ok_or_else(|| Error::Compute { problem: format!("{name} was judged on no examples") })
+        let whole = whole.ok_or_else(|| Error::Compute { problem: format!("{name} was judged on no examples") })?;
+        Ok(Assessment { seconds: median_pace(&paces) * whole.examples() as f64, ..whole })
     }
+}
+
+/// Seconds per example of the median block, given examples and seconds of each: what else the machine is at now and then does not
+/// count. A last block with fewer examples than the first counts only where it is one of two.
+fn median_pace(blocks: &[(usize, f64)]) -> f64 {
+    let most = blocks.iter().map(|(examples, _)| *examples).max().unwrap_or(0);
+    let counted = |block: &&(usize, f64)| blocks.len() < 3 || block.0 == most;
+    let pace = |(examples, seconds): &(usize, f64)| seconds / (*examples).max(1) as f64;
+    let mut paces: Vec<f64> = blocks.iter().filter(counted).map(pace).collect();
+    paces.sort_by(f64::total_cmp);
+    let at = |index: usize| paces.get(index).copied().unwrap_or_default();
+    (at(paces.len().saturating_sub(1) / 2) + at(paces.len() / 2)) / 2.0
 }

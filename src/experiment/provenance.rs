@@ -1,7 +1,7 @@
 //! Where a run comes from and how it ended: `run.json`.
 
 use super::config::{Device, Experiment, Kernels};
-use super::data::FileSum;
+use super::data::{Dataset, FileSum};
 use super::profile::Profile;
 use super::{clock, setup};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub struct Provenance {
     pub data: Vec<FileSum>,
     /// What was done to the data, in sentences.
     pub preparation: Vec<String>,
+    /// The model file that the run began at; none where it began at random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<FileSum>,
     /// When the run was started, UTC.
     pub started: String,
     /// When and by what it was resumed.
@@ -95,8 +98,9 @@ pub struct ProgramCommit {
 
 impl Provenance {
     /// Of a run that starts now.
-    pub fn begin(experiment: &Experiment, data: Vec<FileSum>, preparation: Vec<String>) -> Self {
-        Self { data, preparation, ..Self::of(Origin::here(experiment), experiment.seed) }
+    pub fn begin(experiment: &Experiment, dataset: &Dataset, began_at: Option<FileSum>) -> Self {
+        let (data, preparation) = (dataset.files.clone(), dataset.notes.clone());
+        Self { data, preparation, began_at, ..Self::of(Origin::here(experiment), experiment.seed) }
     }
 
     /// Of a study that starts now; it computes in `f64` on the processor.
@@ -111,6 +115,7 @@ impl Provenance {
             seed,
             data: Vec::new(),
             preparation: Vec::new(),
+            began_at: None,
             started: clock::now().to_string(),
             resumed: Vec::new(),
             ended: None,

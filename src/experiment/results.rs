@@ -185,7 +185,7 @@ pub struct SchemeResult {
     /// Equally weighted samples that the weighted ones of an example are worth, mean over examples; none of a scheme that weighs none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub effective_samples_mean: Option<f64>,
-    /// Inference time per example, microseconds, of blocks of at most 1000 examples.
+    /// Inference time per example, microseconds: of a machine the median over blocks of at most 1000 examples, after a warm-up.
     pub time_us_per_example: f64,
     /// Share of the examples whose likeliest class under q is not their label, percent; only of machines with label units, and examples
     /// with labels.

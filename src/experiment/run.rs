@@ -15,7 +15,7 @@ use super::results::Results;
 use super::stages::{Stage, stages};
 use super::start::{Start, initial_stream};
 use super::study::refuse_study;
-use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Standing, Status, setup};
+use super::{Error, Journal, Provenance, Result, Resumed, RunFolder, Standing, Status, inherited, setup};
 use crate::math::Stream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -63,16 +63,23 @@ impl From<Error> for Stopped {
 /// How a run ended.
 pub type Outcome = std::result::Result<Finished, Stopped>;
 
-/// Runs an experiment in a folder of its own. Nothing is written before the file and the data have been checked.
+/// Runs an experiment in a folder of its own.
 pub fn run(loaded: &Loaded, options: &Options) -> Outcome {
+    let label = label(&loaded.experiment.name, loaded.experiment.seed, &loaded.overrides);
+    run_in(loaded, options, || RunFolder::create(&options.runs, &label))
+}
+
+/// Runs an experiment in the folder that `create` makes. Nothing is written before the file and the data have been checked.
+pub fn run_in(loaded: &Loaded, options: &Options, create: impl FnOnce() -> Result<RunFolder>) -> Outcome {
     let experiment = &loaded.experiment;
     setup::kernels(experiment.kernels)?;
     let (profiler, mut progress) = (Profiler::start(options.profile), Progress::new(options.verbosity));
     let dataset = profiler.during(Share::Data, || prepared(experiment, &mut progress))?;
     let start = Start::fresh(experiment, &dataset)?;
-    let folder = RunFolder::create(&options.runs, &label(&experiment.name, experiment.seed, &loaded.overrides))?;
+    let began_at = inherited::file(experiment.model.machine())?;
+    let folder = create()?;
     // First: a folder with a config.toml is one that `dbm runs` can tell about.
-    let account = Account::open(&folder, Provenance::begin(experiment, dataset.files.clone(), dataset.notes.clone()))?;
+    let account = Account::open(&folder, Provenance::begin(experiment, &dataset, began_at))?;
     folder.write_text(&folder.config(), &resolved(experiment))?;
     let _claim = folder.claim()?;
     progress.note(&format!("run folder: {}", folder.path().display()));

@@ -1,14 +1,14 @@
 //! Where a run begins: at small random weights, or at a checkpoint.
 
 use super::checkpoint::{Checkpoint, Position};
-use super::config::{Algorithm, Experiment, Model, VisibleBias};
+use super::config::{Algorithm, Experiment, Machine, Model, VisibleBias};
 use super::data::Dataset;
 use super::driver::broken;
 use super::kinds::Trained;
 use super::model_file::plain;
 use super::phase::{Phase, Snapshot};
 use super::stages::{Stage, stages};
-use super::{Error, Result, setup};
+use super::{Error, Result, inherited, setup};
 use crate::inference::{Encoder, Recognition};
 use crate::learning::{DbmWithNetwork, HelmholtzMachine, Predictive, SavedTensors};
 use crate::math::{DType, Stream, Tensor, host};
@@ -76,6 +76,7 @@ fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<T
         VisibleBias::Data => Ok::<_, Error>(Tensor::new(log_odds(dataset), &device)?.to_dtype(dtype)?),
     };
     match &experiment.model {
+        Model::Machine(Machine { from: Some(from), .. }) => inherited::machine(from, &sizes, dtype, &device),
         Model::Machine(settings) => {
             let dbm = Dbm::random(&sizes, settings.weight_std, stream, dtype, &device)?;
             let mut biases = dbm.biases().to_vec();

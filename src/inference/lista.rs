@@ -8,6 +8,21 @@
 use crate::math::{Result, Tensor, spectral_norm_squared};
 use crate::models::SparseCoding;
 
+/// A network of a fixed number of thresholdings, whose weights can be learned.
+pub trait Unrolled: Sized {
+    /// What is learned.
+    fn parameters(&self) -> Vec<Tensor>;
+
+    /// The network with other parameters, in the order of `parameters`; thresholds below zero become zero.
+    fn with_parameters(&self, parameters: Vec<Tensor>) -> Result<Self>;
+
+    /// The same as they are: where a gradient is taken, nothing is cut.
+    fn with_any(&self, parameters: &[Tensor]) -> Result<Self>;
+
+    /// Codes of `visible` `[examples, visible]`, `[examples, atoms]`.
+    fn encode(&self, visible: &Tensor) -> Result<Tensor>;
+}
+
 /// An encoder with the structure of ISTA.
 #[derive(Clone, Debug)]
 pub struct Lista {
@@ -37,34 +52,45 @@ impl Lista {
         })
     }
 
-    /// `encode`, `lateral` and `thresholds`: what is learned.
-    pub fn parameters(&self) -> Vec<Tensor> {
+    /// S, written so that it can be differentiated with respect to the thresholds.
+    fn threshold(&self, values: &Tensor) -> Result<Tensor> {
+        soft_threshold(values, &self.thresholds)
+    }
+}
+
+/// S(x, θ) = sign(x) max(|x| - θ, 0), written so that it can be differentiated with respect to θ, which is broadcast.
+pub fn soft_threshold(values: &Tensor, thresholds: &Tensor) -> Result<Tensor> {
+    let above = values.broadcast_sub(thresholds)?.relu()?;
+    above - values.neg()?.broadcast_sub(thresholds)?.relu()?
+}
+
+/// Three tensors out of a list that must have as many.
+pub fn three(parameters: Vec<Tensor>) -> Result<[Tensor; 3]> {
+    let given = parameters.len();
+    parameters.try_into().map_err(|_| candle_core::Error::msg(format!("{given} tensors for the three of this network")))
+}
+
+impl Unrolled for Lista {
+    fn parameters(&self) -> Vec<Tensor> {
         vec![self.encode.clone(), self.lateral.clone(), self.thresholds.clone()]
     }
 
-    /// The network with other parameters, in the order of `parameters`; thresholds below zero become zero.
-    pub fn with_parameters(&self, parameters: Vec<Tensor>) -> Result<Self> {
-        match <[Tensor; 3]>::try_from(parameters) {
-            Ok([encode, lateral, thresholds]) => {
-                Ok(Self { encode, lateral, thresholds: thresholds.relu()?, layers: self.layers })
-            }
-            Err(given) => candle_core::bail!("{} tensors for the three of this network", given.len()),
-        }
+    fn with_parameters(&self, parameters: Vec<Tensor>) -> Result<Self> {
+        let [encode, lateral, thresholds] = three(parameters)?;
+        Ok(Self { encode, lateral, thresholds: thresholds.relu()?, layers: self.layers })
     }
 
-    /// Codes of `visible` `[examples, visible]`, `[examples, atoms]`.
-    pub fn encode(&self, visible: &Tensor) -> Result<Tensor> {
+    fn with_any(&self, parameters: &[Tensor]) -> Result<Self> {
+        let [encode, lateral, thresholds] = three(parameters.to_vec())?;
+        Ok(Self { encode, lateral, thresholds, layers: self.layers })
+    }
+
+    fn encode(&self, visible: &Tensor) -> Result<Tensor> {
         let driven = visible.matmul(&self.encode)?;
         let mut codes = self.threshold(&driven)?;
         for _ in 0..self.layers {
             codes = self.threshold(&(&driven + codes.matmul(&self.lateral)?)?)?;
         }
         Ok(codes)
-    }
-
-    /// S, written so that it can be differentiated with respect to the thresholds.
-    fn threshold(&self, values: &Tensor) -> Result<Tensor> {
-        let above = values.broadcast_sub(&self.thresholds)?.relu()?;
-        above - values.neg()?.broadcast_sub(&self.thresholds)?.relu()?
     }
 }

@@ -3,6 +3,7 @@
 mod ascent;
 mod continuous;
 mod coordinate_descent;
+mod coupled_lista;
 mod encoder;
 mod exact;
 mod fista;
@@ -26,6 +27,7 @@ use crate::models::{Conditionals, LatentModel};
 use crate::posterior::{Factorial, Posterior};
 pub use continuous::{GaussianFactors, GaussianPosterior, OnGridAscent};
 pub use coordinate_descent::CoordinateDescent;
+pub use coupled_lista::CoupledLista;
 pub use encoder::Encoder;
 pub use exact::Exact;
 pub use fista::Fista;
@@ -33,7 +35,7 @@ pub use gaussian_fit::{GaussianFit, OnLine, best_gaussian, elbo_slope_in_log_dev
 pub use gibbs::Gibbs;
 pub use icm::IteratedModes;
 pub use ista::Ista;
-pub use lista::Lista;
+pub use lista::{Lista, Unrolled};
 pub use map::Map;
 pub use maximum_entropy::{MaximumEntropy, differential_entropy, maximum_entropy};
 pub use mean_field::MeanField;

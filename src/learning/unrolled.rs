@@ -3,21 +3,21 @@
 //! Loss: mean over examples of ½ ‖h_T - h*‖².
 
 use super::{Adam, AdamState, gradients};
-use crate::inference::Lista;
+use crate::inference::{Lista, Unrolled};
 use crate::math::{Result, Tensor};
 
 /// A network on the way.
 #[derive(Clone, Debug)]
-pub struct ListaTraining {
+pub struct ListaTraining<N = Lista> {
     /// The network so far.
-    pub network: Lista,
+    pub network: N,
     /// What the optimiser remembers.
     pub optimizer: AdamState,
 }
 
-impl ListaTraining {
+impl<N: Unrolled> ListaTraining<N> {
     /// Before the first step.
-    pub fn new(network: Lista) -> Result<Self> {
+    pub fn new(network: N) -> Result<Self> {
         let optimizer = AdamState::new(&network.parameters())?;
         Ok(Self { network, optimizer })
     }
@@ -33,11 +33,9 @@ impl ListaTraining {
 }
 
 /// The loss and its gradient with respect to each of the network's parameters.
-pub fn lista_gradient(network: &Lista, visible: &Tensor, codes: &Tensor) -> Result<(f64, Vec<Tensor>)> {
+pub fn lista_gradient(network: &impl Unrolled, visible: &Tensor, codes: &Tensor) -> Result<(f64, Vec<Tensor>)> {
     gradients(&network.parameters(), |parameters| {
-        // Not `with_parameters`, which would cut thresholds at zero inside the gradient.
-        let [encode, lateral, thresholds] = [0, 1, 2].map(|index| parameters[index].clone());
-        let network = Lista { encode, lateral, thresholds, layers: network.layers };
+        let network = network.with_any(parameters)?;
         (network.encode(visible)? - codes)?.sqr()?.sum_all()? * (0.5 / visible.dim(0)? as f64)
     })
 }

@@ -43,6 +43,7 @@ mod joint_training;
 mod largest_entropy;
 mod learning_with_network;
 mod likelihood_gradient;
+mod lista_benchmark;
 mod lost_uncertainty;
 mod machine_identities;
 mod mean_field_sweeps;
@@ -155,6 +156,7 @@ studies! {
     largest_entropy::LargestEntropy,
     learning_with_network::LearningWithNetwork,
     likelihood_gradient::LikelihoodGradient,
+    lista_benchmark::ListaBenchmark,
     lost_uncertainty::LostUncertainty,
     machine_identities::MachineIdentities,
     mean_field_sweeps::MeanFieldSweeps,

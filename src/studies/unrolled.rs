@@ -5,7 +5,7 @@
 
 use super::planted::{Planted, batch_rows};
 use super::{Axis, Figure, Findings, Laboratory, Study};
-use crate::inference::{CoordinateDescent, Fista, Ista, Lista, SolveCodes, Until};
+use crate::inference::{CoordinateDescent, Fista, Ista, Lista, SolveCodes, Unrolled as _, Until};
 use crate::learning::{Adam, ListaTraining};
 use crate::math::{Result, Stream, Tensor, host, larger};
 use crate::models::SparseCoding;

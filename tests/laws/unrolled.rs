@@ -3,7 +3,7 @@
 use crate::algebra::normal;
 use crate::sparse_codes::models;
 use crate::support::{assert_all_close, assert_close};
-use dbm::inference::{CoordinateDescent, Encoder, Ista, Lista, SolveCodes, Until};
+use dbm::inference::{CoordinateDescent, CoupledLista, Encoder, Ista, Lista, SolveCodes, Unrolled, Until};
 use dbm::learning::{Adam, ListaTraining, Psd, PsdState, encoder_gradient, lista_gradient};
 use dbm::math::{Stream, Tensor, host};
 use dbm::models::SparseCoding;
@@ -57,6 +57,38 @@ fn the_gradient_of_an_unrolled_network_matches_central_differences() {
         assert_close("loss", loss, at(&network.parameters()), 1e-12);
         assert_all_close("gradient", &flat(&gradient), &differences(&network.parameters(), at), 1e-7);
     }
+}
+
+#[test]
+fn an_untrained_coupled_network_is_iterative_soft_thresholding() {
+    for (model, visible) in models() {
+        for layers in 1..6 {
+            let found = CoupledLista::of(&model, layers).unwrap().encode(&visible).unwrap();
+            let expected = Ista.infer(&model, &visible, Until::after(layers)).unwrap().codes;
+            assert_all_close(&format!("{layers} layers"), &host(&found).unwrap(), &host(&expected).unwrap(), 1e-12);
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_a_coupled_network_matches_central_differences_and_trusted_codes_are_not_thresholded() {
+    let (model, visible) = (SparseCoding::half(normal(4, 5, 1), 0.3).unwrap(), normal(3, 4, 2));
+    let codes = normal(3, 5, 3);
+    for (layers, trusted) in [(1, 0.0), (3, 0.0), (3, 0.2), (2, 1.0)] {
+        let network = CoupledLista { trusted, most_trusted: 1.0, ..CoupledLista::of(&model, layers).unwrap() };
+        let (loss, gradient) = lista_gradient(&network, &visible, &codes).unwrap();
+        let at = |parameters: &[Tensor]| {
+            let moved = network.with_parameters(parameters.to_vec()).unwrap();
+            let away = (moved.encode(&visible).unwrap() - &codes).unwrap();
+            0.5 * host(&away).unwrap().iter().map(|x| x * x).sum::<f64>() / 3.0
+        };
+        assert_close("loss", loss, at(&network.parameters()), 1e-12);
+        assert_all_close("gradient", &flat(&gradient), &differences(&network.parameters(), at), 1e-7);
+    }
+    let all = CoupledLista { trusted: 1.0, most_trusted: 1.0, ..CoupledLista::of(&model, 1).unwrap() };
+    let plain = (visible.matmul(&all.encode).unwrap().broadcast_mul(&all.steps)).unwrap();
+    let found = host(&all.encode(&visible).unwrap()).unwrap();
+    assert_all_close("all codes trusted", &found, &host(&plain).unwrap(), 1e-15);
 }
 
 #[test]

@@ -254,6 +254,7 @@ fn same_seed_gives_the_same_bits_and_another_seed_does_not() {
     let data = Data {
         source: Source::Digits {},
         binarize: Binarize::StochasticOnce,
+        flip: false,
         split: Split { shuffle: true, ..Split::default() },
     };
     let bits = |seed| values(&load(&data, DType::F32, &Device::Cpu, Stream::new(seed)).unwrap().train);
@@ -269,6 +270,7 @@ fn the_record_says_what_was_done() {
         &Data {
             source: Source::Files(training_file(&train)),
             binarize: Binarize::StochasticEachTime,
+            flip: false,
             split: Split { validation: Amount::Count(2), ..Split::default() },
         },
         DType::F32,

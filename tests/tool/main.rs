@@ -1,11 +1,13 @@
 //! Laws of the program: files, logs, errors, commands.
 
 mod account;
+mod begun;
 mod bench;
 mod best;
 mod built;
 mod by_hand;
 mod checkpoint;
+mod collections;
 mod commands;
 mod compare;
 mod compute;

@@ -195,7 +195,7 @@ fn a_claim_that_is_not_there_is_named_with_what_was_meant() {
     let bench = bench(&[("F4", claim("F4", "", "", TRUE)), ("M12", claim("M12", "", "", TRUE))]);
     for (words, problem, help) in [
         (format!("{ALL} F44"), "chapter19 has no claim F44", "did you mean F4? "),
-        (format!("{ALL} F4 Z9"), "chapter19 has no claim Z9", "dbm reproduce --list"),
+        (format!("{ALL} F4 Z9"), "chapter19 has no claim Z9", "dbm reproduce chapter19 --list"),
         ("reproduce chapter91".into(), "there is no collection chapter91", "did you mean chapter19?"),
         ("reproduce F4".into(), "there is no collection F4", "dbm reproduce chapter19 F4"),
     ] {
@@ -213,12 +213,12 @@ fn claims_are_listed_with_their_statements() {
         ("M5b", claim("M5b", "", "", TRUE)),
         ("M12", claim("M12", "", "", TRUE)),
     ]);
-    let text = bench.ok("reproduce --list --experiments claims");
+    let text = bench.ok("reproduce chapter19 --list --experiments claims");
     let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     assert_eq!(ids, ["M5b", "M12", "F4"]);
     assert!(text.contains("Mean field\n") && text.contains("never falls & \"<holds>\"."), "{text}");
     // Outside the repository the program lists what it carries.
-    let carried = bench.json("reproduce --list --json");
+    let carried = bench.json("reproduce chapter19 --list --json");
     let folder = Files::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments").join(CHAPTER));
     let there: Vec<String> = folder.claims(&[]).unwrap().into_iter().map(|claim| claim.id).collect();
     let listed: Vec<&str> = carried.as_array().unwrap().iter().map(|claim| claim["id"].as_str().unwrap()).collect();

@@ -31,6 +31,7 @@ pub fn check(experiment: &Experiment) -> Vec<Problem> {
 pub fn check_anywhere(experiment: &Experiment) -> Vec<Problem> {
     let mut problems = Problems::default();
     whole(experiment, &mut problems);
+    super::quick::check(experiment, &mut problems);
     super::check_data::data(&experiment.data, &mut problems);
     super::check_model::model(experiment, &mut problems);
     if let Some(pretrain) = &experiment.pretrain {

@@ -17,6 +17,8 @@ pub fn data(data: &Data, problems: &mut Problems) {
     let kept = !data.source.is_real() || data.binarize == Binarize::None;
     let remedy = "set data.binarize = \"none\", or leave it out";
     problems.require(kept, "data.binarize", "cuts real numbers that no intensity limits", remedy);
+    let message = "turns intensities round, and these are real numbers that no intensity limits";
+    problems.require(!data.flip || !data.source.is_real(), "data.flip", message, "leave it out");
     split(&data.split, problems);
 }
 

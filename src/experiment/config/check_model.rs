@@ -9,6 +9,14 @@ pub fn model(experiment: &Experiment, problems: &mut Problems) {
         Model::Machine(machine) => {
             layers("model.hidden", &machine.hidden, problems);
             problems.not_negative("model.weight_std", machine.weight_std);
+            let anew = machine.from.is_some() && experiment.pretrain.is_some();
+            let remedy = "leave out [pretrain], to train the machine of the file further, or model.from";
+            problems.require(
+                !anew,
+                "model.from",
+                "stands beside [pretrain], which makes parameters of its own",
+                remedy,
+            );
         }
         Model::BeliefNet(BeliefNet { hidden, weight_std, .. }) => {
             layers("model.belief_net.hidden", hidden, problems);

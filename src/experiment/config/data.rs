@@ -15,6 +15,9 @@ pub struct Data {
     /// How grey values become binary.
     #[serde(default)]
     pub binarize: Binarize,
+    /// Whether ink and paper change places, v → 1 - v, in every example.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
     /// Which examples train, which validate, which test.
     #[serde(default)]
     pub split: Split,

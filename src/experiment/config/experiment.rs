@@ -4,6 +4,7 @@ use super::{
     Binarize, Data, Finetune, Kernels, LogPartition, Machine, Model, Pretrain, Scheme, Source, Split, Train, choice,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Table;
 
 /// One experiment: data, model, how to train it, how to judge it, what to write down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Experiment {
     /// When the whole state is saved.
     #[serde(default)]
     pub checkpoint: Checkpoint,
+    /// Settings that take the place of those above at the quick size of `dbm reproduce`, section by section.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub quick: Table,
 }
 
 impl Experiment {
@@ -56,7 +60,7 @@ impl Experiment {
             dtype: Dtype::default(),
             device: Device::default(),
             kernels: Kernels::default(),
-            data: Data { source, binarize: Binarize::default(), split: Split::default() },
+            data: Data { source, binarize: Binarize::default(), flip: false, split: Split::default() },
             model: Model::Machine(Machine::new(hidden)),
             pretrain: None,
             train: None,
@@ -64,6 +68,7 @@ impl Experiment {
             evaluate: Evaluate::default(),
             log: Log::default(),
             checkpoint: Checkpoint::default(),
+            quick: Table::new(),
         }
     }
 }

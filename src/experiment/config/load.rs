@@ -35,11 +35,24 @@ pub enum AnyLoaded {
 
 /// Reads an experiment file of either kind; one with a section `study` is a study.
 pub fn load_any(path: &Path, overrides: &[String]) -> Result<AnyLoaded> {
-    let text = text_of(path)?;
+    let any = load_text(path, text_of(path)?, overrides)?;
+    Ok(match any {
+        AnyLoaded::Training(loaded) => AnyLoaded::Training(Box::new(at_full_size(*loaded))),
+        study => study,
+    })
+}
+
+/// Reads the text of an experiment file of either kind with the settings of its quick size; `path` is how messages call it.
+pub fn load_text(path: &Path, text: String, overrides: &[String]) -> Result<AnyLoaded> {
     if holds_study(&text) {
         return Ok(AnyLoaded::Study(Box::new(loaded(path, text, overrides, check_study)?)));
     }
     Ok(AnyLoaded::Training(Box::new(loaded(path, text, overrides, check)?)))
+}
+
+/// Only collections have a quick size.
+fn at_full_size(loaded: Loaded) -> Loaded {
+    Loaded { experiment: loaded.experiment.full(), ..loaded }
 }
 
 /// Whether the text of an experiment file has a study in it.
@@ -49,7 +62,7 @@ pub fn holds_study(text: &str) -> bool {
 
 /// Reads an experiment file that trains a model; relative paths inside it are taken from the current directory.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
-    loaded(path, text_of(path)?, overrides, check)
+    loaded(path, text_of(path)?, overrides, check).map(at_full_size)
 }
 
 /// Reads the text of an experiment file that holds a study; `path` is how messages call it.
@@ -87,7 +100,8 @@ pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Experiment>
     checked(file, text, overrides, check)
 }
 
-fn checked<E: DeserializeOwned>(
+/// Reads a file of any shape with these overrides and checks it; `file` is how messages call it.
+pub fn checked<E: DeserializeOwned>(
     file: &str,
     text: &str,
     overrides: &[String],

@@ -19,6 +19,7 @@ mod negative;
 mod notes;
 mod optimizer;
 mod overrides;
+mod quick;
 mod report;
 mod resolved;
 mod sampled;
@@ -30,13 +31,15 @@ mod training;
 mod units;
 mod word;
 
-pub use check::{Problem, check, raised};
+pub use check::{Problem, Problems, check, raised};
 pub use course::{Course, Decay, LearningRate};
 pub use data::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
 pub use experiment::{Checkpoint, Device, Dtype, Evaluate, Experiment, Log};
 pub use finetune::{Finetune, Inputs};
 pub use kernels::Kernels;
-pub use load::{AnyLoaded, Loaded, holds_study, load, load_any, load_study, parse, stored, text_of};
+pub use load::{
+    AnyLoaded, Loaded, checked, holds_study, load, load_any, load_study, load_text, parse, stored, text_of,
+};
 pub use log_partition::{Ais, BaseRates, ExactPartition, LogPartition, Raise, Reverse, Sandwich};
 pub use model::{
     BeliefNet, BernoulliMixture, BinarySparseCoding, FactorAnalysis, Fitting, GaussianMixture, Machine, Model,

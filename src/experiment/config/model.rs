@@ -5,6 +5,7 @@
 use super::{LabelUnits, Scheme, choice, units};
 use crate::models::{Activation, Visible};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The deep Boltzmann machine: binary units, every layer connected to the next.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,12 +18,21 @@ pub struct Machine {
     pub visible_bias: VisibleBias,
     /// Units for the class of an example, on top of the last hidden layer.
     pub labels: LabelUnits,
+    /// Run folder (its newest checkpoint), checkpoint or model file whose machine the run starts at; the inference network starts
+    /// at the file's, or where it has none at the machine. Left out = start at random weights.
+    pub from: Option<PathBuf>,
 }
 
 impl Machine {
     /// The settings of a machine at their defaults.
     pub fn new(hidden: Vec<usize>) -> Self {
-        Self { hidden, weight_std: 0.01, visible_bias: VisibleBias::default(), labels: LabelUnits::default() }
+        Self {
+            hidden,
+            weight_std: 0.01,
+            visible_bias: VisibleBias::default(),
+            labels: LabelUnits::default(),
+            from: None,
+        }
     }
 }
 
@@ -220,6 +230,8 @@ macro_rules! models {
             visible_bias: Option<VisibleBias>,
             #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::labels")]
             labels: Option<LabelUnits>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            from: Option<PathBuf>,
             $(#[serde(skip_serializing_if = "Option::is_none")] $key: Option<$settings>),+
         }
 
@@ -234,6 +246,7 @@ macro_rules! models {
                     ("weight_std", written.weight_std.is_some()),
                     ("visible_bias", written.visible_bias.is_some()),
                     ("labels", written.labels.is_some()),
+                    ("from", written.from.is_some()),
                 ];
                 let of_machine = machine.iter().find(|(_, there)| *there).map(|(key, _)| *key);
                 match (found.len(), of_machine) {
@@ -247,6 +260,7 @@ macro_rules! models {
                     weight_std: written.weight_std.unwrap_or(default.weight_std),
                     visible_bias: written.visible_bias.unwrap_or_default(),
                     labels: written.labels.unwrap_or_default(),
+                    from: written.from,
                     ..default
                 }))
             }
@@ -255,11 +269,12 @@ macro_rules! models {
         impl From<Model> for Written {
             fn from(model: Model) -> Self {
                 match model {
-                    Model::Machine(Machine { hidden, weight_std, visible_bias, labels }) => Self {
+                    Model::Machine(Machine { hidden, weight_std, visible_bias, labels, from }) => Self {
                         hidden: Some(hidden),
                         labels: Some(labels),
                         weight_std: Some(weight_std),
                         visible_bias: Some(visible_bias),
+                        from,
                         ..Self::default()
                     },
                     $(Model::$name(settings) => Self { $key: Some(settings), ..Self::default() }),+

@@ -41,6 +41,19 @@ impl Override {
         Ok(Self { typed: typed.into(), path, value: value_of(value) })
     }
 
+    /// One for each setting in a table of sections.
+    pub fn of(table: &Table) -> Vec<Self> {
+        let nested = table.iter().flat_map(|(key, value)| match value {
+            Value::Table(inner) if !inner.is_empty() => {
+                let inside = |change: Self| Self { path: [vec![key.clone()], change.path].concat(), ..change };
+                Self::of(inner).into_iter().map(inside).collect()
+            }
+            _ => vec![Self { typed: String::new(), path: vec![key.clone()], value: value.clone() }],
+        });
+        let typed = |change: Self| Self { typed: format!("{}={}", change.path.join("."), change.value), ..change };
+        nested.map(typed).collect()
+    }
+
     /// Whether it touches the setting at this dotted path: the same, above it or below it.
     pub fn touches(&self, path: &str) -> bool {
         let path: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();

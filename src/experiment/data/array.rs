@@ -90,6 +90,20 @@ impl Pixels {
         })
     }
 
+    /// 1 - v of every value v.
+    pub fn flipped(self) -> Self {
+        match self {
+            // No byte is above full intensity, so the difference is a byte too.
+            Self::Bytes { values, full } if full <= 255.0 && full.fract() == 0.0 => {
+                Self::Bytes { values: values.iter().map(|&v| (full - f64::from(v)) as u8).collect(), full }
+            }
+            Self::Bytes { values, full } => {
+                Self::Floats(values.iter().map(|&v| (1.0 - f64::from(v) / full) as f32).collect())
+            }
+            Self::Floats(values) => Self::Floats(values.iter().map(|v| 1.0 - v).collect()),
+        }
+    }
+
     /// Whether every value is 0 or 1.
     pub fn is_binary(&self) -> bool {
         match self {

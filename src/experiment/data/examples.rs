@@ -41,6 +41,11 @@ impl Examples {
         Self { pixels, ..self }
     }
 
+    /// The same examples with every value v as 1 - v.
+    pub(super) fn flipped(self) -> Self {
+        Self { pixels: self.pixels.flipped(), ..self }
+    }
+
     pub(super) fn pixels(&self) -> &Pixels {
         &self.pixels
     }

@@ -254,7 +254,7 @@ fn decoded(reader: &mut dyn BufRead, maximum: Option<f64>, subject: &str) -> Rea
 
 impl FileSum {
     /// Of a file with this content.
-    pub(super) fn of(path: &Path, bytes: &[u8]) -> Self {
+    pub fn of(path: &Path, bytes: &[u8]) -> Self {
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         Self { path: path.to_path_buf(), bytes: bytes.len() as u64, sha256 }
     }

@@ -46,6 +46,7 @@ pub(super) fn prepare(parts: Parts, data: &Data, dtype: DType, device: &Device, 
     let set = |examples: Examples, which: &str| -> Result<Examples> {
         let fixed = which != "train";
         let examples = binarize(examples, data.binarize, fixed, stream.named("binarize").named(which))?;
+        let examples = if data.flip { examples.flipped() } else { examples };
         Ok(examples.presented_in(dtype, device.clone()))
     };
     let dataset = Dataset {
@@ -60,6 +61,9 @@ pub(super) fn prepare(parts: Parts, data: &Data, dtype: DType, device: &Device, 
     };
     let [height, width] = shape;
     notes.extend(binarization_note(data.binarize));
+    if data.flip {
+        notes.push("ink and paper have changed places: every value v is 1 - v".into());
+    }
     notes.push(format!(
         "{} training, {} validation and {} test examples of {height} x {width} = {} pixels",
         grouped(dataset.train.len()),

@@ -15,6 +15,8 @@ const REDRAWS: u8 = 8;
 pub enum Verbosity {
     /// Nothing.
     Quiet,
+    /// Progress, and no notes.
+    Calm,
     /// Progress and notes.
     Normal,
 }
@@ -24,6 +26,8 @@ pub struct Progress {
     display: Display,
     stage: Option<Stage>,
     clock: Clock,
+    /// Whether notes are kept to itself.
+    silent: bool,
 }
 
 type Clock = Box<dyn Fn() -> Duration + Send>;
@@ -51,17 +55,20 @@ impl Progress {
         let stopwatch = Stopwatch::start();
         let clock = Box::new(move || stopwatch.elapsed());
         if verbosity == Verbosity::Quiet {
-            return Self { display: Display::Nothing, stage: None, clock };
+            return Self { display: Display::Nothing, stage: None, clock, silent: false };
         }
         // Hidden when it is no terminal, or one that cannot move its cursor.
         let target = ProgressDrawTarget::stderr_with_hz(REDRAWS);
         let writer = Box::new(std::io::stderr());
-        if target.is_hidden() { Self::plain(writer, clock) } else { Self::drawn(target, writer, clock) }
+        let hidden = target.is_hidden();
+        let mut progress = if hidden { Self::plain(writer, clock) } else { Self::drawn(target, writer, clock) };
+        progress.silent = verbosity == Verbosity::Calm;
+        progress
     }
 
     /// Plain lines to any writer, by any clock (time since some moment).
     pub fn plain(writer: Box<dyn Write + Send>, clock: Clock) -> Self {
-        Self { display: Display::Lines { writer, last: Duration::ZERO }, stage: None, clock }
+        Self { display: Display::Lines { writer, last: Duration::ZERO }, stage: None, clock, silent: false }
     }
 
     /// One line that redraws itself on any terminal; lines that stay go through `writer`, to the same place.
@@ -73,7 +80,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(None, target).with_style(style());
         // Nothing to show before the first stage.
         bar.finish_and_clear();
-        Self { display: Display::Line { bar, writer }, stage: None, clock }
+        Self { display: Display::Line { bar, writer }, stage: None, clock, silent: false }
     }
 
     /// Begins a stretch of `total_steps`, of which `done_steps` are done already; ends the one before.
@@ -165,6 +172,9 @@ impl Progress {
 
     /// Prints a line of its own.
     pub fn note(&mut self, line: &str) {
+        if self.silent {
+            return;
+        }
         match &mut self.display {
             Display::Nothing => {}
             Display::Line { bar, writer } => bar.suspend(|| print(writer, line)),

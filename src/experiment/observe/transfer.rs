@@ -32,7 +32,7 @@ impl Transfer {
     pub fn new(verbosity: Verbosity) -> Self {
         let target = match verbosity {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
-            Verbosity::Normal => ProgressDrawTarget::stderr_with_hz(REDRAWS),
+            Verbosity::Calm | Verbosity::Normal => ProgressDrawTarget::stderr_with_hz(REDRAWS),
         };
         let style = ProgressStyle::with_template("{prefix}  {bar:24.cyan/dim}  {wide_msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─");

@@ -7,8 +7,10 @@ mod marks;
 mod page;
 mod style;
 mod svg;
+mod tables;
 
 pub use draw::{picture, svg};
 pub use equation::mathml;
 pub use page::page;
 pub use svg::escaped;
+pub use tables::tables;

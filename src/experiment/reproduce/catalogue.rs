@@ -5,7 +5,7 @@ use crate::experiment::study::statement;
 use crate::experiment::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The one collection there is.
+/// The collection of claims; the others are of published tables.
 pub const CHAPTER: &str = "chapter19";
 
 /// Files that the program carries, name and text.
@@ -115,7 +115,7 @@ fn known(name: &str, ids: &[String]) -> Result<String> {
     let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
     Err(Error::Refused {
         problem: format!("{CHAPTER} has no claim {name}"),
-        remedy: format!("{near}all of them are listed by: dbm reproduce --list"),
+        remedy: format!("{near}all of them are listed by: dbm reproduce {CHAPTER} --list"),
     })
 }
 

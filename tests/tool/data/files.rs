@@ -97,5 +97,5 @@ pub fn training_file(path: &Path) -> Files {
 
 /// Examples as they are: grey, in order, the last fifth of them the test set where the source has none.
 pub fn plain(source: Source) -> Data {
-    Data { source, binarize: Binarize::None, split: Split { shuffle: false, ..Split::default() } }
+    Data { source, binarize: Binarize::None, flip: false, split: Split { shuffle: false, ..Split::default() } }
 }

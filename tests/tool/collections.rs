@@ -1,0 +1,321 @@
+//! Laws of `dbm reproduce` with published tables: runs are made once and gone on with, published stands beside obtained, and what is
+//! kept of it is what README says.
+
+use crate::bench::{Bench, RunDir, assert_same_bits, calm};
+use crate::markup::elements;
+use crate::resume::step_of;
+use crate::stopping::press_ctrl_c;
+use dbm::experiment::clock::Stopwatch;
+use dbm::experiment::collection::{Collection, names};
+use dbm::experiment::config::AnyLoaded;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+const DATA: &str = "[data]\nsource = { bars_and_stripes = { height = 3, width = 3 } }\n";
+const BEGINNING: &str = "# Where the rows begin.\n\nname = \"pretraining\"\nseed = 3\n\n[model]\nhidden = [6, 4]\n\n[pretrain]\nepochs = 3\nbatch_size = 5\n\n[evaluate]\nevery_epochs = 0\nschemes = [\"mean-field\"]\n\n[quick]\npretrain.epochs = 1\n";
+
+fn row(name: &str, positive: &str, epochs: usize) -> String {
+    format!(
+        "# A row.\n\nname = \"{name}\"\nseed = 3\n\n[model]\nhidden = [6, 4]\nfrom = \"runs/reproduce-tiny/pretraining\"\n\n[train]\nepochs = {epochs}\n\
+         batch_size = 5\n\n[train.algorithm.maximum_likelihood]\npositive = \"{positive}\"\nchains = 7\n\n[evaluate]\nevery_epochs = 0\n\
+         schemes = [\"mean-field\"]\n\n[log]\nimages_every_epochs = 0\nhistograms_every_epochs = 0\n\n[quick]\ntrain.epochs = 2\n\n{DATA}"
+    )
+}
+
+/// A table of two rows with these lines in each.
+fn table(one: &str, two: &str, rest: &str) -> String {
+    format!(
+        "title = \"Two rows\"\nsource = \"Nobody 1999, Table 1\"\nnote = \"Of bars & <stripes>.\"\n\n[[table]]\ntitle = \"Table 1\"\n\
+         quantity = \"schemes/mean-field/elbo_nats_mean\"\nunit = \"nats\"\n\n[[table.row]]\nlabel = \"MF-0\"\nfile = \"mf-0\"\n{one}\n\n\
+         [[table.row]]\nlabel = \"MF-1\"\nfile = \"mf-1\"\n{two}\n{rest}\n"
+    )
+}
+
+/// A bench with a collection in `experiments/tiny`.
+fn bench(table: &str) -> Bench {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path("experiments/tiny")).unwrap();
+    bench.write("experiments/tiny/table.toml", table);
+    bench.write("experiments/tiny/pretraining.toml", format!("{BEGINNING}{DATA}"));
+    bench.write("experiments/tiny/mf-0.toml", row("mf-0", "mean-field:start=bottom-up,sweeps=0", 4));
+    bench.write("experiments/tiny/mf-1.toml", row("mf-1", "mean-field:start=bottom-up,sweeps=1", 4));
+    bench
+}
+
+fn usual() -> Bench {
+    bench(&table("published = -90.0", "published = -90.0", ""))
+}
+
+fn member(bench: &Bench, name: &str) -> RunDir {
+    RunDir(bench.path("runs/reproduce-tiny").join(name))
+}
+
+/// When each run was started, and whether it ever went on.
+fn made(bench: &Bench) -> Vec<(Value, Value)> {
+    let run = |name: &str| member(bench, name).json("run.json");
+    ["pretraining", "mf-0", "mf-1"].map(|name| (run(name)["started"].clone(), run(name)["resumed"].clone())).to_vec()
+}
+
+#[test]
+fn the_same_command_makes_nothing_twice_and_what_changed_anew() {
+    let bench = usual();
+    let first = bench.json("reproduce tiny --quiet --json");
+    let row = |at: usize| first["tables"][0]["rows"][at].clone();
+    assert_eq!(row(0)["published"], -90.0);
+    let results = member(&bench, "mf-0").json("results.json");
+    assert_eq!(row(0)["obtained"]["value"], results["schemes"][0]["elbo_nats_mean"]);
+    assert_eq!((row(1)["verdict"].as_str(), row(1)["run"].as_str()), (Some("holds"), Some("mf-1")));
+    // The rows begin at one and the same file.
+    let began: Vec<Value> =
+        ["mf-0", "mf-1"].map(|name| member(&bench, name).json("run.json")["began_at"]["sha256"].clone()).into();
+    assert_eq!(began[0], began[1]);
+    let before = made(&bench);
+    assert_eq!(bench.json("reproduce tiny --quiet --json"), first);
+    assert_eq!(made(&bench), before);
+    // Another setting of one row; one row alone is asked for.
+    bench.write("experiments/tiny/mf-1.toml", self::row("mf-1", "mean-field:sweeps=1", 4));
+    bench.ok("reproduce tiny mf-0 --quiet");
+    assert_eq!(made(&bench), before);
+    bench.ok("reproduce tiny MF-1 --quiet");
+    let after = made(&bench);
+    assert_eq!((&after[..2], after[2] == before[2]), (&before[..2], false));
+    assert!(member(&bench, "mf-1-before-1").path("results.json").is_file(), "nothing is ever overwritten");
+    // Where all of them begin.
+    bench.write("experiments/tiny/pretraining.toml", format!("{BEGINNING}{DATA}").replace("seed = 3", "seed = 4"));
+    bench.ok("reproduce tiny --quiet");
+    assert!(made(&bench).iter().zip(&after).all(|(new, old)| new != old));
+    // What is kept and what is shown is well-formed.
+    let page = std::fs::read_to_string(bench.path("runs/reproduce-tiny/report.html")).unwrap();
+    assert!(!elements(&page).is_empty() && page.contains("Of bars &amp; &lt;stripes&gt;."));
+}
+
+#[test]
+fn a_collection_that_was_stopped_goes_on_to_the_same_bits() {
+    let (whole, broken) = (usual(), usual());
+    for bench in [&whole, &broken] {
+        bench.write("experiments/tiny/mf-0.toml", row("mf-0", "mean-field:start=bottom-up,sweeps=0", 400));
+    }
+    whole.ok("reproduce tiny --quiet");
+    let mut command = broken.command("reproduce tiny --quiet");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Stopwatch::start();
+    let run = member(&broken, "mf-0");
+    while run.checkpoints().last().is_none_or(|name| step_of(name) < 30) {
+        assert!(began.seconds() < 120.0, "it did not begin");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    press_ctrl_c(&child);
+    let output = calm(child.wait_with_output().unwrap());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(message.contains("interrupted: 1 of 3 runs are through") && message.contains("same command"), "{message}");
+    let left = broken.json("reproduce tiny --collect --json");
+    assert_eq!(left["runs"][1]["status"], "interrupted");
+    assert_eq!(left["tables"][0]["rows"][0]["obtained"], Value::Null);
+    broken.ok("reproduce tiny --quiet");
+    assert_eq!(member(&broken, "mf-0").json("run.json")["resumed"].as_array().unwrap().len(), 1);
+    for name in ["mf-0", "mf-1"] {
+        assert_same_bits(&member(&whole, name), &member(&broken, name));
+    }
+}
+
+#[test]
+fn the_exit_code_says_whether_figures_come_out_as_the_file_says() {
+    let worst_first = "[[table.order]]\nrows = [\"MF-0\", \"MF-1\"]";
+    let best_first = "[[table.order]]\nrows = [\"MF-1\", \"MF-0\"]";
+    let bench = usual();
+    let obtained = bench.json("reproduce tiny --quiet --json");
+    let value = |at: usize| obtained["tables"][0]["rows"][at]["obtained"]["value"].as_f64().unwrap();
+    let right = if value(1) > value(0) { [worst_first, best_first] } else { [best_first, worst_first] };
+    let reached = "published = -90.0";
+    let short = "published = -1.0";
+    let because = "published = -1.0\nshort_because = \"it cannot be\"";
+    for (table, code, said) in [
+        (table(reached, reached, right[0]), 0, "reached"),
+        (table(short, reached, ""), 1, "MF-0 is not ≥ -1"),
+        (table(because, reached, ""), 0, "MF-0: it cannot be"),
+        (table("published = -90.0\nshort_because = \"it cannot be\"", reached, ""), 1, "MF-0 is reached, though"),
+        (table("published = -1.0\nwithin = 80.0", reached, ""), 0, "reached"),
+        (table("published = -1.0\nat_least = -50.0", reached, ""), 0, "≥ -50"),
+        (table("", "", ""), 0, "–"),
+        (table(reached, reached, right[1]), 1, "do not come out in this order"),
+        (table(reached, reached, &format!("{}\nrefuted_because = \"so it is\"", right[1])), 0, "so it is"),
+        (
+            table("quantity = \"classification/error_percent\"", reached, ""),
+            1,
+            "MF-0 has no number classification/error_percent",
+        ),
+        (
+            table(reached, reached, "")
+                .replace("unit =", "optional = true\nunit =")
+                .replace("[[table.row]]\nlabel = \"MF-1\"", "[[table.row]]\nquantity = \"nothing\"\nlabel = \"MF-1\""),
+            0,
+            "MF-0",
+        ),
+        (
+            table(reached, "at_most = 1.0", "").replace("unit =", "relative_to = \"MF-0\"\nbetter = \"lower\"\nunit ="),
+            1,
+            "MF-0 is not ≤ -90",
+        ),
+    ] {
+        bench.write("experiments/tiny/table.toml", table);
+        let output = bench.output("reproduce tiny");
+        let both = String::from_utf8([&output.stdout[..], &output.stderr[..]].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{both}");
+        assert!(both.contains(said), "{said} is not in {both}");
+    }
+}
+
+#[test]
+fn a_run_that_fails_is_in_the_way_of_those_alone_that_begin_at_it() {
+    let bench = usual();
+    bench.write("experiments/tiny/pretraining.toml", format!("{BEGINNING}{DATA}").replace("[6, 4]", "[5, 4]"));
+    let output = bench.code("reproduce tiny --json", 1).get_output().clone();
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&results["runs"][0]["name"], &results["runs"][0]["status"]),
+        (&"pretraining".into(), &"finished".into())
+    );
+    assert!(results["runs"][1]["error"].as_str().unwrap().contains("a machine 9-5-4"), "{results}");
+    bench.write(
+        "experiments/tiny/pretraining.toml",
+        format!("{BEGINNING}{DATA}")
+            .replace("bars_and_stripes = { height = 3, width = 3 }", "files = { train = \"nowhere.npy\" }"),
+    );
+    let output = bench.code("reproduce tiny --json", 1).get_output().clone();
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        results["runs"][2]["error"].as_str().unwrap().contains("it begins at pretraining, which failed"),
+        "{results}"
+    );
+}
+
+#[test]
+fn the_quick_size_takes_its_settings_and_holds_nothing_against_what_was_published() {
+    let bench = bench(&table("published = -1.0\nquick = { at_least = -90.0 }", "published = -1.0", ""));
+    let results = bench.json("reproduce tiny --quick --quiet --json");
+    assert_eq!(results["tables"][0]["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(results["tables"][0]["rows"][0]["published"], Value::Null);
+    assert_eq!(results["tables"][0]["rows"][1]["verdict"], Value::Null);
+    let run = RunDir(bench.path("runs/reproduce-tiny-quick/mf-0"));
+    let config = run.text("config.toml");
+    assert!(
+        config.contains("from = \"runs/reproduce-tiny-quick/pretraining\"") && config.contains("epochs = 2"),
+        "{config}"
+    );
+    assert!(!config.contains("[quick]"), "{config}");
+    let message = bench.code("reproduce tiny --quick --save kept", 2).get_output().clone().stderr;
+    assert!(String::from_utf8(message).unwrap().contains("--save"));
+    for (line, said) in
+        [("train.epoch = 2", "quick cannot take its places"), ("train.epochs = 0", "quick.train.epochs is 0")]
+    {
+        bench.write("experiments/tiny/mf-1.toml", row("mf-1", "network+1", 4).replace("train.epochs = 2", line));
+        for words in ["reproduce tiny --quick", "config check experiments/tiny/mf-1.toml"] {
+            let message = bench.refusal(words);
+            assert!(message.starts_with("exit 2") && message.contains(said), "{message}");
+        }
+    }
+}
+
+#[test]
+fn table_files_that_cannot_be_used_are_refused_with_their_line() {
+    for (table, said) in [
+        (
+            table("", "", "").replace("file = \"mf-1\"", "file = \"mf-2\""),
+            "the row \"MF-1\" is of mf-2.toml, which is not there",
+        ),
+        (
+            table("", "", "").replace("label = \"MF-1\"", "label = \"MF-0\""),
+            "table[0].row[1].label is \"MF-0\" a second time",
+        ),
+        (table("", "", "[[table.order]]\nrows = [\"MF-0\", \"MF-9\"]"), "names \"MF-9\", and no row has this label"),
+        (table("published = nan", "", ""), "holds something that is no number"),
+        (table("", "", "").replace("unit =", "units ="), "unknown key `units`"),
+    ] {
+        let message = bench(&table).refusal("reproduce tiny");
+        assert!(message.starts_with("exit 2") && message.contains(said), "{message}");
+    }
+    let message = usual().refusal("reproduce tiny mf-9");
+    assert!(message.contains("tiny has no row mf-9") && message.contains("did you mean mf-"), "{message}");
+}
+
+#[test]
+fn what_is_kept_is_shown_as_a_table_with_what_was_not_run() {
+    let bench = usual();
+    assert_eq!(bench.ok("reproduce --table kept"), "Not yet run at full size: `tiny`.\n");
+    bench.ok("reproduce tiny MF-1 --quiet --save kept");
+    let shown = bench.ok("reproduce --table kept");
+    let row =
+        |label: &str| shown.lines().find(|line| line.contains(label)).unwrap_or_else(|| panic!("{shown}")).to_string();
+    assert!(row("| MF-0").contains("not yet run") && row("| MF-1").contains("-90.00"), "{shown}");
+    assert!(
+        shown.contains("Nobody 1999, Table 1") && shown.contains("`dbm reproduce tiny`") && shown.contains("seed 3"),
+        "{shown}"
+    );
+    let kept = bench.path("kept/tiny.json");
+    let results: Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    assert_eq!(results["runs"][2]["settings_sha256"].as_str().unwrap().len(), 64);
+    assert!(std::fs::metadata(kept).unwrap().len() < 20_000);
+    let listed = bench.ok("reproduce --list");
+    assert!(listed.contains("chapter19") && listed.contains("tiny") && listed.contains("Two rows"), "{listed}");
+    assert_eq!(bench.json("reproduce tiny --list --json")[1]["published"], -90.0);
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_collection_of_the_repository_is_carried_and_its_experiments_are_valid_at_both_sizes() {
+    let bench = Bench::new();
+    let carried: Vec<String> = bench.json("reproduce --list --json").as_object().unwrap().keys().cloned().collect();
+    let folder = repository().join("experiments");
+    let folders = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut there: Vec<PathBuf> = folders.filter(|path| path.join("table.toml").is_file()).collect();
+    there.sort();
+    assert!(there.len() >= 6, "{there:?}");
+    for path in &there {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(carried.contains(&name), "{name} is not carried");
+        let collection = Collection::open(&name, Some(path)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(collection.wanted(&[]).unwrap(), collection.member_names(), "{name} has files that no row needs");
+        for member in &collection.members {
+            let (text, of_member) = match &member.loaded {
+                AnyLoaded::Training(loaded) => (&loaded.text, &loaded.experiment.name),
+                AnyLoaded::Study(loaded) => (&loaded.text, &loaded.experiment.name),
+            };
+            assert!(text.starts_with("# ") && text.lines().next().unwrap().ends_with('.'), "{name}/{}", member.name);
+            assert_eq!(of_member, &member.name);
+            let names = collection.member_names();
+            let sized =
+                member.clone().sized(true, Path::new("quick"), &names).unwrap_or_else(|error| panic!("{error}"));
+            if let AnyLoaded::Training(loaded) = &sized.loaded {
+                let source = &loaded.experiment.data.source;
+                assert!(matches!(source, dbm::experiment::config::Source::Digits {}), "{name}/{}", member.name);
+            }
+        }
+    }
+    assert!(names().len() >= there.len());
+}
+
+#[test]
+fn the_results_of_readme_are_those_that_are_kept() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("<!-- results -->\n").expect("README has a section of results");
+    let (section, _) = rest.split_once("<!-- /results -->").unwrap();
+    let mut command = Bench::new().command("reproduce --table");
+    let output = command.current_dir(repository()).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(section.trim(), shown.trim(), "write what `dbm reproduce --table` prints between the marks");
+}
+
+#[test]
+fn a_quick_collection_of_the_repository_goes_through() {
+    let bench = Bench::new();
+    let results = bench.json("reproduce melchior-2016 centred --quick --quiet --json");
+    let obtained = &results["tables"][0]["rows"][0];
+    assert_eq!((obtained["label"].as_str(), obtained["verdict"].as_str()), (Some("centred"), Some("holds")));
+    assert_eq!(obtained["obtained"]["guarantee"], "exact");
+}
