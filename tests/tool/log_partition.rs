@@ -56,11 +56,9 @@ fn every_method_is_right_or_says_so(bench: &Bench, run: &RunDir, temperatures: u
     let sandwich = ask(&format!("--log-partition sandwich --temperatures {temperatures}"));
     let of = |field: &str| number(&sandwich["log_partition"][field]);
     let ends = [of("stochastic_lower_bound"), of("stochastic_upper_bound")];
-    assert!(
-        ends[0] < exact + 0.1 && ends[1] > exact - 0.1 && of("width") < 1.5,
-        "{exact} and {}",
-        sandwich["log_partition"]
-    );
+    let held = ends[0] < exact + 0.1 && ends[1] > exact - 0.1;
+    let wide = all(&sandwich, "warnings").contains("the width of its sandwich");
+    assert!(held && wide == (of("width") > 1.0), "{exact} and {sandwich}");
     assert_eq!([of("lower"), of("upper"), of("width")], [ends[0], ends[1], ends[1] - ends[0]]);
     assert_eq!(sandwich["log_partition"]["samples"], "exact");
     assert_eq!(sandwich["log_partition"]["upper_guarantee"], "stochastic_upper_bound");
@@ -205,7 +203,7 @@ fn a_run_keeps_both_ends() {
         ("evaluate.log_partition={sandwich={sweeps=0}}", "evaluate.log_partition.sandwich.sweeps"),
         ("evaluate.log_partition={raise={examples=0}}", "evaluate.log_partition.raise.examples"),
         ("evaluate.log_partition={reverse={chains=1}}", "gives no error bar"),
-        ("evaluate.log_partition={ais={base=\"guess\"}}", "one of data, uniform, biases"),
+        ("evaluate.log_partition={ais={base=\"guess\"}}", "allowed: data, uniform, biases"),
     ] {
         let text = bench.refusal(&format!("run tiny.toml {change}"));
         assert!(text.starts_with("exit 2") && text.contains(message), "{change}: {text}");

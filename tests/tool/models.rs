@@ -284,7 +284,10 @@ fn combinations_that_do_not_fit_are_refused_with_place_and_remedy() {
             [BINARY, "belief_net = { hidden = [4] }", "maximum_likelihood = {}", "'network'"],
             "wake_sleep or reweighted_wake_sleep",
         ),
-        ([BINARY, "belief_net = { hidden = [4] }", "wake_sleep = { chains = 7 }", "'network'"], "leave chains"),
+        (
+            [BINARY, "belief_net = { hidden = [4] }", "wake_sleep = { chains = 7 }", "'network'"],
+            "leave negative, chains",
+        ),
         (
             [BINARY, "belief_net = { hidden = [4] }", "wake_sleep = {}", "'network+1'"],
             "does not infer in a sigmoid belief net",

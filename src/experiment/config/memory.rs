@@ -150,14 +150,14 @@ impl Machine {
         let copies = if averaged { COPIES + MEANS } else { COPIES };
         self.part("model.hidden", self.weights * self.width * copies, "use fewer units");
         if let Some(pretrain) = &experiment.pretrain {
-            let layers = 0..experiment.model.hidden().len();
-            let rows = layers.clone().map(|layer| pretrain.of_layer(layer).batch_size.min(extent.train));
-            self.part("pretrain.batch_size", self.rows(rows.max().unwrap_or_default()), BATCH);
-            let chains = layers.map(|layer| {
+            let [rows, more] = (0..experiment.model.hidden().len()).fold([0, 0], |[rows, more], layer| {
                 let own = pretrain.of_layer(layer);
-                if own.chains == Chains::Persistent { own.persistent_chains.unwrap_or(own.batch_size) } else { 0 }
+                let persistent = own.chains == Chains::Persistent;
+                let batch = if persistent { own.batch_size } else { own.batch_size.min(extent.train) };
+                [rows.max(batch), more.max(own.persistent_chains.unwrap_or(0).saturating_sub(batch))]
             });
-            self.part("pretrain.persistent_chains", self.rows(chains.max().unwrap_or_default()), CHAINS);
+            self.part("pretrain.batch_size", self.rows(rows), BATCH);
+            self.part("pretrain.persistent_chains", self.rows(more), CHAINS);
         }
         self.fine_tuning(experiment, extent);
         let Some(train) = &experiment.train else { return };
