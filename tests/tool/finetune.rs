@@ -146,6 +146,7 @@ fn data_without_classes_and_settings_out_of_range_are_refused_with_the_remedy() 
         ("finetune.posterior=tap", "judged but not learned from"),
         ("finetune.learning_rate=-1.0", "finetune.learning_rate"),
         ("finetune.optimizer=newton", "adam"),
+        ("model.labels=softmax", "model.labels = \"none\""),
     ] {
         let message = bench.refusal(&format!("run tiny.toml {change}"));
         assert!(message.starts_with("exit 2") && message.contains(what), "{change}: {message}");

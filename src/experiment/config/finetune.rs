@@ -1,7 +1,7 @@
 //! The section `[finetune]`: the machine unrolled into a net that names classes.
 
 use super::check::Problems;
-use super::{Experiment, LearningRate, Optimizer, Scheme, choice};
+use super::{Experiment, LabelUnits, LearningRate, Optimizer, Scheme, choice};
 use serde::{Deserialize, Serialize};
 
 /// Discriminative fine-tuning (Salakhutdinov and Hinton 2009): the machine is unrolled into a net whose hidden layers read the layer below
@@ -86,6 +86,11 @@ pub fn finetune(settings: &Finetune, experiment: &Experiment, problems: &mut Pro
     let message = format!("is of deep Boltzmann machines, and the model is {}", fitting.name);
     let is_machine = experiment.model.machine().is_some();
     problems.require(is_machine, "finetune", message, "leave [finetune] out");
+    if let Some(machine) = experiment.model.machine() {
+        let unlabelled = machine.labels == LabelUnits::None;
+        let message = "reads a machine without label units, and model.labels is \"softmax\"";
+        problems.require(unlabelled, "finetune", message, "set model.labels = \"none\", or leave [finetune] out");
+    }
     problems.count("finetune.epochs", settings.epochs);
     problems.limit("finetune.warm_up_epochs", settings.warm_up_epochs);
     problems.count("finetune.batch_size", settings.batch_size);
