@@ -69,7 +69,8 @@ impl Joint {
         if let Some(offsets) = &offsets {
             uphill = uphill.centred(&offsets.layers)?;
         }
-        let (units, weights, biases) = self.dbm.into_parts();
+        let biases = self.dbm.vectors();
+        let (units, weights, _) = self.dbm.into_parts();
         let at = Parameters { weights, biases };
         let (to, dbm_momentum) = dbm.step(at, self.dbm_momentum, &uphill, update.learning_rate)?;
         let (trained, network_momentum) = match phases.network_uphill.filter(|_| update.network_learning_rate != 0.0) {

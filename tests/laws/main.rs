@@ -17,6 +17,7 @@ mod dictionaries;
 mod elementwise;
 mod em;
 mod exhaustive;
+mod gaussian;
 mod gradients;
 mod instances;
 mod joints;
