@@ -98,7 +98,8 @@ impl Sample {
         }
         let (states, probabilities) = sample(dbm, self.count, self.sweeps, Stream::new(self.seed), &asked)?;
         let values = if self.states { states } else { probabilities };
-        let bytes = if ending == "npy" { npy_bytes(&values)? } else { self.picture(&values, shape)? };
+        let range = if dbm.units()[0].precision().is_some() { Range::Symmetric } else { Range::Unit };
+        let bytes = if ending == "npy" { npy_bytes(&values)? } else { self.picture(&values, shape, range)? };
         write_whole(&self.out, &bytes)?;
         let values = host(&values)?;
         let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -107,10 +108,10 @@ impl Sample {
         if self.json { print_json(&written) } else { print(&written.text()) }
     }
 
-    fn picture(&self, values: &Tensor, shape: [usize; 2]) -> Result<Vec<u8>> {
+    fn picture(&self, values: &Tensor, shape: [usize; 2], range: Range) -> Result<Vec<u8>> {
         let pictures: Vec<Vec<f64>> = host(values)?.chunks(shape[0] * shape[1]).map(<[f64]>::to_vec).collect();
         let columns = (self.count as f64).sqrt().ceil() as usize;
-        Image::grid(&pictures, shape, columns, Range::Unit)?.png()
+        Image::grid(&pictures, shape, columns, range)?.png()
     }
 
     /// Height and width of one sample.

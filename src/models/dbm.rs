@@ -9,7 +9,7 @@ use super::stack::Held;
 use super::{LatentModel, Reconstruct, Stack};
 use crate::math::{DType, Device, Result, Stream, Tensor, Weight, bail};
 use crate::posterior::Factorial;
-use crate::units::{Binary, Kind};
+use crate::units::{Binary, Gaussian, Kind};
 use std::sync::Arc;
 
 /// Layers 0 (visible) to L; `weights[l]` joins layers l and l + 1.
@@ -68,6 +68,13 @@ impl Dbm {
     /// The same machine with other parameters of the same shapes.
     pub fn with_parameters(&self, weights: Vec<impl Into<Weight>>, biases: Vec<Tensor>) -> Result<Self> {
         Self::new(self.units.clone(), weights, biases)
+    }
+
+    /// The same machine with Gaussian visible units of these ln σ², `[n_0]`, which training moves if they are `learned`; its weights and
+    /// biases are read anew, in the units of the data.
+    pub fn gaussian(mut self, log_variance: &Tensor, learned: bool) -> Result<Self> {
+        self.units[0] = Arc::new(Gaussian::new(log_variance, learned)?);
+        Self::new(self.units, self.weights, self.biases)
     }
 
     /// Its parts, to be moved: weights that nobody shares are moved in place.

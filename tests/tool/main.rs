@@ -16,6 +16,7 @@ mod eval;
 mod events;
 mod faults;
 mod figures;
+mod gaussian;
 mod honest;
 mod judging;
 mod labels;

@@ -42,5 +42,5 @@ pub use training::{
     MaximumLikelihood, Network, Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train,
     WakeSleep,
 };
-pub use units::LabelUnits;
+pub use units::{LabelUnits, Variances, VisibleUnits};
 pub use word::WORDS;
