@@ -2,7 +2,9 @@
 
 use crate::gradients::{differences, flat, with};
 use crate::learning::{PLAIN, begin, train};
-use crate::support::{all_states, assert_all_close, assert_close, log_sum_exp, matrices, random_dbm, rows, tensor};
+use crate::support::{
+    all_states, assert_all_close, assert_close, converted, log_sum_exp, matrices, random_dbm, rows, tensor,
+};
 use dbm::evaluate::{Annealing, Half, Spacing, ais, exact};
 use dbm::inference::{Exact, Inference, MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
@@ -10,7 +12,7 @@ use dbm::learning::{
     exact_gradient,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host, mean_of};
-use dbm::models::{Dbm, Evidence, GaussianComponents, LatentModel, Mixture, Reconstruct};
+use dbm::models::{Dbm, Evidence, GaussianComponents, Heated, Known, LatentModel, Mixture, Reconstruct};
 use dbm::units::{Binary, Gaussian, Kind, Units};
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -215,12 +217,6 @@ fn chains_of_real_values_have_the_moments_of_the_mixture() {
     }
 }
 
-/// The same machine in another precision.
-fn converted(dbm: &Dbm, dtype: DType) -> Dbm {
-    let convert = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect::<Vec<_>>();
-    dbm.with_parameters(convert(&matrices(dbm.weights())), convert(&dbm.vectors())).unwrap()
-}
-
 #[test]
 fn annealing_finds_ln_z_of_real_values_from_the_means_of_the_data() {
     for (seed, sizes) in [&[4, 3][..], &[3, 4, 2]].into_iter().enumerate() {
@@ -274,4 +270,53 @@ fn variances_are_learned_only_where_asked_for_within_bounds_and_in_the_visible_l
     let binary = random_dbm(&[2, 3], 1.0, 1.0, 1);
     let three = [binary.biases(), &[vector(&[0.0, 0.0])]].concat();
     assert!(binary.with_parameters(matrices(binary.weights()), three).is_err());
+}
+
+#[test]
+fn real_values_are_held_as_a_whole_or_not_at_all() {
+    let dbm = machine(&[3, 2, 2], true, 130);
+    let states = tensor(&examples(3));
+    let whole = Some(Known { held: vec![true; 3], states: states.clone() });
+    let held = dbm.given(&[whole, None, None]).unwrap().stack().log_partition(20.0).unwrap();
+    let clamped = dbm.clamp(&states).unwrap().log_partition(20.0).unwrap();
+    assert_all_close("ln p̃(v)", &held, &clamped, 1e-11);
+    let free = dbm.given(&[None, None, None]).unwrap().stack().log_partition(20.0).unwrap();
+    assert_close("ln Z", free[0], log_z(&dbm), 1e-11);
+    let part = Some(Known { held: vec![true, false, false], states });
+    assert!(dbm.given(&[part, None, None]).is_err());
+}
+
+#[test]
+fn chains_at_the_temperature_of_the_machine_have_its_mean_and_hotter_ones_that_of_the_way() {
+    const CHAINS: usize = 20_000;
+    let dbm = machine(&[3, 2], true, 131);
+    let precision = dbm.units()[0].precision().unwrap().unsqueeze(0).unwrap();
+    let base = vec![(precision * 0.5).unwrap(), Tensor::zeros((1, 2), DType::F64, &Device::Cpu).unwrap()];
+    for share in [0.0, 0.6, 1.0] {
+        for dtype in [DType::F64, DType::F32] {
+            let (dbm, stack) = (converted(&dbm, dtype), converted(&dbm, dtype).free().unwrap());
+            let base: Vec<Tensor> = base.iter().map(|base| base.to_dtype(dtype).unwrap()).collect();
+            let heated = Heated::new(&stack, &base, share).unwrap();
+            let mut states = Chains::from_biases(&dbm, CHAINS, Stream::new(1)).unwrap().states().to_vec();
+            for sweep in 0..30 {
+                states = heated.sweep(states, Stream::new(2).at(sweep)).unwrap();
+            }
+            // A machine of weights βW and biases between the two, whose variances are those of the machine.
+            let mixed = |own: &Tensor, base: f64| ((own * share).unwrap() + base * (1.0 - share)).unwrap();
+            let dbm = converted(&dbm, DType::F64);
+            let weights = matrices(dbm.weights()).iter().map(|weight| (weight * share).unwrap()).collect::<Vec<_>>();
+            let mut vectors = dbm.vectors();
+            vectors[0] = mixed(&vectors[0], 0.5);
+            vectors[1] = mixed(&vectors[1], 0.0);
+            let way = dbm.with_parameters(weights, vectors).unwrap();
+            let (all, total) = (components(&way), log_z(&way));
+            let values = rows(&states[0]);
+            for i in 0..3 {
+                let mean: f64 = all.iter().map(|(nats, mean)| (nats - total).exp() * mean[i]).sum();
+                let found: Vec<f64> = values.iter().map(|state| state[i]).collect();
+                // Deviations are below 3.
+                assert_close(&format!("{i} at {share}"), mean_of(&found), mean, 4.0 * 3.0 / (CHAINS as f64).sqrt());
+            }
+        }
+    }
 }
