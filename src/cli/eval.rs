@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 ///
 /// deep Boltzmann machine: layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer)
 /// and, for the schemes that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)];
-/// with label units also labels.weight [n_L, classes], labels.bias [classes], recognition.labels.weight and recognition.labels.bias;
+/// with label units also labels.weight [n_L, classes], labels.bias [classes], recognition.labels.weight and recognition.labels.bias; with
+/// Gaussian visible units also visible.log_variance or visible.fixed_log_variance [n_0];
 ///
 /// sigmoid belief net: generative.{l}.weight [n_l, n_(l+1)], generative.{l}.bias [n_l] (l = 0 … L) and recognition.{l}.* as above;
 ///

@@ -150,7 +150,7 @@ fn orders(figures: &TableResult) -> String {
             Some(verdict) => reached(verdict),
         };
         let because = order.refuted_because.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-        format!("In this order, the worst first: {}: {how}{because}\n", order.rows.join(", "))
+        format!("In this order, the worst first: {}: {how}{because}\n", order.rows.join(" < "))
     };
     figures.orders.iter().map(sentence).collect()
 }

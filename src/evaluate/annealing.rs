@@ -102,7 +102,8 @@ impl Path {
             if inputs.dims() != base[0].dims() {
                 bail!("{} visible means were given for {} visible units", inputs.dim(1)?, base[0].dim(1)?);
             }
-            base[0] = inputs.clamp(-LARGEST_BASE, LARGEST_BASE)?;
+            let bounded = stack.units()[0].is_logistic();
+            base[0] = if bounded { inputs.clamp(-LARGEST_BASE, LARGEST_BASE)? } else { inputs };
         }
         Self::between(stack, base, settings)
     }

@@ -107,6 +107,12 @@ pub fn base_distance(rates: &[f64], base: &[f64]) -> f64 {
     rates.iter().zip(base).map(one).sum()
 }
 
+/// The same of independent normal units with the `precisions` of the machine: Σ_i (rate - base)² / 2σ², nats.
+pub fn normal_distance(rates: &[f64], base: &[f64], precisions: &[f64]) -> f64 {
+    let one = |((rate, base), precision): ((&f64, &f64), &f64)| (rate - base).powi(2) * precision / 2.0;
+    rates.iter().zip(base).zip(precisions).map(one).sum()
+}
+
 /// A doubt where a base other than the data's rates is this many nats from them.
 pub fn far_base(word: &str, distance: f64) -> Option<Doubt> {
     (distance > FAR_BASE).then(|| {

@@ -20,7 +20,7 @@ pub use annealing::{Annealed, Annealing, Half, Path, Spacing};
 pub use assess::{AnyScheme, Assess, Assessment, Average, Reference, Yardstick};
 pub use bound::{elbo, elbo_unnormalized};
 pub use clamped::{Sampled, Weighing};
-pub use doubt::{Doubt, base_distance, contradicted, effective_sample_size, far_base};
+pub use doubt::{Doubt, base_distance, contradicted, effective_sample_size, far_base, normal_distance};
 pub use ends::{RaiseReport, ReverseReport, Samples};
 pub use exhaustive::{RaiseMoments, WeightMoments};
 pub use importance::{ImportanceBound, log_weights};

@@ -89,7 +89,7 @@ pub fn judge_knowing(
     let evidence = reference.map(|reference| reference.log_evidence_unnormalized);
     let (kind, sizes, dtype) = (None, dbm.sizes(), dbm.dtype());
     let labels = labels(dbm, examples, watch)?;
-    let binary = true;
+    let binary = dbm.units()[0].is_logistic();
     let verdict =
         Verdict { kind, sizes, dtype, request, presented, log_partition, evidence, binary, assessments, labels };
     Ok(verdict.results())

@@ -2,7 +2,7 @@
 //!
 //! `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the visible layer), and for
 //! the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`; of label units `labels.weight`
-//! `[n_L, classes]` and `labels.bias` `[classes]`, with `recognition.labels.…` beside. Other names are kept apart.
+//! `[n_L, classes]` and `labels.bias` `[classes]`, with `recognition.labels.…` beside; of Gaussian visible units `visible.log_variance` `[n_0]`. Other names are kept apart.
 
 use super::kinds::{Machine, Trained};
 use super::phase::TRAINER_PREFIX;

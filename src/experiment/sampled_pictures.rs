@@ -3,7 +3,7 @@
 use super::Result;
 use super::clamping::{Clamp, Side, held};
 use super::kinds::Seen;
-use super::observe::{Range, Record, Value};
+use super::observe::{Record, Value};
 use super::pictures::stacked;
 use super::sampling::{Look, Sampling};
 use crate::math::Tensor;
@@ -21,9 +21,8 @@ const FILLING: usize = 200;
 /// Chains from independent random starts and from the data, a column each, with 100 sweeps from one row to the next; and examples,
 /// each above what is told of it and above the probabilities of the rest after 200 sweeps.
 pub fn sampled(dbm: &Dbm, seen: Seen, record: &mut Record) -> Result<()> {
-    let (stream, shape) = (seen.stream.named("samples"), seen.shape);
-    let picture =
-        |sets: &[Tensor], columns| Ok::<_, super::Error>(Value::Image(stacked(sets, shape, columns, Range::Unit)?));
+    let (stream, shape, range) = (seen.stream.named("samples"), seen.shape, seen.range());
+    let picture = |sets: &[Tensor], columns| Ok::<_, super::Error>(Value::Image(stacked(sets, shape, columns, range)?));
     let chains = Sampling { dbm, held: &[], start: None, sweeps: SWEEPS, looks: LOOKS, stream };
     let looks = chains.run(CHAINS)?;
     record.push("samples/from_random_starts_probabilities", picture(&all(&looks, |look| &look.probabilities), CHAINS)?);
@@ -36,6 +35,10 @@ pub fn sampled(dbm: &Dbm, seen: Seen, record: &mut Record) -> Result<()> {
     let looks = Sampling { start: Some(&data), looks: LOOKS - 1, ..chains.clone() }.run(data.dim(0)?)?;
     let rows = [vec![data], all(&looks, |look| &look.probabilities)].concat();
     record.push("samples/from_data_probabilities", picture(&rows, CHAINS)?);
+    if !dbm.units()[0].is_logistic() {
+        // Half a layer of them is not held.
+        return Ok(());
+    }
     let data = seen.visible.narrow(0, 0, examples.min(FILLED))?;
     for (name, side) in [("left", Side::Left), ("top", Side::Top)] {
         let held = held(&[Clamp::Half(side)], &dbm.sizes(), shape, Some(&data), (dbm.dtype(), dbm.device()))?;

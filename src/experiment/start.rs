@@ -1,7 +1,7 @@
 //! Where a run begins: at small random weights, or at a checkpoint.
 
 use super::checkpoint::{Checkpoint, Position};
-use super::config::{Algorithm, Experiment, Machine, Model, VisibleBias};
+use super::config::{Algorithm, Experiment, Machine, Model, Variances, VisibleBias, VisibleUnits};
 use super::data::Dataset;
 use super::driver::broken;
 use super::kinds::Trained;
@@ -11,7 +11,7 @@ use super::stages::{Stage, stages};
 use super::{Error, Result, inherited, setup};
 use crate::inference::{Encoder, Recognition};
 use crate::learning::{DbmWithNetwork, HelmholtzMachine, Predictive, SavedTensors};
-use crate::math::{DType, Stream, Tensor, host};
+use crate::math::{DType, Stream, Tensor, double, host};
 use crate::models::{
     BeliefNet, BernoulliComponents, BinarySparseCoding, Dbm, FactorAnalysis, GaussianComponents, Mixture, Noise,
     SparseCoding, Vae, VaeShape,
@@ -76,12 +76,23 @@ fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<T
         VisibleBias::Data => Ok::<_, Error>(Tensor::new(log_odds(dataset), &device)?.to_dtype(dtype)?),
     };
     match &experiment.model {
-        Model::Machine(Machine { from: Some(from), .. }) => inherited::machine(from, &sizes, dtype, &device),
+        Model::Machine(settings @ Machine { from: Some(from), .. }) => {
+            inherited::machine(settings, from, &sizes, dtype, &device)
+        }
         Model::Machine(settings) => {
             let dbm = Dbm::random(&sizes, settings.weight_std, stream, dtype, &device)?;
             let mut biases = dbm.biases().to_vec();
-            biases[0] = visible_bias(settings.visible_bias, &biases[0])?;
+            biases[0] = match (settings.visible, settings.visible_bias) {
+                (VisibleUnits::Gaussian, VisibleBias::Data) => {
+                    Tensor::new(dataset.train.mean(), &device)?.to_dtype(dtype)?
+                }
+                (_, how) => visible_bias(how, &biases[0])?,
+            };
             let mut dbm = dbm.with_parameters(dbm.weights().to_vec(), biases)?;
+            if settings.visible == VisibleUnits::Gaussian {
+                let log_variance = variances(&setup::first(&dataset.train, SAMPLED, root)?)?.log()?.to_dtype(dtype)?;
+                dbm = dbm.gaussian(&log_variance, settings.variances == Variances::Learned)?;
+            }
             if let Some(classes) = setup::classes(experiment, dataset)? {
                 let top = sizes.last().copied().unwrap_or_default();
                 let weight = (stream.named("labels").normal(top, classes, dtype, &device)? * settings.weight_std)?;
@@ -129,6 +140,13 @@ fn initial(experiment: &Experiment, dataset: &Dataset, root: Stream) -> Result<T
 /// Most examples that the first moments of a model are taken of.
 const SAMPLED: usize = 10_000;
 
+/// Variance of each value over the examples, `f64`, a little more so that none is zero.
+fn variances(examples: &Tensor) -> Result<Tensor> {
+    let examples = double(examples)?;
+    let centred = examples.broadcast_sub(&examples.mean(0)?)?;
+    Ok((centred.sqr()?.mean(0)? + 1e-3)?)
+}
+
 /// Models in `f64` that EM begins at the moments of the data, and small random departures from them.
 fn from_moments(experiment: &Experiment, dataset: &Dataset, stream: Stream) -> Result<Trained> {
     let device = setup::device(experiment.device)?;
@@ -137,8 +155,7 @@ fn from_moments(experiment: &Experiment, dataset: &Dataset, stream: Stream) -> R
     let normal =
         |name: &str, rows: usize, columns: usize| stream.named(name).normal(rows, columns, DType::F64, &device);
     let mean = examples.mean(0)?;
-    let centred = examples.broadcast_sub(&mean)?;
-    let variances = (centred.sqr()?.mean(0)? + 1e-3)?;
+    let variances = variances(&examples)?;
     let level = Tensor::full(host(&variances.mean_all()?)?[0], visible, &device)?;
     let even = |components: usize| Tensor::zeros(components, DType::F64, &device);
     Ok(match &experiment.model {

@@ -38,7 +38,9 @@ impl Network {
 
     /// The untrained network: the machine's own weights and hidden biases.
     pub fn from_dbm(dbm: &Dbm) -> Result<Self> {
-        Self::new(dbm.units()[1..].to_vec(), dbm.weights().to_vec(), dbm.biases()[1..].to_vec())
+        let weights =
+            std::iter::once(dbm.from_visible()?).chain(dbm.weights()[1..].iter().cloned()).collect::<Vec<_>>();
+        Self::new(dbm.units()[1..].to_vec(), weights, dbm.biases()[1..].to_vec())
     }
 
     /// The same network with other parameters of the same shapes.

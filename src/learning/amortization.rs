@@ -77,7 +77,8 @@ pub struct NetworkTaught<R> {
 impl<R: Refine<Stack>> PositivePhase for NetworkTaught<R> {
     fn infer(&self, dbm: &Dbm, network: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
         let q = network.infer(dbm, examples, stream)?.q;
-        let statistics = q.statistics(&dbm.visible_of(examples)?, &q.means()?)?;
+        let (visible, means) = (dbm.visible_of(examples)?, q.means()?);
+        let statistics = q.statistics(&visible, &means)?.of_machine(dbm, &visible, &means[0])?;
         let refined = self.by.refine(&dbm.clamp(examples)?, q, self.stop, stream)?.q;
         Ok(Positive { statistics, means: refined.means()?, q: Box::new(refined) })
     }

@@ -7,7 +7,7 @@
 //! told anew when offsets move.
 
 use super::{DbmWithNetwork, Gradient, Joint, Measurements, SavedTensors, Trainer, Update};
-use crate::math::{Layers, Result, Stream, Tensor, Term};
+use crate::math::{Layers, Result, Stream, Tensor, Term, bail};
 use crate::models::Dbm;
 
 /// A joint trainer with centred gradients.
@@ -88,6 +88,9 @@ impl<T: Trainer<State = Joint>> Trainer for Centred<T> {
     type State = Joint;
 
     fn init(&self, model: DbmWithNetwork, stream: Stream) -> Result<Joint> {
+        if model.dbm.units()[0].precision().is_some() {
+            bail!("centring is of units without noise of their own; centre Gaussian data beforehand");
+        }
         let offsets = Some(Offsets::from_biases(&model.dbm, self.rate)?);
         Ok(Joint { offsets, ..self.by.init(model, stream)? })
     }

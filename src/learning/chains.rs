@@ -16,12 +16,10 @@ impl Chains {
     /// `count` chains, every unit drawn from its own bias: from the base rate of the data where the visible biases hold it.
     pub fn from_biases(dbm: &Dbm, count: usize, stream: Stream) -> Result<Self> {
         let draw = |(l, (kind, bias)): (usize, (&Kind, &Tensor))| {
-            kind.sample(
-                &bias.unsqueeze(0)?.broadcast_as((count, bias.elem_count()))?.contiguous()?,
-                stream.at(l as u64),
-            )
+            kind.sample(&bias.broadcast_as((count, bias.dim(1)?))?.contiguous()?, stream.at(l as u64))
         };
-        Ok(Self { states: dbm.units().iter().zip(dbm.biases()).enumerate().map(draw).collect::<Result<_>>()? })
+        let free = dbm.free()?;
+        Ok(Self { states: dbm.units().iter().zip(free.biases()).enumerate().map(draw).collect::<Result<_>>()? })
     }
 
     /// From given states, `[chains, n_l]`, visible first.

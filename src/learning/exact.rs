@@ -16,5 +16,7 @@ where
     S::Posterior: ExpectedStatistics,
 {
     let q = scheme.infer(dbm, visible, stream)?.q;
-    q.statistics(visible, &q.means()?)?.minus(&Statistics::of_model(dbm, max_bits)?)
+    let means = q.means()?;
+    let positive = q.statistics(visible, &means)?.of_machine(dbm, visible, &means[0])?;
+    positive.minus(&Statistics::of_model(dbm, max_bits)?)
 }

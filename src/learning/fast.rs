@@ -37,7 +37,7 @@ impl FastWeights {
         let sum = |(slow, fast): (&Tensor, &Tensor)| slow + fast;
         let weights = dbm.weights().iter().zip(&self.parameters.weights);
         let weights = weights.map(|(slow, fast)| slow.tensor()? + fast.tensor()?).collect::<Result<Vec<_>>>()?;
-        let biases = dbm.biases().iter().zip(&self.parameters.biases).map(sum).collect::<Result<_>>()?;
+        let biases = dbm.vectors().iter().zip(&self.parameters.biases).map(sum).collect::<Result<_>>()?;
         dbm.with_parameters(weights, biases)
     }
 

@@ -74,7 +74,8 @@ impl Joint {
             uphill = uphill.centred(&offsets.layers)?;
         }
         let carried = phases.sampled.carried.follow(&uphill)?;
-        let (units, weights, biases) = self.dbm.into_parts();
+        let biases = self.dbm.vectors();
+        let (units, weights, _) = self.dbm.into_parts();
         let at = Parameters { weights, biases };
         let (to, dbm_momentum) = Moves::step(dbm, at, self.dbm_momentum, &uphill, update)?;
         let (trained, network_momentum) = match phases.network_uphill.filter(|_| update.network_learning_rate != 0.0) {

@@ -68,7 +68,7 @@ where
     S::Posterior: ExpectedStatistics + 'static,
 {
     fn infer(&self, dbm: &Dbm, _: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
-        Positive::of(self.0.infer(dbm, examples, stream)?.q, &dbm.visible_of(examples)?)
+        Positive::of(dbm, self.0.infer(dbm, examples, stream)?.q, &dbm.visible_of(examples)?)
     }
 }
 
@@ -76,14 +76,15 @@ impl<R: Refine<Stack>> PositivePhase for NetworkRefined<R> {
     fn infer(&self, dbm: &Dbm, network: &Network, examples: &Tensor, stream: Stream) -> Result<Positive> {
         let start = network.infer(dbm, examples, stream)?.q;
         let q = self.by.refine(&dbm.clamp(examples)?, start, self.stop, stream)?.q;
-        Positive::of(q, &dbm.visible_of(examples)?)
+        Positive::of(dbm, q, &dbm.visible_of(examples)?)
     }
 }
 
 impl Positive {
-    fn of<Q: ExpectedStatistics + 'static>(q: Q, visible: &Tensor) -> Result<Self> {
+    fn of<Q: ExpectedStatistics + 'static>(dbm: &Dbm, q: Q, visible: &Tensor) -> Result<Self> {
         let means = q.means()?;
-        Ok(Self { statistics: q.statistics(visible, &means)?, means, q: Box::new(q) })
+        let statistics = q.statistics(visible, &means)?.of_machine(dbm, visible, &means[0])?;
+        Ok(Self { statistics, means, q: Box::new(q) })
     }
 }
 
@@ -102,7 +103,8 @@ impl<P: PositivePhase, N: Negative> Trainer for MaximumLikelihood<P, N> {
         let awake = Awake { visible: batch, hidden: Some(&positive.means) };
         let sampled = self.negative.sample(&state, awake, update.stream.named("chains"))?;
         update.begins(Part::Gradient);
-        let negative = Statistics::of(&sampled.layers)?;
+        let layers = &sampled.layers;
+        let negative = Statistics::of(layers)?.of_machine(&state.dbm, &layers[0], &layers[1])?;
         // A network that does not move needs no gradient.
         let network_learns = update.measured || update.network_learning_rate != 0.0;
         let inputs = if network_learns { state.network.inputs(batch)? } else { Vec::new() };

@@ -27,7 +27,8 @@ impl Sgd {
 
     /// The same with a learning rate for each layer; one without rests, and so does its Δ.
     ///
-    /// A layer is a weight matrix with the biases of the units it leads up to; the biases of the lowest units go with the first layer.
+    /// A layer is a weight matrix with the biases of the units it leads up to; the biases of the lowest units go with the first layer, and
+    /// so does ln σ² of those, a last vector where they learn it.
     pub fn step_by_layers(
         &self,
         parameters: Parameters,
@@ -36,14 +37,16 @@ impl Sgd {
         learning_rate: impl Fn(usize) -> Option<f64>,
     ) -> Result<(Parameters, Parameters)> {
         let by = |rate| Momentum { momentum: self.momentum, rate, decay: self.weight_decay };
-        let lowest = parameters.biases.len().saturating_sub(parameters.weights.len());
+        let vectors = parameters.biases.len();
+        let more = vectors.saturating_sub(parameters.weights.len());
+        let layer = |l: usize| if more > 1 && l + 1 == vectors { 0 } else { l.saturating_sub(more.min(1)) };
         let weights = parameters.weights.into_iter().zip(last.weights).zip(&uphill.weights).enumerate();
         let weights = weights.map(|(l, ((at, last), terms))| match learning_rate(l) {
             Some(rate) => by(rate).step_along(at, last, terms),
             None => Ok((at, last)),
         });
         let biases = parameters.biases.iter().zip(&last.biases).zip(&uphill.biases).enumerate();
-        let biases = biases.map(|(l, ((at, last), uphill))| match learning_rate(l.saturating_sub(lowest)) {
+        let biases = biases.map(|(l, ((at, last), uphill))| match learning_rate(layer(l)) {
             Some(rate) => Momentum { decay: 0.0, ..by(rate) }.step(at, last, uphill),
             None => Ok((at.clone(), last.clone())),
         });

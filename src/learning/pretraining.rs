@@ -61,7 +61,7 @@ struct Rbm {
     /// Of the visible and the hidden layer and, in a top RBM with labels, of these.
     kinds: Vec<Kind>,
     copies: [usize; 2],
-    /// Of the chain visible - hidden - labels: one weight matrix or two, a bias of each layer.
+    /// Of the chain visible - hidden - labels: one weight matrix or two, a bias of each layer, and ln σ² of visible units that learn it.
     parameters: Parameters,
 }
 
@@ -76,17 +76,37 @@ impl Rbm {
         let layers = if l + 1 == depth { l..dbm.depth() + 1 } else { l..l + 2 };
         let mut weights = vec![scaled(&dbm.weights()[l], 1.0 / share_in_dbm(dbm, l))?];
         weights.extend(dbm.weights()[l + 1..layers.end - 1].iter().cloned());
-        Ok(Self {
-            kinds: dbm.units()[layers.clone()].to_vec(),
-            copies: [copies(l + 1 < depth), copies(l > 0)],
-            parameters: Parameters { weights, biases: dbm.biases()[layers].to_vec() },
-        })
+        let mut biases = dbm.biases()[layers.clone()].to_vec();
+        biases.extend(dbm.vectors().into_iter().skip(dbm.biases().len()).filter(|_| l == 0));
+        let copies = [copies(l + 1 < depth), copies(l > 0)];
+        Ok(Self { kinds: dbm.units()[layers].to_vec(), copies, parameters: Parameters { weights, biases } })
+    }
+
+    /// With other parameters, which may be those of its noise.
+    fn with_parameters(mut self, parameters: Parameters) -> Result<Self> {
+        if let Some(log_variance) = parameters.biases.get(self.kinds.len()) {
+            self.kinds[0] = self.kinds[0].with_log_variance(log_variance)?;
+        }
+        Ok(Self { parameters, ..self })
+    }
+
+    /// ln σ² of visible units that learn it.
+    fn log_variance(&self) -> Option<&Tensor> {
+        self.parameters.biases.get(self.kinds.len()).and(self.kinds[0].log_variance())
+    }
+
+    /// Values of the visible layer over its variances, where it has such.
+    fn weighed(&self, visible: &Tensor) -> Result<Tensor> {
+        match self.kinds[0].precision() {
+            Some(precision) => visible.broadcast_mul(precision),
+            None => Ok(visible.clone()),
+        }
     }
 
     /// Input of the hidden units from the mean over the visible copies, `[rows, visible]`, and the labels, `[rows, classes]`.
     fn up(&self, (visible, labels): &Seen) -> Result<Tensor> {
         let Parameters { weights, biases } = &self.parameters;
-        let input = weights[0].inputs_above(visible, self.copies[0] as f64, &biases[1])?;
+        let input = weights[0].inputs_above(&self.weighed(visible)?, self.copies[0] as f64, &biases[1])?;
         match labels {
             Some(labels) => input + weights[1].down(labels)?,
             None => Ok(input),
@@ -95,7 +115,8 @@ impl Rbm {
 
     /// Input of the visible units from the mean over the hidden copies, `[rows, hidden]`.
     fn down(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.parameters.weights[0].inputs_below(hidden, self.copies[1] as f64, &self.parameters.biases[0])
+        let Parameters { weights, biases } = &self.parameters;
+        self.weighed(&weights[0].inputs_below(hidden, self.copies[1] as f64, &biases[0])?)
     }
 
     /// Mean over the copies of layer 0 (visible) or 1 (hidden), each drawn from the same input.
@@ -131,10 +152,19 @@ impl Rbm {
     }
 }
 
-/// Statistics of what an RBM sees and the means of its hidden units.
-fn statistics((visible, labels): &Seen, hidden: Tensor) -> Result<Statistics> {
-    let layers: Vec<Tensor> = [visible.clone(), hidden].into_iter().chain(labels.clone()).collect();
-    Statistics::of(&layers)
+impl Rbm {
+    /// Statistics of what it sees and the means of its hidden units. Of the mean over two copies the variance is not to be had: it
+    /// rests in an RBM that sees two.
+    fn statistics(&self, (visible, labels): &Seen, hidden: &Tensor) -> Result<Statistics> {
+        let layers: Vec<Tensor> = [visible, hidden].into_iter().chain(labels).cloned().collect();
+        let Parameters { weights, biases } = &self.parameters;
+        let statistics = Statistics::of(&layers)?;
+        let mut statistics = statistics.of_visible(&self.kinds[0], (&weights[0], &biases[0]), visible, hidden)?;
+        if let (2.., Some(slope)) = (self.copies[0], statistics.biases.get_mut(self.kinds.len())) {
+            *slope = slope.zeros_like()?;
+        }
+        Ok(statistics)
+    }
 }
 
 /// Neither at the bottom nor at the top.
@@ -206,8 +236,8 @@ impl Trainer for Pretraining {
         let (dreamed, hidden) = rbm.sweeps(&start, self.sweeps, update.stream.named("chains"))?;
         let dreamed_mean = rbm.kinds[1].mean(&rbm.up(&dreamed)?)?;
         update.begins(Part::Gradient);
-        let positive = statistics(&seen, mean.clone())?;
-        let negative = statistics(&dreamed, dreamed_mean)?;
+        let positive = rbm.statistics(&seen, &mean)?;
+        let negative = rbm.statistics(&dreamed, &dreamed_mean)?;
         let uphill = positive.minus(&negative)?;
 
         let mut measurements = Measurements::default();
@@ -223,7 +253,8 @@ impl Trainer for Pretraining {
         let uphill = sparse.map_or(Ok(uphill), |positive| positive.minus(&negative))?;
         let Rbm { kinds, copies, parameters } = rbms.remove(layer);
         let (parameters, momentum) = Moves::step(&self.sgd, parameters, momentum, &uphill, &update)?;
-        rbms.insert(layer, Rbm { kinds, copies, parameters });
+        let none = Parameters { weights: Vec::new(), biases: Vec::new() };
+        rbms.insert(layer, Rbm { kinds, copies, parameters: none }.with_parameters(parameters)?);
         let chains = chains.map(|_| hidden);
         Ok((RbmStack { like, rbms, layer, momentum, chains, activity }, measurements))
     }
@@ -259,8 +290,9 @@ impl RbmStack {
         let mut weights = self.rbms.iter().enumerate().map(weight).collect::<Result<Vec<_>>>()?;
         if let Some(top) = self.rbms.last() {
             weights.extend(top.parameters.weights.get(1).cloned());
-            biases.extend(top.parameters.biases.get(2).cloned());
+            biases.extend(top.parameters.biases.get(2).filter(|_| top.kinds.len() > 2).cloned());
         }
+        biases.extend(self.rbms[0].log_variance().cloned());
         self.like.with_parameters(weights, biases)
     }
 }
@@ -287,7 +319,8 @@ impl State for RbmStack {
         let layer = saved(tensors, "pretraining.layer", &[1])?.to_vec1::<u32>()?[0] as usize;
         let restore = |l: usize| {
             let rbm = Rbm::of(&dbm, l)?;
-            Ok(Rbm { parameters: rbm.parameters.restore(&format!("pretraining.{l}"), tensors)?, ..rbm })
+            let parameters = rbm.parameters.restore(&format!("pretraining.{l}"), tensors)?;
+            rbm.with_parameters(parameters)
         };
         let rbms = (0..dbm.unlabelled_depth()).map(restore).collect::<Result<Vec<_>>>()?;
         let Some(rbm) = rbms.get(layer) else { bail!("pretraining.layer is {layer}; there are {} layers", rbms.len()) };

@@ -57,7 +57,9 @@ impl Replicas {
         let mut inputs = dbm.biases().iter().map(|bias| bias.zeros_like()?.unsqueeze(0)).collect::<Result<Layers>>()?;
         if base == TemperedBase::Data {
             let means = self.visible_mean.to_dtype(dbm.dtype())?.unsqueeze(0)?;
-            inputs[0] = dbm.units()[0].input_of_mean(&means)?.clamp(-LARGEST_BASE, LARGEST_BASE)?;
+            let kind = &dbm.units()[0];
+            let input = kind.input_of_mean(&means)?;
+            inputs[0] = if kind.is_logistic() { input.clamp(-LARGEST_BASE, LARGEST_BASE)? } else { input };
         }
         Ok(inputs)
     }

@@ -43,7 +43,8 @@ impl<N: Negative> Trainer for WakeSleep<N> {
         let awake = state.network.infer(&state.dbm, batch, update.stream)?.q.means()?;
         let batch = &state.dbm.visible_of(batch)?;
         update.begins(Part::Gradient);
-        let (positive, negative) = (Statistics::of(&with_visible(batch, &awake))?, Statistics::of(dream)?);
+        let positive = Statistics::of(&with_visible(batch, &awake))?.of_machine(&state.dbm, batch, &awake[0])?;
+        let negative = Statistics::of(dream)?.of_machine(&state.dbm, &dream[0], &dream[1])?;
         let inputs = state.network.inputs(&dream[0])?;
         let network_uphill = recognition_gradient(&state.network, &dream[0], &inputs, &dream[1..])?;
         let phases = Phases {

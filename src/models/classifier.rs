@@ -53,8 +53,11 @@ impl Classifier {
         Ok(net)
     }
 
-    /// The net of a machine, its softmax still at zero: every class is as probable as any other.
+    /// The net of a machine, its softmax still at zero: every class is as probable as any other. Fails for units that are not binary.
     pub fn unrolled(dbm: &Dbm, classes: usize) -> Result<Self> {
+        if let Some(kind) = dbm.units().iter().find(|kind| !kind.is_logistic()) {
+            bail!("a net is unrolled from a machine of binary units, and this one has {} units", kind.name());
+        }
         let (hidden, top) = (dbm.biases()[1..].to_vec(), dbm.biases()[dbm.depth()].elem_count());
         let output = Tensor::zeros((top, classes), dbm.dtype(), dbm.device())?;
         let chance = Tensor::zeros(classes, dbm.dtype(), dbm.device())?;

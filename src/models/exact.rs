@@ -19,13 +19,18 @@ fn summed_out(kind: &Kind, input: &Tensor) -> Result<Tensor> {
 impl Stack {
     /// The alternate layers with fewer joint states, and the log2 of their number.
     pub(super) fn smaller_half(&self) -> Result<(Vec<usize>, Enumeration)> {
-        let half = |first: usize| {
+        let half = |first: usize| -> Result<_> {
             let layers: Vec<usize> = (first..self.depth()).step_by(2).collect();
             let sizes = self.sizes();
             let kinds: Vec<(&Kind, usize)> = layers.iter().map(|&l| (&self.units[l], sizes[l])).collect();
-            Ok::<_, candle_core::Error>((layers, Enumeration::new(&kinds)?))
+            Ok((layers, Enumeration::new(&kinds)?))
         };
-        let (first, second) = (half(0)?, half(1)?);
+        // A half with real-valued units can only be summed out.
+        let (first, second) = match (half(0), half(1)) {
+            (Ok(first), Ok(second)) => (first, second),
+            (Ok(only), Err(_)) | (Err(_), Ok(only)) => return Ok(only),
+            (Err(error), Err(_)) => return Err(error),
+        };
         Ok(if first.1.bits() <= second.1.bits() { first } else { second })
     }
 

@@ -81,7 +81,7 @@ impl<'a> Fused<'a> {
         let bias = &self.biases[layer];
         let own = if bias.rows() == 1 { Own::Same(bias) } else { Own::Each(bias) };
         let sources = self.stack.sources(&self.states, layer);
-        inputs(Level::best(), own, 1.0, &sources, &mut self.inputs[layer]);
+        inputs(Level::best(), own, self.share, &sources, &mut self.inputs[layer]);
         let input = tensor(&self.inputs[layer])?;
         let (_, states) = reading.read(&self.stack.units()[layer], &input, input.clone(), layer)?;
         self.states[layer] = panels(&states)?;

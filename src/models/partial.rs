@@ -129,58 +129,56 @@ impl Dbm {
                 bail!("a layer of {} units is held as a whole or not at all", kind.name());
             }
         }
-        Ok(Rest { stack: self.stack(&layers, examples)?, layers, examples })
+        Ok(Rest { stack: left(&self.free()?, &layers, examples)?, layers, examples })
     }
+}
 
-    /// What is free.
-    fn stack(&self, layers: &[Parted], examples: usize) -> Result<Stack> {
-        let kept: Vec<usize> = (0..layers.len()).filter(|&l| !layers[l].free.is_empty()).collect();
-        if kept.is_empty() {
-            bail!("every unit is held, so there is nothing left to infer");
-        }
-        let mut biases = kept.iter().map(|&l| self.received(l, layers)).collect::<Result<Vec<_>>>()?;
-        biases[0] = biases[0].broadcast_as((examples, biases[0].dim(1)?))?.contiguous()?;
-        let weights = kept.windows(2).map(|pair| match pair {
-            &[below, above] if above == below + 1 => {
-                between(&self.weights()[below], &layers[below].free, &layers[above].free)
-            }
-            // Held units alone lie between: given them, those below and above are independent.
-            pair => {
-                let [below, above] = [0, 1].map(|of| layers[pair[of]].free.places.len());
-                Ok(Tensor::zeros((below, above), self.dtype(), self.device())?.into())
-            }
-        });
-        Ok(Stack {
-            units: kept.iter().map(|&l| self.units()[l].clone()).collect(),
-            weights: weights.collect::<Result<_>>()?,
-            clamped: (0..layers.len()).filter_map(|l| self.held(l, layers).transpose()).collect::<Result<_>>()?,
-            biases,
-        })
+/// What is free of `all` layers of a machine.
+fn left(all: &Stack, layers: &[Parted], examples: usize) -> Result<Stack> {
+    let kept: Vec<usize> = (0..layers.len()).filter(|&l| !layers[l].free.is_empty()).collect();
+    if kept.is_empty() {
+        bail!("every unit is held, so there is nothing left to infer");
     }
+    let mut biases = kept.iter().map(|&l| received(all, l, layers)).collect::<Result<Vec<_>>>()?;
+    biases[0] = biases[0].broadcast_as((examples, biases[0].dim(1)?))?.contiguous()?;
+    let weights = kept.windows(2).map(|pair| match pair {
+        &[below, above] if above == below + 1 => between(&all.weights[below], &layers[below].free, &layers[above].free),
+        // Held units alone lie between: given them, those below and above are independent.
+        pair => {
+            let [below, above] = [0, 1].map(|of| layers[pair[of]].free.places.len());
+            Ok(Tensor::zeros((below, above), all.dtype(), all.device())?.into())
+        }
+    });
+    Ok(Stack {
+        units: kept.iter().map(|&l| all.units[l].clone()).collect(),
+        weights: weights.collect::<Result<_>>()?,
+        clamped: (0..layers.len()).filter_map(|l| held(all, l, layers).transpose()).collect::<Result<_>>()?,
+        biases,
+    })
+}
 
-    /// Biases of the free units of a layer, with what the held ones of its neighbours send, `[1 or examples, free]`.
-    fn received(&self, l: usize, layers: &[Parted]) -> Result<Tensor> {
-        let free = &layers[l].free;
-        let mut bias = free.of_tensor(&self.biases()[l], 0)?.unsqueeze(0)?;
-        if let Some((below, states)) = l.checked_sub(1).and_then(|l| Some((l, layers[l].states.as_ref()?))) {
-            bias = between(&self.weights()[below], &layers[below].held, free)?.up(states)?.broadcast_add(&bias)?;
-        }
-        if let Some((above, states)) = layers.get(l + 1).and_then(|above| Some((above, above.states.as_ref()?))) {
-            bias = between(&self.weights()[l], free, &above.held)?.down(states)?.broadcast_add(&bias)?;
-        }
-        Ok(bias)
+/// Biases of the free units of a layer, with what the held ones of its neighbours send, `[1 or examples, free]`.
+fn received(all: &Stack, l: usize, layers: &[Parted]) -> Result<Tensor> {
+    let free = &layers[l].free;
+    let mut bias = free.of_tensor(&all.biases[l], 1)?;
+    if let Some((below, states)) = l.checked_sub(1).and_then(|l| Some((l, layers[l].states.as_ref()?))) {
+        bias = between(&all.weights[below], &layers[below].held, free)?.up(states)?.broadcast_add(&bias)?;
     }
+    if let Some((above, states)) = layers.get(l + 1).and_then(|above| Some((above, above.states.as_ref()?))) {
+        bias = between(&all.weights[l], free, &above.held)?.down(states)?.broadcast_add(&bias)?;
+    }
+    Ok(bias)
+}
 
-    /// The held units of a layer, whose biases take up the couplings to those held below.
-    fn held(&self, l: usize, layers: &[Parted]) -> Result<Option<Held>> {
-        let Some(states) = &layers[l].states else { return Ok(None) };
-        let mut bias = layers[l].held.of_tensor(&self.biases()[l], 0)?.unsqueeze(0)?;
-        if let Some((below, sent)) = l.checked_sub(1).and_then(|l| Some((l, layers[l].states.as_ref()?))) {
-            let weight = between(&self.weights()[below], &layers[below].held, &layers[l].held)?;
-            bias = weight.doubled()?.up(&double(sent)?)?.broadcast_add(&double(&bias)?)?;
-        }
-        Ok(Some(Held { kind: self.units()[l].clone(), states: states.clone(), bias }))
+/// The held units of a layer, whose biases take up the couplings to those held below.
+fn held(all: &Stack, l: usize, layers: &[Parted]) -> Result<Option<Held>> {
+    let Some(states) = &layers[l].states else { return Ok(None) };
+    let mut bias = layers[l].held.of_tensor(&all.biases[l], 1)?;
+    if let Some((below, sent)) = l.checked_sub(1).and_then(|l| Some((l, layers[l].states.as_ref()?))) {
+        let weight = between(&all.weights[below], &layers[below].held, &layers[l].held)?;
+        bias = weight.doubled()?.up(&double(sent)?)?.broadcast_add(&double(&bias)?)?;
     }
+    Ok(Some(Held { kind: all.units[l].clone(), states: states.clone(), bias }))
 }
 
 impl Rest {

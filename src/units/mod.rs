@@ -5,10 +5,12 @@
 //! conditional modes.
 
 mod binary;
+mod gaussian;
 mod softmax;
 
-use crate::math::{Result, Stream, Tensor, sum_units};
+use crate::math::{Result, Stream, Tensor, bail, sum_units};
 pub use binary::Binary;
+pub use gaussian::Gaussian;
 pub use softmax::Softmax;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -57,12 +59,28 @@ pub trait Units: Debug + Send + Sync {
     }
     /// Every state of one unit, if there are finitely many.
     fn states(&self) -> Option<&'static [f64]>;
+    /// What the values of a layer are multiplied by on the way to other layers, `[units]`, where units have a noise of their own.
+    fn precision(&self) -> Option<&Tensor> {
+        None
+    }
+    /// ln σ² of that noise, `[units]`.
+    fn log_variance(&self) -> Option<&Tensor> {
+        None
+    }
+    /// Whether training moves it.
+    fn learns_variance(&self) -> bool {
+        false
+    }
+    /// The same kind with other noise, ln σ² `[units]`; fails for kinds without any.
+    fn with_log_variance(&self, _: &Tensor) -> Result<Kind> {
+        bail!("{} units have no variance of their own", self.name())
+    }
 }
 
 /// A shared kind of unit.
 pub type Kind = Arc<dyn Units>;
 
-/// Every kind there is; the unit laws run on each.
+/// Every kind with finitely many states; the unit laws run on each.
 pub fn all_kinds() -> Vec<Kind> {
     vec![Arc::new(Binary), Arc::new(Softmax)]
 }

@@ -21,6 +21,7 @@ mod elementwise;
 mod em;
 mod exhaustive;
 mod finetune;
+mod gaussian;
 mod gradients;
 mod instances;
 mod joints;

@@ -21,7 +21,7 @@ pub fn random_dbm(sizes: &[usize], weight_std: f64, bias_std: f64, seed: u64) ->
 /// The same numbers in another precision.
 pub fn converted(dbm: &Dbm, dtype: DType) -> Dbm {
     let convert = |tensors: &[Tensor]| tensors.iter().map(|t| t.to_dtype(dtype).unwrap()).collect::<Vec<_>>();
-    Dbm::binary(convert(&matrices(dbm.weights())), convert(dbm.biases())).unwrap()
+    dbm.with_parameters(convert(&matrices(dbm.weights())), convert(&dbm.vectors())).unwrap()
 }
 
 /// Weights as tensors.

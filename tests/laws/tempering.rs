@@ -1,5 +1,6 @@
 //! Parallel tempering: exchanges are in detailed balance, the joint over all replicas stays as it is, and one temperature is none.
 
+use crate::labels::labelled;
 use crate::learning::{PLAIN, begin, some_examples, train, values};
 use crate::sampling::{draw, misfit};
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, converted, layers, log_sum_exp, random_dbm};
@@ -117,19 +118,19 @@ fn exchanges_carry_chains_between_modes_that_gibbs_sampling_does_not_leave() {
 
 #[test]
 fn a_heated_machine_samples_alike_by_kernels_and_by_tensor_operations() {
-    let sizes = [40, 33, 18];
-    let dbm = random_dbm(&sizes, 0.7, 0.5, 77);
-    let base = some_base(&dbm);
-    for share in [0.0, 0.3, 1.0] {
-        let sampled = |dtype: DType| {
-            let dbm = converted(&dbm, dtype);
-            let base: Layers = base.iter().map(|base| base.to_dtype(dtype).unwrap()).collect();
-            let start = Chains::from_biases(&dbm, 50, Stream::new(1)).unwrap().states().to_vec();
-            let heated = Heated::new(&dbm.free().unwrap(), &base, share).unwrap();
-            values(&heated.sweep(start, Stream::new(2)).unwrap())
-        };
-        // The draws are the same numbers; a state differs only where one falls between two roundings of its probability.
-        assert_eq!(sampled(DType::F32), sampled(DType::F64), "at {share}");
+    for dbm in [random_dbm(&[40, 33, 18], 0.7, 0.5, 77), labelled(&[40, 33, 18], 0.7, 77)] {
+        let base = some_base(&dbm);
+        for share in [0.0, 0.3, 1.0] {
+            let sampled = |dtype: DType| {
+                let dbm = converted(&dbm, dtype);
+                let base: Layers = base.iter().map(|base| base.to_dtype(dtype).unwrap()).collect();
+                let start = Chains::from_biases(&dbm, 50, Stream::new(1)).unwrap().states().to_vec();
+                let heated = Heated::new(&dbm.free().unwrap(), &base, share).unwrap();
+                values(&heated.sweep(start, Stream::new(2)).unwrap())
+            };
+            // The draws are the same numbers; a state differs only where one falls between two roundings of its probability.
+            assert_eq!(sampled(DType::F32), sampled(DType::F64), "at {share}");
+        }
     }
 }
 

@@ -147,6 +147,7 @@ fn data_without_classes_and_settings_out_of_range_are_refused_with_the_remedy() 
         ("finetune.learning_rate=-1.0", "finetune.learning_rate"),
         ("finetune.optimizer=newton", "adam"),
         ("model.labels=softmax", "model.labels = \"none\""),
+        ("model.visible=gaussian data.binarize=none", "model.visible = \"binary\""),
     ] {
         let message = bench.refusal(&format!("run tiny.toml {change}"));
         assert!(message.starts_with("exit 2") && message.contains(what), "{change}: {message}");

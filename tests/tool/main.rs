@@ -19,6 +19,7 @@ mod events;
 mod faults;
 mod figures;
 mod finetune;
+mod gaussian;
 mod honest;
 mod judging;
 mod labels;

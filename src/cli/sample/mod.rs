@@ -9,6 +9,7 @@ use crate::experiment::clamping::{self, Clamp};
 use crate::experiment::config::memory;
 use crate::experiment::data::{FileOptions, npy_bytes, shape_of};
 use crate::experiment::kinds::{Kind, Machine};
+use crate::experiment::observe::Range;
 use crate::experiment::results::JudgedFile;
 use crate::experiment::sampling::Sampling;
 use crate::experiment::{Error, Result, model_file};
@@ -130,6 +131,24 @@ struct Extent {
     chains: usize,
 }
 
+/// Refuses pixels that cannot be held.
+fn can_be_held(dbm: &Dbm, held: &[Option<Known>]) -> Result<()> {
+    let Some(known) = held.first().and_then(Option::as_ref) else { return Ok(()) };
+    if !dbm.units()[0].is_logistic() {
+        return Err(Error::Refused {
+            problem: format!("--clamp holds visible units, which are {} here and not binary", dbm.units()[0].name()),
+            remedy: "hold hidden units, such as hidden.1:0=1, or set out from examples with --start data".into(),
+        });
+    }
+    if known.held.contains(&false) {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        problem: "--clamp holds the whole picture and leaves no pixel to fill in".into(),
+        remedy: "hold less of it".into(),
+    })
+}
+
 impl Sample {
     pub fn execute(self) -> Result<()> {
         let ending = self.ending()?;
@@ -144,12 +163,7 @@ impl Sample {
         let extent = self.extent(data.as_ref(), sizes[0], ending == "png")?;
         let data = data.map(|data| examples::spread(&data, extent.chains)).transpose()?;
         let held = clamping::held(&self.clamps, &sizes, shape, data.as_ref(), (dbm.dtype(), &device))?;
-        if held.first().and_then(Option::as_ref).is_some_and(|known| !known.held.contains(&false)) {
-            return Err(Error::Refused {
-                problem: "--clamp holds the whole picture and leaves no pixel to fill in".into(),
-                remedy: "hold less of it".into(),
-            });
-        }
+        can_be_held(dbm, &held)?;
         let drawn = self.draw(dbm, &held, data, extent)?;
         let values = drawn.values()?;
         let bytes = if ending == "npy" { npy_bytes(&values)? } else { drawn.picture(shape)?.png()? };
@@ -259,7 +273,9 @@ impl Sample {
         let start = from_data.filter(|_| self.grid.is_some()).cloned();
         let pixels = self.clamps.iter().any(Clamp::asks_for_data);
         let told = data.as_ref().filter(|_| pixels).cloned().zip(held.first().cloned().flatten());
-        Ok(Drawn { looks: start.into_iter().chain(shown).collect(), last, told, in_columns: self.grid.is_some() })
+        let range = if dbm.units()[0].is_logistic() { Range::Unit } else { Range::Symmetric };
+        let looks = start.into_iter().chain(shown).collect();
+        Ok(Drawn { looks, last, told, in_columns: self.grid.is_some(), range })
     }
 
     /// Height and width of one sample.

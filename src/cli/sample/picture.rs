@@ -16,6 +16,8 @@ pub struct Drawn {
     pub told: Option<(Tensor, Known)>,
     /// Whether a column is a chain and a row a look.
     pub in_columns: bool,
+    /// What its shades stand for.
+    pub range: Range,
 }
 
 impl Drawn {
@@ -43,6 +45,6 @@ impl Drawn {
         sets.extend(self.looks.iter().cloned());
         let chains = self.looks.first().map_or(Ok(0), |look| look.dim(0))?;
         let columns = if self.in_columns { chains } else { ((chains * sets.len()) as f64).sqrt().ceil() as usize };
-        stacked(&sets, shape, columns.min(chains), Range::Unit)
+        stacked(&sets, shape, columns.min(chains), self.range)
     }
 }

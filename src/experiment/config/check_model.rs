@@ -1,7 +1,10 @@
 //! Checks of the section `[model]`, and of what must go with the kind of model.
 
 use super::check::Problems;
-use super::{Algorithm, BeliefNet, Expectation, ExpectationMaximization, Experiment, Model, Scheme, WakeSleep};
+use super::{
+    Algorithm, BeliefNet, Binarize, Expectation, ExpectationMaximization, Experiment, Model, Scheme, VisibleUnits,
+    WakeSleep,
+};
 use crate::models::Visible;
 
 pub fn model(experiment: &Experiment, problems: &mut Problems) {
@@ -17,6 +20,7 @@ pub fn model(experiment: &Experiment, problems: &mut Problems) {
                 "stands beside [pretrain], which makes parameters of its own",
                 remedy,
             );
+            visible(machine.visible, experiment, problems);
         }
         Model::BeliefNet(BeliefNet { hidden, weight_std, .. }) => {
             layers("model.belief_net.hidden", hidden, problems);
@@ -45,9 +49,33 @@ pub fn model(experiment: &Experiment, problems: &mut Problems) {
     }
     let fitting = experiment.model.fitting();
     let message = format!("gives real numbers, and the model is {}, of examples in [0, 1]", fitting.name);
-    let fits = fitting.real || !experiment.data.source.is_real();
-    problems.require(fits, "data.source", message, "take a model of real numbers, such as [model.factor_analysis]");
+    let machine = experiment.model.machine().is_some();
+    let fits = fitting.real || machine && experiment.model.is_real() || !experiment.data.source.is_real();
+    let remedy = match machine {
+        true => "set model.visible = \"gaussian\", or take a model of real numbers, such as [model.factor_analysis]",
+        false => "take a model of real numbers, such as [model.factor_analysis]",
+    };
+    problems.require(fits, "data.source", message, remedy);
     training(experiment, problems);
+}
+
+/// What goes with Gaussian visible units.
+fn visible(units: VisibleUnits, experiment: &Experiment, problems: &mut Problems) {
+    if units != VisibleUnits::Gaussian {
+        return;
+    }
+    let kept = experiment.data.binarize == Binarize::None;
+    let message = "cuts the values that Gaussian visible units are of";
+    problems.require(kept, "data.binarize", message, "set data.binarize = \"none\"");
+    let algorithm = experiment.train.as_ref().map(|train| &train.algorithm);
+    let binary = matches!(algorithm, Some(Algorithm::MultiPrediction(_)));
+    let message = "is of binary units, and the visible ones are Gaussian";
+    let remedy = "train by maximum_likelihood, or set model.visible = \"binary\"";
+    problems.require(!binary, "train.algorithm.multi_prediction", message, remedy);
+    if let Some(Algorithm::MaximumLikelihood(settings)) = algorithm {
+        let path = "train.algorithm.maximum_likelihood.centring";
+        problems.require(settings.centring.is_none(), path, message, "leave it out, and centre the data beforehand");
+    }
 }
 
 fn layers(path: &str, hidden: &[usize], problems: &mut Problems) {

@@ -1,7 +1,7 @@
 //! The section `[finetune]`: the machine unrolled into a net that names classes.
 
 use super::check::Problems;
-use super::{Experiment, LabelUnits, LearningRate, Optimizer, Scheme, choice};
+use super::{Experiment, LabelUnits, LearningRate, Optimizer, Scheme, VisibleUnits, choice};
 use serde::{Deserialize, Serialize};
 
 /// Discriminative fine-tuning (Salakhutdinov and Hinton 2009): the machine is unrolled into a net whose hidden layers read the layer below
@@ -90,6 +90,9 @@ pub fn finetune(settings: &Finetune, experiment: &Experiment, problems: &mut Pro
         let unlabelled = machine.labels == LabelUnits::None;
         let message = "reads a machine without label units, and model.labels is \"softmax\"";
         problems.require(unlabelled, "finetune", message, "set model.labels = \"none\", or leave [finetune] out");
+        let binary = machine.visible == VisibleUnits::Binary;
+        let message = "reads a machine of binary visible units, and model.visible is \"gaussian\"";
+        problems.require(binary, "finetune", message, "set model.visible = \"binary\", or leave [finetune] out");
     }
     problems.count("finetune.epochs", settings.epochs);
     problems.limit("finetune.warm_up_epochs", settings.warm_up_epochs);

@@ -59,5 +59,5 @@ pub use training::{
     Algorithm, Chains, DictionaryLearning, Expectation, ExpectationMaximization, MaximumLikelihood, Network,
     Predictive, Pretrain, Recognized, Reparameterized, ReweightedWakeSleep, Train, WakeSleep,
 };
-pub use units::LabelUnits;
+pub use units::{LabelUnits, Variances, VisibleUnits};
 pub use word::WORDS;

@@ -2,7 +2,7 @@
 //!
 //! `hidden = […]` is a deep Boltzmann machine; every other model is a section of its own, such as `[model.belief_net]`.
 
-use super::{LabelUnits, Scheme, choice, units};
+use super::{LabelUnits, Scheme, Variances, VisibleUnits, choice, units};
 use crate::models::{Activation, Visible};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -21,6 +21,10 @@ pub struct Machine {
     /// Run folder (its newest checkpoint), checkpoint or model file whose machine the run starts at; the inference network starts
     /// at the file's, or where it has none at the machine. Left out = start at random weights.
     pub from: Option<PathBuf>,
+    /// What the visible units are.
+    pub visible: VisibleUnits,
+    /// The variances of Gaussian visible units.
+    pub variances: Variances,
 }
 
 impl Machine {
@@ -32,6 +36,8 @@ impl Machine {
             visible_bias: VisibleBias::default(),
             labels: LabelUnits::default(),
             from: None,
+            visible: VisibleUnits::default(),
+            variances: Variances::default(),
         }
     }
 }
@@ -40,7 +46,7 @@ impl Machine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VisibleBias {
-    /// The log-odds of each pixel's mean over the training examples.
+    /// The log-odds of each pixel's mean over the training examples; of Gaussian units the mean itself.
     #[default]
     Data,
     /// Zero.
@@ -226,12 +232,16 @@ macro_rules! models {
             hidden: Option<Vec<usize>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             weight_std: Option<f64>,
-            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "visible_bias")]
+            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::word")]
             visible_bias: Option<VisibleBias>,
-            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::labels")]
+            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::word")]
             labels: Option<LabelUnits>,
             #[serde(skip_serializing_if = "Option::is_none")]
             from: Option<PathBuf>,
+            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::word")]
+            visible: Option<VisibleUnits>,
+            #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "units::word")]
+            variances: Option<Variances>,
             $(#[serde(skip_serializing_if = "Option::is_none")] $key: Option<$settings>),+
         }
 
@@ -247,6 +257,8 @@ macro_rules! models {
                     ("visible_bias", written.visible_bias.is_some()),
                     ("labels", written.labels.is_some()),
                     ("from", written.from.is_some()),
+                    ("visible", written.visible.is_some()),
+                    ("variances", written.variances.is_some()),
                 ];
                 let of_machine = machine.iter().find(|(_, there)| *there).map(|(key, _)| *key);
                 match (found.len(), of_machine) {
@@ -255,12 +267,17 @@ macro_rules! models {
                     (_, Some(key)) => return Err(format!("expected one model, found `{}` and `{key}`", found[0].0)),
                     (_, None) => return Err(format!("expected one model, found `{}` and `{}`", found[0].0, found[1].0)),
                 }
+                if written.variances.is_some() && written.visible != Some(VisibleUnits::Gaussian) {
+                    return Err("`variances` are those of visible = \"gaussian\", and the visible units are binary".into());
+                }
                 let default = Machine::new(written.hidden.ok_or("missing field `hidden`")?);
                 Ok(Self::Machine(Machine {
                     weight_std: written.weight_std.unwrap_or(default.weight_std),
                     visible_bias: written.visible_bias.unwrap_or_default(),
                     labels: written.labels.unwrap_or_default(),
                     from: written.from,
+                    visible: written.visible.unwrap_or_default(),
+                    variances: written.variances.unwrap_or_default(),
                     ..default
                 }))
             }
@@ -269,9 +286,11 @@ macro_rules! models {
         impl From<Model> for Written {
             fn from(model: Model) -> Self {
                 match model {
-                    Model::Machine(Machine { hidden, weight_std, visible_bias, labels, from }) => Self {
+                    Model::Machine(Machine { hidden, weight_std, visible_bias, labels, from, visible, variances }) => Self {
                         hidden: Some(hidden),
                         labels: Some(labels),
+                        visible: Some(visible),
+                        variances: (visible == VisibleUnits::Gaussian).then_some(variances),
                         weight_std: Some(weight_std),
                         visible_bias: Some(visible_bias),
                         from,
@@ -322,6 +341,7 @@ impl Model {
     /// Whether it is of real-valued examples.
     pub fn is_real(&self) -> bool {
         match self {
+            Self::Machine(machine) => machine.visible == VisibleUnits::Gaussian,
             Self::Vae(vae) => vae.output == Visible::Gaussian,
             _ => self.fitting().real,
         }
@@ -347,9 +367,4 @@ impl Model {
     pub fn usual_schemes(&self) -> Vec<Scheme> {
         self.fitting().usual.iter().filter_map(|word| word.parse().ok()).collect()
     }
-}
-
-/// A word where there is one.
-fn visible_bias<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<VisibleBias>, D::Error> {
-    choice::word(deserializer).map(Some)
 }

@@ -22,7 +22,31 @@ impl LabelUnits {
     }
 }
 
+/// `model.visible`: what the visible units are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisibleUnits {
+    /// 0 or 1; intensities between enter the formulas as they are.
+    #[default]
+    Binary,
+    /// Real numbers with normal noise: given the layer above, each has the mean b + W h and a variance of its own. Needs
+    /// `data.binarize = "none"`; values of about deviation 1 suit the usual learning rates, smaller ones smaller rates.
+    Gaussian,
+}
+
+/// `model.variances`: the variances of Gaussian visible units, which begin at those of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variances {
+    /// ln σ² of each unit follows the gradient of the likelihood (Cho, Ilin and Raiko 2011), within deviations of 0.01 to 100; in the
+    /// pre-training of the first of several layers, which sees the data twice, it rests.
+    #[default]
+    Learned,
+    /// They stay those of the data.
+    Fixed,
+}
+
 /// A word where there is one.
-pub(super) fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LabelUnits>, D::Error> {
+pub(super) fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     choice::word(deserializer).map(Some)
 }

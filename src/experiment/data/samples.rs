@@ -23,6 +23,14 @@ pub(super) fn parts(
 ) -> Result<Parts> {
     let (file, damaged) = checkpoint::locate(path)?;
     let dbm = model_file::read(&file, Some(dtype), device)?.machine(&file)?.dbm;
+    if dbm.units()[0].precision().is_some() {
+        return Err(Error::Model {
+            path: file,
+            problem: "is a machine of real numbers, and samples as data are of binary ones".into(),
+            remedy: "write its samples with `dbm sample --states --out FILE.npy`, and read them with data.source.files"
+                .into(),
+        });
+    }
     let visible = sample(&dbm, count, sweeps, stream, "data.source.samples.examples")?.states;
     let units = visible.dim(1)?;
     let pixels = Pixels::from_unit_values(&host(&visible)?).ok_or_else(|| Error::Model {

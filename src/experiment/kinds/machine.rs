@@ -3,10 +3,11 @@
 //! Names in a file: `layers.{l}.weight` `[n_l, n_{l+1}]` (rows are the lower layer, l = 0 … L - 1), `bias.{l}` `[n_l]` (0 is the
 //! visible layer), and for the inference network `recognition.{l}.weight` `[n_l, n_{l+1}]` and `recognition.{l}.bias` `[n_{l+1}]`.
 //! A machine with label units has `labels.weight` `[n_L, classes]` and `labels.bias` `[classes]` besides, and its network
-//! `recognition.labels.weight` and `recognition.labels.bias` of the same shapes.
+//! `recognition.labels.weight` and `recognition.labels.bias` of the same shapes. Gaussian visible units have their ln σ², `[n_0]`, as
+//! `visible.log_variance` where training moves it, else as `visible.fixed_log_variance`; weight and bias 0 are in the units of the data.
 
 use super::super::blocks::{in_blocks, scheme_block};
-use super::super::config::{self, LabelUnits, Model, Scheme};
+use super::super::config::{self, LabelUnits, Model, Scheme, VisibleUnits};
 use super::super::judge::{Request, Watch, judge_knowing};
 use super::super::model_file::{Reader, plain};
 use super::super::observe::{Range, Record, Value};
@@ -62,9 +63,10 @@ impl super::Read for Machine {
             false => Ok(dbm),
         };
         let dbm = dbm.map_err(|error| reader.problem(plain(error)))?;
+        let dbm = visible(reader, dbm, dtype)?;
         let network = network(reader, &dbm, dtype)?;
         let end = format!("the weights end with layers.{}.weight", depth - 1);
-        reader.nothing_left(&["layers.", "bias.", "labels.", "recognition."], &end)?;
+        reader.nothing_left(&["layers.", "bias.", "labels.", "visible.", "recognition."], &end)?;
         Ok(Self { dbm, network })
     }
 }
@@ -75,6 +77,16 @@ impl Machine {
         let answer = self.network.as_ref().map(|network| network.posterior(visible)?.means());
         Ok(answer.transpose()?.unwrap_or_default())
     }
+}
+
+/// ln σ² of Gaussian visible units, if training moves it or if it does not.
+const LOG_VARIANCES: [(&str, bool); 2] = [("visible.log_variance", true), ("visible.fixed_log_variance", false)];
+
+/// The machine with Gaussian visible units where the file has their variances.
+fn visible(reader: &mut Reader, dbm: Dbm, dtype: DType) -> Result<Dbm> {
+    let Some((name, learned)) = LOG_VARIANCES.into_iter().find(|(name, _)| reader.has(name)) else { return Ok(dbm) };
+    let log_variance = reader.take(name, 1, dtype)?;
+    dbm.gaussian(&log_variance, learned).map_err(|error| reader.problem(plain(error)))
 }
 
 /// Whether the weights l lead to label units.
@@ -123,7 +135,11 @@ impl Kind for Machine {
         let mut hidden = self.dbm.sizes().split_off(1);
         hidden.truncate(self.dbm.unlabelled_depth());
         let labels = if self.dbm.classes().is_some() { LabelUnits::Softmax } else { LabelUnits::None };
-        Model::Machine(config::Machine { labels, ..config::Machine::new(hidden) })
+        let visible = match self.dbm.units()[0].precision() {
+            Some(_) => VisibleUnits::Gaussian,
+            None => VisibleUnits::Binary,
+        };
+        Model::Machine(config::Machine { labels, visible, ..config::Machine::new(hidden) })
     }
 
     fn usual_schemes(&self) -> Vec<Scheme> {
@@ -153,6 +169,9 @@ impl Kind for Machine {
         for (l, bias) in self.dbm.biases().iter().enumerate() {
             tensors.push((bias_name(&self.dbm, l), bias.clone()));
         }
+        let visible = &self.dbm.units()[0];
+        let name = LOG_VARIANCES.into_iter().find(|(_, learned)| *learned == visible.learns_variance());
+        tensors.extend(name.zip(visible.log_variance()).map(|((name, _), tensor)| (name.to_string(), tensor.clone())));
         if let Some(network) = &self.network {
             for (l, (weight, bias)) in network.weights().iter().zip(network.biases()).enumerate() {
                 let [weight_name, bias_name] = recognition_names(&self.dbm, l);
@@ -228,7 +247,7 @@ impl Kind for Machine {
         let again = dbm.reconstruct(&means)?;
         record.push(
             "reconstructions/data_above_reconstruction",
-            reconstructions(seen.visible, &again, shape, Range::Unit)?,
+            reconstructions(seen.visible, &again, shape, seen.range())?,
         );
         for (l, means) in means.iter().enumerate() {
             let shape = rectangle(means.dim(1)?);
@@ -237,8 +256,8 @@ impl Kind for Machine {
         let chains = (0..=dbm.depth()).map(|l| seen.tensors.get(&format!("chains.{l}")).cloned());
         if let Some(chains) = chains.collect::<Option<Layers>>() {
             let probabilities = dbm.reconstruct(&chains[1..])?;
-            record.push("chains/probabilities", grid(&probabilities, shape, Range::Unit)?);
-            record.push("chains/states", grid(&chains[0], shape, Range::Unit)?);
+            record.push("chains/probabilities", grid(&probabilities, shape, seen.range())?);
+            record.push("chains/states", grid(&chains[0], shape, seen.range())?);
         }
         if seen.finished { sampled(dbm, seen, record) } else { Ok(()) }
     }

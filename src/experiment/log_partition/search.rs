@@ -88,9 +88,13 @@ impl Search<'_> {
         let Some(rates) = self.visible_means.filter(|_| settings.base != BaseRates::Data) else { return Ok(found) };
         let base = match self.base(settings.base)? {
             Some(means) => host(&means)?,
-            None => vec![0.5; rates.len()],
+            None => host(&self.dbm.units()[0].mean(&self.dbm.free()?.biases()[0].zeros_like()?)?)?,
         };
-        found.doubts.extend(evaluate::far_base(settings.base.word(), evaluate::base_distance(rates, &base)));
+        let distance = match self.dbm.units()[0].precision() {
+            Some(precision) => evaluate::normal_distance(rates, &base, &host(precision)?),
+            None => evaluate::base_distance(rates, &base),
+        };
+        found.doubts.extend(evaluate::far_base(settings.base.word(), distance));
         let [least, most] = CHECKED_BY;
         let temperatures = (settings.temperatures / 10).clamp(least, most);
         let check = Ais { temperatures, base: BaseRates::Data, ..settings };
@@ -196,14 +200,12 @@ impl Search<'_> {
         Ok(Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, visible_means })
     }
 
-    /// Means of the visible units at β = 0; none for one half.
+    /// Means of the visible units at β = 0; none for inputs of zero: one half of binary units.
     fn base(&self, base: BaseRates) -> Result<Option<Tensor>> {
         match (base, self.visible_means) {
             (BaseRates::Data, Some(means)) => Ok(Some(Tensor::new(means, &Device::Cpu)?.to_device(self.dbm.device())?)),
             (BaseRates::Data, None) | (BaseRates::Uniform, _) => Ok(None),
-            (BaseRates::Biases, _) => {
-                Ok(Some(self.dbm.units()[0].mean(&self.dbm.biases()[0].unsqueeze(0)?)?.squeeze(0)?))
-            }
+            (BaseRates::Biases, _) => Ok(Some(self.dbm.units()[0].mean(&self.dbm.free()?.biases()[0])?.squeeze(0)?)),
         }
     }
 }

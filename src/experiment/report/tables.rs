@@ -56,7 +56,8 @@ fn table(table: &TableResult) -> String {
     html += "</tbody>\n</table></div>\n";
     for order in &table.orders {
         let verdict = order.verdict.map_or("not yet known".into(), badge);
-        let _ = writeln!(html, "<p>In this order, the worst first: {}: {verdict}</p>", escaped(&order.rows.join(", ")));
+        let _ =
+            writeln!(html, "<p>In this order, the worst first: {}: {verdict}</p>", escaped(&order.rows.join(" < ")));
     }
     let reasons = table.rows.iter().filter_map(|row| Some((&row.label, row.short_because.as_ref()?)));
     for (label, reason) in reasons {
