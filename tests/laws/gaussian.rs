@@ -92,7 +92,7 @@ fn a_gaussian_unit_is_what_integrals_over_its_values_say() {
         let value = |found: dbm::math::Result<Tensor>| host(&found.unwrap()).unwrap()[0];
         let step = 0.01;
         let grid: Vec<f64> = (-4000..=4000).map(|i| f64::from(i) * step).collect();
-        let base = host(&kind.log_base(&tensor(&[grid.clone()])).unwrap()).unwrap();
+        let base = host(&kind.log_base(&tensor(std::slice::from_ref(&grid))).unwrap()).unwrap();
         let weights: Vec<f64> = grid.iter().zip(&base).map(|(v, base)| (v * x + base).exp() * step).collect();
         let total: f64 = weights.iter().sum();
         let expect = |f: &dyn Fn(usize) -> f64| (0..grid.len()).map(|i| weights[i] / total * f(i)).sum::<f64>();
@@ -265,7 +265,7 @@ fn variances_are_learned_only_where_asked_for_within_bounds_and_in_the_visible_l
     let moved = learned.with_parameters(matrices(learned.weights()), vectors).unwrap();
     assert_eq!(host(moved.units()[0].log_variance().unwrap()).unwrap(), [9.2, -9.2]);
     let kinds: Vec<Kind> = vec![Arc::new(Binary), learned.units()[0].clone()];
-    assert!(Dbm::new(kinds, matrices(&learned.weights()), learned.biases().to_vec()).is_err());
+    assert!(Dbm::new(kinds, matrices(learned.weights()), learned.biases().to_vec()).is_err());
     assert!(Statistics::of_model(&learned, 1.0).is_err());
     let binary = random_dbm(&[2, 3], 1.0, 1.0, 1);
     let three = [binary.biases(), &[vector(&[0.0, 0.0])]].concat();
