@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Discriminative fine-tuning (Salakhutdinov and Hinton 2009): the machine is unrolled into a net whose hidden layers read the layer below
 /// and the means of q(h | v) above, a softmax reads the topmost, and all weights climb the log-probability of the class. The machine
-/// itself stays as it is. Needs data with classes. Without [pretrain] and [train] the net starts from small random weights.
+/// itself stays as it is. Needs data with classes. Without `[pretrain]` and `[train]` the net starts from small random weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Finetune {
