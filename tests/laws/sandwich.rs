@@ -174,7 +174,7 @@ fn weights_are_worth_as_many_chains_as_are_equal() {
 }
 
 #[test]
-fn doubts_come_in_two_degrees() {
+fn doubts_come_in_two_degrees_and_those_of_reverse_chains_in_the_higher_alone() {
     let dbm = random_dbm(&[4, 3], 1.0, 1.0, 1);
     let path = Path::new(&dbm, &annealing(10, 100)).unwrap();
     // So many equal weights, and none to speak of beside them.
@@ -186,8 +186,8 @@ fn doubts_come_in_two_degrees() {
         [forward.all_doubts(), reverse.all_doubts()]
     };
     assert_eq!(worth(60), [vec![], vec![]]);
-    for (count, degree) in [(40, "with care"), (9, "unreliable")] {
-        for (doubts, way) in worth(count).into_iter().zip(["too low", "too high"]) {
+    for (count, degrees) in [(40, ["with care", "unreliable"]), (9, ["unreliable", "unreliable"])] {
+        for ((doubts, way), degree) in worth(count).into_iter().zip(["too low", "too high"]).zip(degrees) {
             let [Doubt::Unreliable(text) | Doubt::Caution(text)] = &doubts[..] else { panic!("{doubts:?}") };
             assert!(text.contains(degree) && text.contains(way) && text.contains("more temperatures"), "{text}");
             assert_eq!(matches!(doubts[0], Doubt::Unreliable(_)), degree == "unreliable");
