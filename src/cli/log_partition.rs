@@ -20,8 +20,9 @@ pub struct Wanted {
     /// Chains of annealing, of each example for raise.
     #[arg(long, value_name = "N", value_parser = positive)]
     chains: Option<usize>,
-    /// Rates of the visible units where annealing begins: data (means of the training examples, or of --data), uniform or biases.
-    #[arg(long, value_name = "RATES", value_parser = ["data", "uniform", "biases"])]
+    /// Rates of the units where annealing begins: data (visible means of the training examples, or of --data), activity (the same, and
+    /// hidden means over the examples judged on), uniform or biases
+    #[arg(long, value_name = "RATES", value_parser = ["data", "activity", "uniform", "biases"])]
     base: Option<String>,
     /// Gibbs sweeps from the examples to where reverse chains begin (reverse, sandwich); machines that can be enumerated need none.
     #[arg(long, value_name = "N", value_parser = positive)]
@@ -61,6 +62,7 @@ impl Wanted {
     pub fn way(&self) -> Result<LogPartition> {
         self.consistent()?;
         let base = match self.base.as_deref() {
+            Some("activity") => BaseRates::Activity,
             Some("uniform") => BaseRates::Uniform,
             Some("biases") => BaseRates::Biases,
             _ => BaseRates::Data,
@@ -107,7 +109,7 @@ impl Wanted {
 
     /// Whether annealing, if there is any, begins at the rates of the data.
     pub fn starts_at_the_data(&self) -> bool {
-        self.base.as_deref().is_none_or(|base| base == "data")
+        self.base.as_deref().is_none_or(|base| ["data", "activity"].contains(&base))
     }
 
     /// The method named, or that the options are of.

@@ -23,8 +23,9 @@ pub struct Annealing {
     pub chains: usize,
     /// The layers the chains keep; `None` keeps the half with fewer units, which sums out the larger.
     pub kept: Option<Half>,
-    /// Means of the visible units in the data, `[visible]`, for the base rates; `None` starts from zero biases.
-    pub visible_means: Option<Tensor>,
+    /// Base rates of the first layers, the visible one first: means of their units, `[units]` each. Layers beyond the list start from
+    /// zero inputs.
+    pub base_means: Layers,
 }
 
 /// Where the values of β lie.
@@ -97,19 +98,21 @@ impl Path {
     pub fn new(dbm: &Dbm, settings: &Annealing) -> Result<Self> {
         let stack = dbm.free()?;
         let mut base = stack.biases().iter().map(Tensor::zeros_like).collect::<Result<Layers>>()?;
-        if let Some(means) = &settings.visible_means {
-            let inputs = stack.units()[0].input_of_mean(&means.to_dtype(stack.dtype())?.unsqueeze(0)?)?;
-            if inputs.dims() != base[0].dims() {
-                bail!("{} visible means were given for {} visible units", inputs.dim(1)?, base[0].dim(1)?);
+        if settings.base_means.len() > base.len() {
+            bail!("base rates of {} layers were given for a machine of {}", settings.base_means.len(), base.len());
+        }
+        for ((base, units), means) in base.iter_mut().zip(stack.units()).zip(&settings.base_means) {
+            let inputs = units.input_of_mean(&means.to_dtype(base.dtype())?.unsqueeze(0)?)?;
+            if inputs.dims() != base.dims() {
+                bail!("{} base rates were given for a layer of {} units", inputs.dim(1)?, base.dim(1)?);
             }
-            let bounded = stack.units()[0].is_logistic();
-            base[0] = if bounded { inputs.clamp(-LARGEST_BASE, LARGEST_BASE)? } else { inputs };
+            *base = if units.is_logistic() { inputs.clamp(-LARGEST_BASE, LARGEST_BASE)? } else { inputs };
         }
         Self::between(stack, base, settings)
     }
 
     /// From independent units with the inputs `base` to a stack; both `[1, units]` a layer, or `[chains, units]` where every chain
-    /// anneals to conditionals of its own. The visible means of `settings` are not read.
+    /// anneals to conditionals of its own. The base rates of `settings` are not read.
     pub fn between(stack: Stack, base: Layers, settings: &Annealing) -> Result<Self> {
         if settings.temperatures == 0 || settings.chains == 0 {
             bail!("annealing takes at least one temperature and one chain");

@@ -58,7 +58,7 @@ fn annealed(
     let rows = Tensor::from_vec(rows, examples * chains, visible.device())?;
     let stack = dbm.clamp(&visible.index_select(&rows, 0)?)?;
     let offsets = host(&stack.offset()?)?;
-    let settings = Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: None, visible_means: None };
+    let settings = Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: None, base_means: Vec::new() };
     let path = Path::between(stack, q.select(&rows)?.inputs().to_vec(), &settings)?;
     let done = path.advance(path.start(examples * chains, stream)?, temperatures)?;
     let bases = path.log_base_partitions()?;

@@ -103,7 +103,7 @@ pub fn importance(dbm: &Dbm, visible: &Tensor, q: &Factorial, particles: usize, 
         spacing: Spacing::Uniform,
         chains: particles,
         kept: Some(Half::Even),
-        visible_means: None,
+        base_means: Vec::new(),
     };
     let path = Path::new(dbm, &settings)?;
     let Drawn { states, log_q } = Drawn::from(dbm, visible, q, particles, stream)?;

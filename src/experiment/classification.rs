@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::blocks::scheme_block;
-use super::config::{Binarize, Experiment, Finetune, Inputs};
+use super::config::{Binarize, Experiment, Finetune, HeldOut, Inputs, Source};
 use super::data::{Dataset, Examples};
 use super::judge::{Portion, Watch};
 use super::kinds::{FineTuned, Machine, Trained};
@@ -23,7 +23,8 @@ pub fn classes(dataset: &Dataset) -> usize {
     dataset.train.labels().unwrap_or_default().iter().max().map_or(0, |&class| usize::from(class) + 1)
 }
 
-/// The data with the values of their source, where a net is to see those and they are made binary for everyone else.
+/// The data with the values of their source, where a net is to see those and they are made binary for everyone else; test digits of a fixed
+/// binary sample, too, are seen as they were before.
 pub fn grey(experiment: &Experiment) -> Result<Option<Dataset>> {
     let wanted = experiment.finetune.as_ref().is_some_and(|settings| settings.inputs == Inputs::Grey);
     if !wanted || experiment.data.binarize == Binarize::None {
@@ -31,6 +32,9 @@ pub fn grey(experiment: &Experiment) -> Result<Option<Dataset>> {
     }
     let mut experiment = experiment.clone();
     experiment.data.binarize = Binarize::None;
+    if let Source::Mnist { held_out } = &mut experiment.data.source {
+        *held_out = HeldOut::Grey;
+    }
     setup::dataset(&experiment).map(Some)
 }
 

@@ -106,21 +106,21 @@ impl AnnealingMoments {
     }
 
     fn paths(&self, dbm: &Dbm, stream: Stream) -> Result<Vec<Annealing>> {
-        let settings = |kept, visible_means| Annealing {
+        let settings = |kept, base_means| Annealing {
             temperatures: 1,
             spacing: Spacing::Uniform,
             chains: self.chains * self.runs,
             kept,
-            visible_means,
+            base_means,
         };
         if !self.every_path {
-            return Ok(vec![settings(None, None)]);
+            return Ok(vec![settings(None, Vec::new())]);
         }
         let means: Tensor = stream.named("base").uniform(1, dbm.sizes()[0], dbm.dtype(), dbm.device())?.squeeze(0)?;
         let halves = [Half::Even, Half::Odd];
         Ok(halves
             .iter()
-            .flat_map(|&half| [None, Some(means.clone())].map(|means| settings(Some(half), means)))
+            .flat_map(|&half| [vec![], vec![means.clone()]].map(|means| settings(Some(half), means)))
             .collect())
     }
 

@@ -83,7 +83,7 @@ impl Study for ConservativeBound {
 impl ConservativeBound {
     fn annealing(&self, temperatures: usize) -> Annealing {
         let (spacing, chains) = (Spacing::Uniform, self.chains);
-        Annealing { temperatures, spacing, chains, kept: Some(Half::Even), visible_means: None }
+        Annealing { temperatures, spacing, chains, kept: Some(Half::Even), base_means: Vec::new() }
     }
 
     /// The largest distance of a mean over chains from its exact expectation, in standard errors.

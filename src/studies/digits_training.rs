@@ -134,7 +134,7 @@ impl DigitsTraining {
             spacing: Spacing::Uniform,
             chains: self.annealing_chains,
             kept: None,
-            visible_means: Some(train.mean(0)?),
+            base_means: vec![train.mean(0)?],
         };
         let log_partition = ais(dbm, &settings, stream)?.value;
         Ok(End {

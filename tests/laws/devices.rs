@@ -108,7 +108,7 @@ fn exactly(place: &Place) -> Vec<f64> {
 fn annealing(place: &Place) -> Vec<f64> {
     let means = place.visible().mean(0).unwrap();
     let settings =
-        Annealing { temperatures: 40, spacing: Spacing::Uniform, chains: 11, kept: None, visible_means: Some(means) };
+        Annealing { temperatures: 40, spacing: Spacing::Uniform, chains: 11, kept: None, base_means: vec![means] };
     let found = ais(&place.machine(&SIZES), &settings, Stream::new(6)).unwrap();
     [found.ais.unwrap().log_weights, vec![found.value.nats]].concat()
 }

@@ -11,7 +11,7 @@ use dbm::models::Dbm;
 const HALVES: [Half; 2] = [Half::Even, Half::Odd];
 
 fn annealing(temperatures: usize, chains: usize, kept: Half) -> Annealing {
-    Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: Some(kept), visible_means: None }
+    Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: Some(kept), base_means: Vec::new() }
 }
 
 fn samples(dbm: &Dbm, count: usize, stream: Stream) -> Layers {
@@ -149,7 +149,7 @@ fn every_state_at_once_gives_ln_z_and_the_spread_of_chains() {
     for kept in HALVES {
         for spacing in [Spacing::Uniform, Spacing::Ladder] {
             let means = Tensor::new(&[0.1, 0.4, 0.5, 0.9], &Device::Cpu).unwrap();
-            let settings = Annealing { spacing, visible_means: Some(means), ..annealing(20, CHAINS, kept) };
+            let settings = Annealing { spacing, base_means: vec![means], ..annealing(20, CHAINS, kept) };
             let path = Path::new(&dbm, &settings).unwrap();
             let moments = path.moments(20.0).unwrap();
             assert_close("ln Z", path.log_base_partition().unwrap() + moments.log_mean, log_z, 1e-10);

@@ -223,13 +223,13 @@ fn annealing_finds_ln_z_of_real_values_from_the_means_of_the_data() {
         let dbm = machine(sizes, true, 110 + seed as u64);
         let means =
             (dbm.reconstruct(&[Tensor::full(0.5, (1, sizes[1]), &Device::Cpu).unwrap()])).unwrap().squeeze(0).unwrap();
-        for (kept, visible_means) in
-            [(None, None), (Some(Half::Even), Some(means.clone())), (Some(Half::Odd), Some(means))]
+        for (kept, base_means) in
+            [(None, vec![]), (Some(Half::Even), vec![means.clone()]), (Some(Half::Odd), vec![means])]
         {
             for dtype in [DType::F64, DType::F32] {
-                let visible_means = visible_means.clone();
+                let base_means = base_means.clone();
                 let settings =
-                    Annealing { temperatures: 200, chains: 2000, spacing: Spacing::Uniform, kept, visible_means };
+                    Annealing { temperatures: 200, chains: 2000, spacing: Spacing::Uniform, kept, base_means };
                 let found = ais(&converted(&dbm, dtype), &settings, Stream::new(5)).unwrap();
                 assert!(found.ais.unwrap().unreliable.is_none());
                 let error = found.value.error.unwrap();

@@ -371,7 +371,7 @@ fn annealing_by_the_kernels_is_annealing_by_tensors() {
                 spacing: Spacing::Uniform,
                 chains: 33,
                 kept: Some(kept),
-                visible_means: Some(means),
+                base_means: vec![means],
             };
             let weights = |dbm: &Dbm, means| {
                 let path = Path::new(dbm, &settings(means)).unwrap();

@@ -11,7 +11,7 @@ const TWENTY_UNITS: [&[usize]; 4] = [&[12, 8], &[8, 7, 5], &[6, 5, 5, 4], &[5, 4
 const HALVES: [Half; 2] = [Half::Even, Half::Odd];
 
 fn annealing(temperatures: usize, chains: usize) -> Annealing {
-    Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: None, visible_means: None }
+    Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: None, base_means: Vec::new() }
 }
 
 fn vector(values: &[f64]) -> Tensor {
@@ -55,8 +55,8 @@ fn ais_is_within_its_error_of_exact() {
             let dbm = random_dbm(sizes, 1.0, 1.0, seed + 100 * run);
             let log_z = exact(&dbm, 20.0).unwrap().value.nats;
             for kept in HALVES {
-                for visible_means in [None, Some(some_means(sizes[0]))] {
-                    let settings = Annealing { kept: Some(kept), visible_means, ..annealing(100, 200) };
+                for base_means in [vec![], vec![some_means(sizes[0])]] {
+                    let settings = Annealing { kept: Some(kept), base_means, ..annealing(100, 200) };
                     let found = ais(&dbm, &settings, Stream::new(run)).unwrap();
                     assert_eq!(found.ais.unwrap().unreliable, None);
                     scores.push((found.value.nats - log_z) / found.value.error.unwrap());
@@ -162,7 +162,7 @@ fn weights_have_the_moments_of_the_exact_chain() {
                 let means = vec![0.2; sizes[0]];
                 let settings = Annealing {
                     kept: Some(kept),
-                    visible_means: Some(vector(&means)),
+                    base_means: vec![vector(&means)],
                     spacing,
                     ..annealing(5, CHAINS)
                 };
@@ -206,7 +206,7 @@ fn zero_weights_need_no_annealing() {
         let biases = [&[vector(&means.map(|m: f64| (m / (1.0 - m)).ln()))], &independent.biases()[1..]].concat();
         let dbm = independent.with_parameters(independent.weights().to_vec(), biases).unwrap();
         for kept in HALVES {
-            let settings = Annealing { kept: Some(kept), visible_means: Some(vector(&means)), ..annealing(7, 10) };
+            let settings = Annealing { kept: Some(kept), base_means: vec![vector(&means)], ..annealing(7, 10) };
             let found = ais(&dbm, &settings, Stream::new(2)).unwrap();
             let report = found.ais.unwrap();
             assert_all_close("ln w", &report.log_weights, &[0.0; 10], 1e-10);
@@ -326,6 +326,6 @@ fn annealing_refuses_what_it_cannot_do() {
     let dbm = random_dbm(&[4, 3], 1.0, 1.0, 1);
     assert!(ais(&dbm, &annealing(0, 5), Stream::new(1)).is_err());
     assert!(ais(&dbm, &annealing(5, 0), Stream::new(1)).is_err());
-    let wrong = Annealing { visible_means: Some(vector(&[0.5; 3])), ..annealing(5, 5) };
+    let wrong = Annealing { base_means: vec![vector(&[0.5; 3])], ..annealing(5, 5) };
     assert!(ais(&dbm, &wrong, Stream::new(1)).unwrap_err().to_string().contains("3 visible means"));
 }

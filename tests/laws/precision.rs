@@ -97,7 +97,7 @@ fn independent(visible_bias: f64) -> Dbm {
 
 fn log_weights(dbm: &Dbm, kept: Half) -> Vec<f64> {
     let settings =
-        Annealing { temperatures: 1, spacing: Spacing::Uniform, chains: 4, kept: Some(kept), visible_means: None };
+        Annealing { temperatures: 1, spacing: Spacing::Uniform, chains: 4, kept: Some(kept), base_means: Vec::new() };
     let path = Path::new(dbm, &settings).unwrap();
     path.advance(path.start(4, Stream::new(1)).unwrap(), 1).unwrap().log_weights
 }
@@ -130,7 +130,7 @@ fn rounding_of_a_thousand_temperatures_is_below_a_thousandth_of_a_nat() {
         spacing: Spacing::Uniform,
         chains: 2,
         kept: Some(Half::Odd),
-        visible_means: None,
+        base_means: Vec::new(),
     };
     let path = Path::new(&dbm, &settings).unwrap();
     let arrived = path.advance(path.start(2, Stream::new(2)).unwrap(), 1000).unwrap();

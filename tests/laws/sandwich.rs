@@ -12,7 +12,7 @@ use dbm::models::Dbm;
 const MACHINES: [&[usize]; 4] = [&[12, 8], &[8, 7, 5], &[6, 5, 5, 4], &[5, 4, 4, 4, 3]];
 
 fn annealing(temperatures: usize, chains: usize) -> Annealing {
-    Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: None, visible_means: None }
+    Annealing { temperatures, spacing: Spacing::Uniform, chains, kept: None, base_means: Vec::new() }
 }
 
 fn samples(dbm: &Dbm, count: usize, stream: Stream) -> Layers {
@@ -46,7 +46,7 @@ impl TwoKinds {
     }
 
     fn annealed(&self, temperatures: usize) -> LogPartition {
-        let settings = Annealing { visible_means: Some(vector(&self.rates())), ..annealing(temperatures, 100) };
+        let settings = Annealing { base_means: vec![vector(&self.rates())], ..annealing(temperatures, 100) };
         ais(&self.dbm, &settings, Stream::new(2)).unwrap()
     }
 }
@@ -120,7 +120,7 @@ fn a_base_far_from_the_machine_is_wrong_in_agreement_and_gets_told_so() {
 #[test]
 fn samples_of_the_rare_kind_alone_do_not_pass_in_silence() {
     let machine = TwoKinds::new();
-    let settings = Annealing { visible_means: Some(vector(&machine.rates())), ..annealing(300, 100) };
+    let settings = Annealing { base_means: vec![vector(&machine.rates())], ..annealing(300, 100) };
     // As chains that never left it would give.
     let visible = Stream::new(5).uniform(100, machine.visible, dbm::math::DType::F64, &Device::Cpu).unwrap().round();
     let states = vec![visible.unwrap(), tensor(&vec![vec![0.0]; 100])];
@@ -153,11 +153,11 @@ fn runs_that_agree_do_not_contradict_each_other() {
     for (sizes, seed) in MACHINES.iter().zip(70..) {
         for seed in [seed, seed + 50] {
             let dbm = random_dbm(sizes, 1.0, 1.0, seed);
-            let run = |temperatures, visible_means, stream| {
-                let settings = Annealing { visible_means, ..annealing(temperatures, 100) };
+            let run = |temperatures, base_means, stream| {
+                let settings = Annealing { base_means, ..annealing(temperatures, 100) };
                 ais(&dbm, &settings, Stream::new(stream)).unwrap().value
             };
-            let (long, short) = (run(300, None, 1), run(100, Some(vector(&vec![0.3; sizes[0]])), 2));
+            let (long, short) = (run(300, vec![], 1), run(100, vec![vector(&vec![0.3; sizes[0]])], 2));
             assert_eq!(contradicted(long, short, "elsewhere"), None, "{long} against {short}");
         }
     }

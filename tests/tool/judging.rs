@@ -157,7 +157,7 @@ fn in_pieces_the_numbers_are_those_of_the_whole() {
     let (results, _) = watched(&dbm, &visible, &request(&SCHEMES, annealing(30)), |_| false);
     let results = results.unwrap();
     let settings =
-        Annealing { temperatures: 30, chains: 20, spacing: Spacing::default(), kept: None, visible_means: None };
+        Annealing { temperatures: 30, chains: 20, spacing: Spacing::default(), kept: None, base_means: Vec::new() };
     let whole = evaluate::ais(&dbm, &settings, stream.named("ais")).unwrap();
     assert_eq!(results.log_partition.nats.to_bits(), whole.value.nats.to_bits());
     let reference = Reference::tabulate(&dbm, &visible, 20.0).unwrap();

@@ -151,7 +151,7 @@ pub fn annealing() -> Annealing {
         spacing: Spacing::Uniform,
         chains: CHAINS,
         kept: Some(Half::Odd),
-        visible_means: None,
+        base_means: Vec::new(),
     }
 }
 

@@ -52,13 +52,15 @@ impl Default for ExactPartition {
     }
 }
 
-/// Where the visible units of independent base machines get their rates from.
+/// Where the units of independent base machines get their rates from; hidden units have one half but for `activity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaseRates {
     /// Their means over the training examples, kept between 0.01 and 0.99.
     #[default]
     Data,
+    /// The same, and of hidden units their means under mean field's q over the examples judged on, 1,000 at most.
+    Activity,
     /// One half.
     Uniform,
     /// The machine's visible biases: the rates it would have without hidden units.
@@ -70,9 +72,15 @@ impl BaseRates {
     pub fn word(self) -> &'static str {
         match self {
             Self::Data => "data",
+            Self::Activity => "activity",
             Self::Uniform => "uniform",
             Self::Biases => "biases",
         }
+    }
+
+    /// Whether the visible units have the rates of the data.
+    pub fn follows_the_data(self) -> bool {
+        matches!(self, Self::Data | Self::Activity)
     }
 
     fn is_usual(&self) -> bool {
@@ -181,7 +189,11 @@ impl LogPartition {
 
     /// Whether the examples that are judged on decide over it, beside the machine.
     pub fn reads_examples(&self) -> bool {
-        matches!(self, Self::Reverse(_) | Self::Raise(_) | Self::Sandwich(_))
+        match self {
+            Self::Auto {} | Self::Exact(_) => false,
+            Self::Ais(way) => way.base == BaseRates::Activity,
+            Self::Reverse(_) | Self::Raise(_) | Self::Sandwich(_) => true,
+        }
     }
 }
 

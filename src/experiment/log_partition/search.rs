@@ -8,7 +8,7 @@ use crate::experiment::schemes::mean_field;
 use crate::inference::{BottomUp, Inference, Refined, Uninformed};
 use crate::math::{Device, Layers, Nats, Stream, Tensor, host, log_mean_exp};
 use crate::models::{Conditionals, Dbm, LatentModel, Reading, Schedule, Swept};
-use crate::posterior::Factorial;
+use crate::posterior::{Factorial, Posterior};
 
 /// Exact sums this small are taken without being asked for.
 const AUTO_BITS: f64 = 20.0;
@@ -24,6 +24,9 @@ const STRETCH: usize = 10;
 
 /// RAISE chains that are annealed together, as far as one example has no more.
 const TOGETHER: usize = 200;
+
+/// Examples whose hidden units give the base its rates.
+const ACTIVITY_EXAMPLES: usize = 1000;
 
 /// A base other than the data's rates is held against those by a run of a tenth of the temperatures, within these bounds.
 const CHECKED_BY: [usize; 2] = [100, 1000];
@@ -85,9 +88,9 @@ impl Search<'_> {
     /// Forward chains; from a base other than the data's rates, held against a short run from those.
     fn forward(&self, settings: Ais, watch: &mut Watch) -> Result<LogPartition> {
         let mut found = self.annealed("log Z", settings, self.stream.named("ais"), watch)?;
-        let Some(rates) = self.visible_means.filter(|_| settings.base != BaseRates::Data) else { return Ok(found) };
-        let base = match self.base(settings.base)? {
-            Some(means) => host(&means)?,
+        let Some(rates) = self.visible_means.filter(|_| !settings.base.follows_the_data()) else { return Ok(found) };
+        let base = match self.base(settings.base)?.first() {
+            Some(means) => host(means)?,
             None => host(&self.dbm.units()[0].mean(&self.dbm.free()?.biases()[0].zeros_like()?)?)?,
         };
         let distance = match self.dbm.units()[0].precision() {
@@ -151,8 +154,7 @@ impl Search<'_> {
         let (mut log_weights, mut evidence) = (Vec::new(), Nats::new());
         for first in (0..of).step_by(block) {
             let rows = self.visible.narrow(0, first, block.min(of - first))?;
-            let (by, stop) = mean_field(&config::MeanField::default(), self.dbm.dtype());
-            let q = Refined { start: Uninformed, by, stop }.infer(self.dbm, &rows, self.stream)?.q;
+            let q = self.mean_field(&rows)?;
             evidence.extend(self.evidence(&rows, &q, first, settings.particles)?);
             let stream = self.stream.named("raise").from_row((first * settings.chains) as u64);
             let mut raising = Raising::new(self.dbm, &rows, &q, &annealing, stream)?;
@@ -196,17 +198,32 @@ impl Search<'_> {
     }
 
     fn annealing(&self, temperatures: usize, chains: usize, base: BaseRates) -> Result<Annealing> {
-        let visible_means = self.base(base)?;
-        Ok(Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, visible_means })
+        let base_means = self.base(base)?;
+        Ok(Annealing { temperatures, chains, spacing: Spacing::default(), kept: None, base_means })
     }
 
-    /// Means of the visible units at β = 0; none for inputs of zero: one half of binary units.
-    fn base(&self, base: BaseRates) -> Result<Option<Tensor>> {
+    /// Means of the units at β = 0, layer by layer; inputs of zero, which is one half of binary units, for layers beyond the list.
+    fn base(&self, base: BaseRates) -> Result<Layers> {
+        let of_the_data =
+            |means: &[f64]| -> Result<Tensor> { Ok(Tensor::new(means, &Device::Cpu)?.to_device(self.dbm.device())?) };
         match (base, self.visible_means) {
-            (BaseRates::Data, Some(means)) => Ok(Some(Tensor::new(means, &Device::Cpu)?.to_device(self.dbm.device())?)),
-            (BaseRates::Data, None) | (BaseRates::Uniform, _) => Ok(None),
-            (BaseRates::Biases, _) => Ok(Some(self.dbm.units()[0].mean(&self.dbm.free()?.biases()[0])?.squeeze(0)?)),
+            (BaseRates::Data, Some(means)) => Ok(vec![of_the_data(means)?]),
+            (BaseRates::Data | BaseRates::Activity, None) | (BaseRates::Uniform, _) => Ok(Layers::new()),
+            (BaseRates::Activity, Some(means)) => Ok([vec![of_the_data(means)?], self.activity()?].concat()),
+            (BaseRates::Biases, _) => Ok(vec![self.dbm.units()[0].mean(&self.dbm.free()?.biases()[0])?.squeeze(0)?]),
         }
+    }
+
+    /// Means of the hidden units over examples, `[units]` a layer.
+    fn activity(&self) -> Result<Layers> {
+        let some = self.visible.narrow(0, 0, self.visible.dim(0)?.min(ACTIVITY_EXAMPLES))?;
+        let q = self.mean_field(&some)?;
+        q.means()?.iter().map(|means| Ok(means.mean(0)?)).collect()
+    }
+
+    fn mean_field(&self, visible: &Tensor) -> Result<Factorial> {
+        let (by, stop) = mean_field(&config::MeanField::default(), self.dbm.dtype());
+        Ok(Refined { start: Uninformed, by, stop }.infer(self.dbm, visible, self.stream)?.q)
     }
 }
 
