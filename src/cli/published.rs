@@ -26,7 +26,7 @@ pub fn listed(collection: &Collection) -> Vec<Listed> {
         let row = |row: &Row| Listed {
             table: table.title.clone(),
             label: row.label.clone(),
-            file: row.file.clone(),
+            file: row.experiment.clone(),
             quantity: table.quantity_of(row).to_string(),
             unit: table.unit.clone(),
             published: row.published,
@@ -48,7 +48,7 @@ pub fn rows(collection: &Collection) -> String {
     for figures in &file.tables {
         let row = |row: &Row| {
             let figure = row.published.map_or("–".into(), |figure| number(figure, figures.decimals));
-            vec![row.label.clone(), row.file.clone(), figure]
+            vec![row.label.clone(), row.experiment.clone(), figure]
         };
         let head = ["row", "experiment", &format!("published, {}", figures.unit)];
         text += &format!("\n{}\n{}\n", figures.title, table(&head, figures.rows.iter().map(row).collect()));

@@ -28,8 +28,8 @@ fn row(name: &str, positive: &str, epochs: usize) -> String {
 fn table(one: &str, two: &str, rest: &str) -> String {
     format!(
         "title = \"Two rows\"\nsource = \"Nobody 1999, Table 1\"\nnote = \"Of bars & <stripes>.\"\n\n[[table]]\ntitle = \"Table 1\"\n\
-         quantity = \"schemes/mean-field/elbo_nats_mean\"\nunit = \"nats\"\n\n[[table.row]]\nlabel = \"MF-0\"\nfile = \"mf-0\"\n{one}\n\n\
-         [[table.row]]\nlabel = \"MF-1\"\nfile = \"mf-1\"\n{two}\n{rest}\n"
+         quantity = \"schemes/mean-field/elbo_nats_mean\"\nunit = \"nats\"\n\n[[table.row]]\nlabel = \"MF-0\"\nexperiment = \"mf-0\"\n{one}\n\n\
+         [[table.row]]\nlabel = \"MF-1\"\nexperiment = \"mf-1\"\n{two}\n{rest}\n"
     )
 }
 
@@ -223,8 +223,8 @@ fn the_quick_size_takes_its_settings_and_holds_nothing_against_what_was_publishe
 fn table_files_that_cannot_be_used_are_refused_with_their_line() {
     for (table, said) in [
         (
-            table("", "", "").replace("file = \"mf-1\"", "file = \"mf-2\""),
-            "the row \"MF-1\" is of mf-2.toml, which is not there",
+            table("", "", "").replace("experiment = \"mf-1\"", "experiment = \"mf-2\""),
+            "the row \"MF-1\" is of mf-2, which is not there",
         ),
         (
             table("", "", "").replace("label = \"MF-1\"", "label = \"MF-0\""),

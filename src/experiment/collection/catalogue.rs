@@ -1,6 +1,6 @@
 //! Which collections there are: folders with a table in them, or those that the program carries.
 
-use super::table_file::{TableFile, check};
+use super::table_file::{TableFile, Variant, check};
 use crate::experiment::config::{AnyLoaded, Experiment, Loaded, Model, checked, load_text, suggestion, text_of};
 use crate::experiment::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -96,10 +96,8 @@ impl Collection {
             });
         };
         let table: TableFile = checked(&path.display().to_string(), text, &[], check)?;
-        let member =
-            |(path, text): (PathBuf, String)| Ok(Member { name: stem(&path), loaded: load_text(&path, text, &[])? });
-        let mut members = others.into_iter().map(member).collect::<Result<Vec<_>>>()?;
-        let rows: Vec<&str> = table.tables.iter().flat_map(|table| &table.rows).map(|row| row.file.as_str()).collect();
+        let mut members = members(path, &table.variants, others)?;
+        let rows: Vec<&str> = table.tables.iter().flat_map(|table| &table.rows).map(|row| row.experiment.as_str()).collect();
         members.sort_by_key(|member| rows.iter().position(|file| *file == member.name).unwrap_or(rows.len()));
         let members = in_order(members);
         let collection = Self { name: name.into(), files: place, table, members };
@@ -111,16 +109,9 @@ impl Collection {
     fn complete(&self, path: &Path) -> Result<()> {
         let names: Vec<&str> = self.members.iter().map(|member| member.name.as_str()).collect();
         let rows = self.table.tables.iter().flat_map(|table| &table.rows);
-        match rows.into_iter().find(|row| !names.contains(&row.file.as_str())) {
+        match rows.into_iter().find(|row| !names.contains(&row.experiment.as_str())) {
             None => Ok(()),
-            Some(row) => {
-                let near =
-                    suggestion(&row.file, &names).map_or(String::new(), |near| format!("\n  = did you mean {near}?"));
-                let (file, label, place) = (&row.file, &row.label, path.display());
-                Err(Error::Experiment {
-                    report: format!("{place}: the row {label:?} is of {file}.toml, which is not there{near}"),
-                })
-            }
+            Some(row) => Err(missing(path, &format!("the row {:?}", row.label), &row.experiment, &names)),
         }
     }
 
@@ -129,18 +120,18 @@ impl Collection {
         self.members.iter().map(|member| member.name.clone()).collect()
     }
 
-    /// The experiments that `words` mean, files or labels of rows, and those that they begin at; all that rows need without any.
+    /// The experiments that `words` mean, names or labels of rows, and those that they begin at; all that rows need without any.
     pub fn wanted(&self, words: &[String]) -> Result<Vec<String>> {
         let rows = || self.table.tables.iter().flat_map(|table| &table.rows);
         let mut wanted: Vec<String> = Vec::new();
         for word in words {
-            let row = rows().find(|row| row.label.eq_ignore_ascii_case(word)).map(|row| &row.file);
+            let row = rows().find(|row| row.label.eq_ignore_ascii_case(word)).map(|row| &row.experiment);
             let member = self.members.iter().map(|member| &member.name).find(|name| name.eq_ignore_ascii_case(word));
             let found = member.or(row).ok_or_else(|| self.unknown(word))?;
             wanted.push(found.clone());
         }
         if words.is_empty() {
-            wanted.extend(rows().map(|row| row.file.clone()));
+            wanted.extend(rows().map(|row| row.experiment.clone()));
         }
         let names = self.member_names();
         // Members stand after those they begin at, so that one pass from the end finds all of these.
@@ -161,6 +152,28 @@ impl Collection {
             remedy: format!("{near}all of them are listed by: dbm reproduce {} --list", self.name),
         }
     }
+}
+
+/// The experiments of the files, those with variants in place of which these stand; `path` is that of the table.
+fn members(path: &Path, variants: &[Variant], files: Vec<(PathBuf, String)>) -> Result<Vec<Member>> {
+    let load = |name: String, (path, text): &(PathBuf, String), set: &[String]| {
+        Ok(Member { name, loaded: load_text(path, text.clone(), set)? })
+    };
+    let of = |variant: &Variant| {
+        let found = files.iter().find(|(path, _)| stem(path) == variant.of);
+        let file = found.ok_or_else(|| missing(path, &format!("the experiment {:?}", variant.name), &variant.of, &[]))?;
+        let name = [format!("name={}", variant.name)];
+        load(variant.name.clone(), file, &[&name, variant.set.as_slice()].concat())
+    };
+    let varied = |(path, _): &&(PathBuf, String)| variants.iter().any(|variant| variant.of == stem(path));
+    let own = files.iter().filter(|file| !varied(file)).map(|file| load(stem(&file.0), file, &[]));
+    variants.iter().map(of).chain(own).collect()
+}
+
+/// The error of a table that speaks of an experiment which is not there.
+fn missing(table: &Path, whose: &str, file: &str, names: &[&str]) -> Error {
+    let near = suggestion(file, names).map_or(String::new(), |near| format!("\n  = did you mean {near}?"));
+    Error::Experiment { report: format!("{}: {whose} is of {file}, which is not there{near}", table.display()) }
 }
 
 /// Each after the one it begins at; else in the order given.

@@ -35,7 +35,7 @@ fn result(table: &TableOfFigures, row: &Row, quick: bool, results: &BTreeMap<Str
     let verdict = criterion.as_ref().zip(found.as_ref()).map(|(criterion, found)| held(criterion, found));
     Some(RowResult {
         label: row.label.clone(),
-        run: row.file.clone(),
+        run: row.experiment.clone(),
         quantity,
         published: row.published.filter(|_| !quick),
         obtained: found,
@@ -47,7 +47,7 @@ fn result(table: &TableOfFigures, row: &Row, quick: bool, results: &BTreeMap<Str
 
 /// The number of a row, over that of the row that the table names, if it names one.
 fn number(table: &TableOfFigures, row: &Row, results: &BTreeMap<String, Value>) -> Option<Obtained> {
-    let of = |row: &Row| obtained(results.get(&row.file)?, table.quantity_of(row));
+    let of = |row: &Row| obtained(results.get(&row.experiment)?, table.quantity_of(row));
     let found = of(row)?;
     let Some(label) = &table.relative_to else { return Some(found) };
     let one = of(table.rows.iter().find(|row| row.label == *label)?)?;

@@ -14,7 +14,7 @@ mod work;
 pub use catalogue::{Collection, Member, names, unknown};
 pub use outcome::{Obtained, OrderResult, Reproduced, RowResult, RunRecord, TableResult};
 pub use saved::{FOLDER, read_saved, save};
-pub use table_file::{Better, Interval, Order, Row, TableFile, TableOfFigures};
+pub use table_file::{Better, Interval, Order, Row, TableFile, TableOfFigures, Variant};
 
 use super::checkpoint::write_whole;
 use super::observe::{Progress, Verbosity};

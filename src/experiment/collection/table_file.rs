@@ -14,9 +14,24 @@ pub struct TableFile {
     pub source: String,
     /// What must be known to compare them: data, binarisation, bounds and estimates, in sentences.
     pub note: String,
+    /// Experiments that share a file.
+    #[serde(default, rename = "experiment")]
+    pub variants: Vec<Variant>,
     /// The tables, in order.
     #[serde(rename = "table")]
     pub tables: Vec<TableOfFigures>,
+}
+
+/// An experiment that is a file of the collection with some settings changed. A file that has variants is no experiment of its own.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// What it is called; its run too.
+    pub name: String,
+    /// The file, without the ending.
+    pub of: String,
+    /// What is changed, each as on the command line: `train.epochs=60`.
+    pub set: Vec<String>,
 }
 
 /// One table: the same quantity of several runs.
@@ -85,8 +100,8 @@ impl Better {
 pub struct Row {
     /// What it is called.
     pub label: String,
-    /// The experiment file whose run it is taken from, without the ending.
-    pub file: String,
+    /// The experiment whose run it is taken from: a variant, or a file without the ending.
+    pub experiment: String,
     /// The quantity, where it is not that of the table.
     #[serde(default)]
     pub quantity: Option<String>,
@@ -162,6 +177,11 @@ impl TableOfFigures {
 pub fn check(file: &TableFile) -> Vec<Problem> {
     let mut problems = Problems::default();
     problems.require(!file.tables.is_empty(), "table", "is not there", "add [[table]], with rows");
+    for (at, variant) in file.variants.iter().enumerate() {
+        let twice = file.variants.iter().take(at).any(|other| other.name == variant.name);
+        let message = format!("is {:?} a second time", variant.name);
+        problems.require(!twice, format!("experiment.{at}.name"), message, "give every experiment a name of its own");
+    }
     for (at, table) in file.tables.iter().enumerate() {
         let path = format!("table.{at}");
         problems.require(!table.rows.is_empty(), format!("{path}.row"), "is not there", "add [[table.row]]");
