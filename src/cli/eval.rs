@@ -56,7 +56,7 @@ pub struct Eval {
     /// How grey values of FILE become binary: none, threshold (at 0.5) or stochastic (drawn once).
     #[arg(long, value_name = "HOW", default_value = "none", requires = "data", value_parser = ["none", "threshold", "stochastic"])]
     binarize: String,
-    /// Only the first N examples.
+    /// N examples from all over, instead of all.
     #[arg(long, value_name = "N", value_parser = positive)]
     examples: Option<usize>,
     /// Precision; the default is that of the file.
@@ -180,7 +180,7 @@ impl Eval {
         }
         let asked = self.examples.unwrap_or(count);
         let fewer = (asked > count).then(|| format!("--examples {asked} is more than there are: {count} were judged."));
-        Ok(Examples { name, visible: all.narrow(0, 0, asked.min(count))?, means, fewer })
+        Ok(Examples { name, visible: setup::some_of(&all, asked)?, means, fewer })
     }
 
     fn read_file(&self, path: &Path, model: &ModelFile) -> Result<examples::Found> {

@@ -47,7 +47,7 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// The first `most` of `examples`, whose q is found in the machine.
+    /// `most` of `examples` from all over, whose q is found in the machine.
     pub fn new(
         examples: &Examples,
         most: usize,
@@ -55,7 +55,7 @@ impl Labelled {
         stream: Stream,
         watch: &mut Watch,
     ) -> Result<Self> {
-        let rows: Vec<usize> = (0..examples.len().min(most)).collect();
+        let rows = setup::spread(examples.len(), most);
         let examples = if rows.len() < examples.len() { examples.select(&rows) } else { examples.clone() };
         let mut labelled = Self { examples, stream: stream.named("pixels"), above: Layers::new() };
         labelled.above = labelled.means_above(machine, settings, stream.named("posterior"), watch)?;

@@ -299,8 +299,9 @@ impl<'a> Driver<'a> {
 
     /// Judges on the held-out examples of the evaluations on the way.
     pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
-        let visible = self.held_out(self.experiment.evaluate.examples)?;
-        let visible = setup::with_labels(visible, self.dataset.held_out(), self.classes)?;
+        let (examples, most) = (self.dataset.held_out(), self.experiment.evaluate.examples);
+        let rows = setup::spread(examples.len(), most);
+        let visible = setup::labels_of_rows(self.spread_out(most)?, examples, &rows, self.classes)?;
         self.judge(&phase.snapshot()?, &visible, &self.experiment.evaluate.log_partition, known)
     }
 
@@ -351,12 +352,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The first held-out examples: validation where there is one, else test.
-    fn held_out(&self, most: usize) -> Result<Tensor> {
-        setup::first(self.dataset.held_out(), most, self.root)
-    }
-
-    /// Held-out examples from all over.
+    /// Held-out examples from all over: validation where there are some, else test.
     fn spread_out(&self, most: usize) -> Result<Tensor> {
         let examples = self.dataset.held_out();
         examples.batch(&setup::spread(examples.len(), most), self.root.named("held out"))

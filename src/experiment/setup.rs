@@ -88,10 +88,20 @@ pub fn affordable(experiment: &Experiment, dataset: &Dataset) -> Result<()> {
     memory::refuse(memory::too_large(experiment, Some(extent)))
 }
 
-/// Where `most` of `there` examples are that lie evenly over all, for pictures: test sets may be sorted by class.
+/// Where `most` of `there` examples are that lie evenly over all: test sets may be sorted by class.
 pub fn spread(there: usize, most: usize) -> Vec<usize> {
     let count = there.min(most);
     (0..count).map(|at| at * there / count).collect()
+}
+
+/// `most` rows of `visible` from all over.
+pub fn some_of(visible: &Tensor, most: usize) -> Result<Tensor> {
+    let there = visible.dim(0)?;
+    if there <= most {
+        return Ok(visible.clone());
+    }
+    let rows: Vec<u32> = spread(there, most).into_iter().map(|row| row as u32).collect();
+    Ok(visible.index_select(&Tensor::new(rows, visible.device())?, 0)?)
 }
 
 /// The first `most` examples of a split.

@@ -228,8 +228,13 @@ fn annealing_finds_ln_z_of_a_machine_with_labels_in_either_precision() {
     for (seed, sizes) in [&[5, 3][..], &[5, 4, 3]].into_iter().enumerate() {
         let dbm = labelled(sizes, 1.0, 60 + seed as u64);
         let exact = log_sum(&dbm, &[], None);
-        let settings =
-            |kept| Annealing { temperatures: 100, chains: 2000, spacing: Spacing::Uniform, kept, base_means: Vec::new() };
+        let settings = |kept| Annealing {
+            temperatures: 100,
+            chains: 2000,
+            spacing: Spacing::Uniform,
+            kept,
+            base_means: Vec::new(),
+        };
         for kept in [None, Some(dbm::evaluate::Half::Even), Some(dbm::evaluate::Half::Odd)] {
             let moments = Path::new(&dbm, &settings(kept)).unwrap();
             let base = moments.log_base_partition().unwrap();

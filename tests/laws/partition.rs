@@ -160,12 +160,8 @@ fn weights_have_the_moments_of_the_exact_chain() {
         for (kept, even_kept) in HALVES.into_iter().zip([true, false]) {
             for spacing in [Spacing::Uniform, Spacing::Ladder] {
                 let means = vec![0.2; sizes[0]];
-                let settings = Annealing {
-                    kept: Some(kept),
-                    base_means: vec![vector(&means)],
-                    spacing,
-                    ..annealing(5, CHAINS)
-                };
+                let settings =
+                    Annealing { kept: Some(kept), base_means: vec![vector(&means)], spacing, ..annealing(5, CHAINS) };
                 let base: Vec<Vec<f64>> =
                     (0..sizes.len()).map(|l| vec![if l == 0 { (0.2_f64 / 0.8).ln() } else { 0.0 }; sizes[l]]).collect();
                 let expected = exact_moments(&dbm, &base, even_kept, &spacing.shares(5));

@@ -78,7 +78,7 @@ fn the_same_command_makes_nothing_twice_and_what_changed_anew() {
     bench.write("experiments/tiny/mf-1.toml", self::row("mf-1", "mean-field:sweeps=1", 4));
     bench.ok("reproduce tiny mf-0 --quiet");
     assert_eq!(made(&bench), before);
-    bench.ok("reproduce tiny MF-1 --quiet");
+    bench.ok("reproduce tiny longer --quiet");
     let after = made(&bench);
     assert_eq!((&after[..2], after[2] == before[2]), (&before[..2], false));
     assert!(member(&bench, "mf-1-before-1").path("results.json").is_file(), "nothing is ever overwritten");
@@ -219,9 +219,39 @@ fn the_quick_size_takes_its_settings_and_holds_nothing_against_what_was_publishe
     }
 }
 
+/// Lines that make an experiment of the file mf-0.
+fn variant(name: &str, of: &str, set: &str) -> String {
+    format!("[[experiment]]\nname = \"{name}\"\nof = \"{of}\"\nset = [{set}]\n\n")
+}
+
+#[test]
+fn experiments_that_share_a_file_differ_by_what_the_table_changes_and_stand_in_its_place() {
+    let shared = [variant("mf-0", "mf-0", ""), variant("longer", "mf-0", "\"train.epochs=9\"")].concat();
+    let tables = table("", "", "").replace("experiment = \"mf-1\"", "experiment = \"longer\"");
+    let bench = bench(&tables.replacen("[[table]]", &format!("{shared}[[table]]"), 1));
+    let collection = Collection::open("tiny", Some(&bench.path("experiments/tiny"))).unwrap();
+    let of = |name: &str| {
+        let member = collection.members.iter().find(|member| member.name == name).unwrap();
+        let AnyLoaded::Training(loaded) = &member.loaded else { panic!("{name} trains a machine") };
+        let experiment = &loaded.experiment;
+        (experiment.name.clone(), experiment.train.as_ref().unwrap().epochs)
+    };
+    assert_eq!([of("mf-0"), of("longer"), of("mf-1")], [("mf-0", 4), ("longer", 9), ("mf-1", 4)].map(named));
+    bench.ok("reproduce tiny longer --quiet");
+    assert!(member(&bench, "longer").0.join("results.json").is_file() && !member(&bench, "mf-0").0.exists());
+}
+
+fn named((name, epochs): (&str, usize)) -> (String, usize) {
+    (name.into(), epochs)
+}
+
 #[test]
 fn table_files_that_cannot_be_used_are_refused_with_their_line() {
+    let beside = |variants: String| table("", "", "").replacen("[[table]]", &format!("{variants}[[table]]"), 1);
     for (table, said) in [
+        (beside(variant("a", "mf-7", "")), "the experiment \"a\" is of mf-7, which is not there"),
+        (beside(variant("a", "mf-0", "").repeat(2)), "experiment[1].name is \"a\" a second time"),
+        (beside(variant("mf-0", "mf-0", "\"train.epoch=3\"")), "train.epoch"),
         (
             table("", "", "").replace("experiment = \"mf-1\"", "experiment = \"mf-2\""),
             "the row \"MF-1\" is of mf-2, which is not there",

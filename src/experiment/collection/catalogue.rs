@@ -97,7 +97,8 @@ impl Collection {
         };
         let table: TableFile = checked(&path.display().to_string(), text, &[], check)?;
         let mut members = members(path, &table.variants, others)?;
-        let rows: Vec<&str> = table.tables.iter().flat_map(|table| &table.rows).map(|row| row.experiment.as_str()).collect();
+        let rows: Vec<&str> =
+            table.tables.iter().flat_map(|table| &table.rows).map(|row| row.experiment.as_str()).collect();
         members.sort_by_key(|member| rows.iter().position(|file| *file == member.name).unwrap_or(rows.len()));
         let members = in_order(members);
         let collection = Self { name: name.into(), files: place, table, members };
@@ -159,9 +160,12 @@ fn members(path: &Path, variants: &[Variant], files: Vec<(PathBuf, String)>) -> 
     let load = |name: String, (path, text): &(PathBuf, String), set: &[String]| {
         Ok(Member { name, loaded: load_text(path, text.clone(), set)? })
     };
+    let stems: Vec<String> = files.iter().map(|(path, _)| stem(path)).collect();
+    let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
     let of = |variant: &Variant| {
         let found = files.iter().find(|(path, _)| stem(path) == variant.of);
-        let file = found.ok_or_else(|| missing(path, &format!("the experiment {:?}", variant.name), &variant.of, &[]))?;
+        let file =
+            found.ok_or_else(|| missing(path, &format!("the experiment {:?}", variant.name), &variant.of, &stems))?;
         let name = [format!("name={}", variant.name)];
         load(variant.name.clone(), file, &[&name, variant.set.as_slice()].concat())
     };

@@ -140,7 +140,7 @@ pub struct Raise {
     /// Rates of the base.
     #[serde(deserialize_with = "choice::word")]
     pub base: BaseRates,
-    /// At most so many examples, the first ones.
+    /// At most so many examples, from all over.
     pub examples: usize,
     /// Samples of mean field's q from which log p̃(v) of each is estimated where it cannot be summed.
     pub particles: usize,

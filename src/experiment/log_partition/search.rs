@@ -5,6 +5,7 @@ use crate::evaluate::{self, Annealed, Annealing, Bounded, ExactSum, LogPartition
 use crate::experiment::config::{self, Ais, BaseRates, ExactPartition, Raise, Reverse, raised};
 use crate::experiment::judge::{Portion, Watch};
 use crate::experiment::schemes::mean_field;
+use crate::experiment::setup::some_of;
 use crate::inference::{BottomUp, Inference, Refined, Uninformed};
 use crate::math::{Device, Layers, Nats, Stream, Tensor, host, log_mean_exp};
 use crate::models::{Conditionals, Dbm, LatentModel, Reading, Schedule, Swept};
@@ -130,7 +131,8 @@ impl Search<'_> {
             return Ok((free.draw(count, SAMPLED_BITS, stream)?, Samples::Exact));
         }
         let examples = self.visible.dim(0)?;
-        let rows: Vec<u32> = (0..count).map(|chain| (chain % examples) as u32).collect();
+        // From all over: they may be sorted by class.
+        let rows: Vec<u32> = (0..count).map(|chain| (chain * examples / count) as u32).collect();
         let visible = self.visible.index_select(&Tensor::from_vec(rows, count, self.visible.device())?, 0)?;
         let q = BottomUp.infer(self.dbm, &visible, stream.named("start"))?.q;
         let mut states = vec![visible];
@@ -146,14 +148,15 @@ impl Search<'_> {
         Ok((swept.states, Samples::Chains(sweeps)))
     }
 
-    /// Bounds of ln p(v) of the first examples by reverse chains from them.
+    /// Bounds of ln p(v) of some examples by reverse chains from them.
     fn raise(&self, settings: Raise, watch: &mut Watch) -> Result<LogPartition> {
-        let of = settings.examples.min(self.visible.dim(0)?);
+        let examples = some_of(self.visible, settings.examples)?;
+        let of = examples.dim(0)?;
         let block = (TOGETHER / settings.chains).max(1);
         let annealing = self.annealing(settings.temperatures, settings.chains, settings.base)?;
         let (mut log_weights, mut evidence) = (Vec::new(), Nats::new());
         for first in (0..of).step_by(block) {
-            let rows = self.visible.narrow(0, first, block.min(of - first))?;
+            let rows = examples.narrow(0, first, block.min(of - first))?;
             let q = self.mean_field(&rows)?;
             evidence.extend(self.evidence(&rows, &q, first, settings.particles)?);
             let stream = self.stream.named("raise").from_row((first * settings.chains) as u64);
@@ -216,8 +219,7 @@ impl Search<'_> {
 
     /// Means of the hidden units over examples, `[units]` a layer.
     fn activity(&self) -> Result<Layers> {
-        let some = self.visible.narrow(0, 0, self.visible.dim(0)?.min(ACTIVITY_EXAMPLES))?;
-        let q = self.mean_field(&some)?;
+        let q = self.mean_field(&some_of(self.visible, ACTIVITY_EXAMPLES)?)?;
         q.means()?.iter().map(|means| Ok(means.mean(0)?)).collect()
     }
 
