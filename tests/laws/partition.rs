@@ -19,8 +19,8 @@ fn vector(values: &[f64]) -> Tensor {
 }
 
 /// Any means will do as base rates; these differ from unit to unit and include a pixel that is never on.
-fn some_means(visible: usize) -> Tensor {
-    vector(&(0..visible).map(|i| i as f64 / visible as f64).collect::<Vec<_>>())
+fn some_means(units: usize) -> Tensor {
+    vector(&(0..units).map(|i| i as f64 / units as f64).collect::<Vec<_>>())
 }
 
 fn log_weights(dbm: &Dbm, settings: &Annealing, stream: Stream) -> Vec<f64> {
@@ -55,7 +55,8 @@ fn ais_is_within_its_error_of_exact() {
             let dbm = random_dbm(sizes, 1.0, 1.0, seed + 100 * run);
             let log_z = exact(&dbm, 20.0).unwrap().value.nats;
             for kept in HALVES {
-                for base_means in [vec![], vec![some_means(sizes[0])]] {
+                for layers in [0, 1, sizes.len()] {
+                    let base_means = sizes.iter().take(layers).map(|&units| some_means(units)).collect();
                     let settings = Annealing { kept: Some(kept), base_means, ..annealing(100, 200) };
                     let found = ais(&dbm, &settings, Stream::new(run)).unwrap();
                     assert_eq!(found.ais.unwrap().unreliable, None);
@@ -323,5 +324,9 @@ fn annealing_refuses_what_it_cannot_do() {
     assert!(ais(&dbm, &annealing(0, 5), Stream::new(1)).is_err());
     assert!(ais(&dbm, &annealing(5, 0), Stream::new(1)).is_err());
     let wrong = Annealing { base_means: vec![vector(&[0.5; 3])], ..annealing(5, 5) };
-    assert!(ais(&dbm, &wrong, Stream::new(1)).unwrap_err().to_string().contains("3 visible means"));
+    assert!(
+        ais(&dbm, &wrong, Stream::new(1)).unwrap_err().to_string().contains("3 base rates were given for a layer of 4")
+    );
+    let more = Annealing { base_means: [4, 3, 2].map(some_means).to_vec(), ..annealing(5, 5) };
+    assert!(ais(&dbm, &more, Stream::new(1)).unwrap_err().to_string().contains("base rates of 3 layers"));
 }

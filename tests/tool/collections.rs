@@ -78,7 +78,7 @@ fn the_same_command_makes_nothing_twice_and_what_changed_anew() {
     bench.write("experiments/tiny/mf-1.toml", self::row("mf-1", "mean-field:sweeps=1", 4));
     bench.ok("reproduce tiny mf-0 --quiet");
     assert_eq!(made(&bench), before);
-    bench.ok("reproduce tiny longer --quiet");
+    bench.ok("reproduce tiny MF-1 --quiet");
     let after = made(&bench);
     assert_eq!((&after[..2], after[2] == before[2]), (&before[..2], false));
     assert!(member(&bench, "mf-1-before-1").path("results.json").is_file(), "nothing is ever overwritten");

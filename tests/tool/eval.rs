@@ -322,13 +322,15 @@ fn a_run_is_not_judged_on_other_data_than_its_own() {
 }
 
 #[test]
-fn the_first_examples_alone_can_be_judged() {
+fn a_part_of_the_examples_lies_evenly_over_all_of_them() {
     let machine = Machine::random(&[6, 4, 3], 0.9, 30);
     let rows = binary_rows(7, 6);
     let results =
         bench(&machine, &rows).json(&format!("eval model.safetensors --data data.npy --examples 3 --json {SCHEMES}"));
     assert_eq!(results["examples"], 3);
-    all_numbers_are_right(&results, &machine, &rows[..3], 1e-9);
+    // Seven rows, of which some order may have made the first alike.
+    let part = [0, 2, 4].map(|row| rows[row].clone());
+    all_numbers_are_right(&results, &machine, &part, 1e-9);
 }
 
 #[test]

@@ -49,6 +49,8 @@ fn every_method_is_right_or_says_so(bench: &Bench, run: &RunDir, temperatures: u
     assert!(away(&data).abs() < 0.3, "from the data's rates {} of {exact}", data["log_partition"]);
     assert_eq!(data["warnings"], Value::Array(vec![]), "{data}");
 
+    let active = ask(&format!("--base activity --temperatures {temperatures}"));
+    assert!(away(&active).abs() < 0.3 && !all(&active, "warnings").contains("activity"), "{active}");
     let uniform = ask(&format!("--base uniform --temperatures {temperatures}"));
     assert!(all(&uniform, "warnings").contains("`uniform` are"), "{uniform}");
     eprintln!("exact {exact:.3}; data {:+.3}, uniform {:+.3} nats away", away(&data), away(&uniform));
@@ -205,7 +207,7 @@ fn a_run_keeps_both_ends() {
         ("evaluate.log_partition={sandwich={sweeps=0}}", "evaluate.log_partition.sandwich.sweeps"),
         ("evaluate.log_partition={raise={examples=0}}", "evaluate.log_partition.raise.examples"),
         ("evaluate.log_partition={reverse={chains=1}}", "gives no error bar"),
-        ("evaluate.log_partition={ais={base=\"guess\"}}", "allowed: data, uniform, biases"),
+        ("evaluate.log_partition={ais={base=\"guess\"}}", "allowed: data, activity, uniform, biases"),
     ] {
         let text = bench.refusal(&format!("run tiny.toml {change}"));
         assert!(text.starts_with("exit 2") && text.contains(message), "{change}: {text}");
