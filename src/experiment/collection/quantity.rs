@@ -45,8 +45,8 @@ fn error(results: &Value, parent: &Value, key: &str) -> Option<f64> {
     if ["elbo_nats_mean", "log_likelihood_nats_mean"].contains(&key) {
         return results.get("log_partition")?.get("error")?.as_f64();
     }
-    let sibling = key.strip_suffix("_mean").map_or("error".into(), |stem| format!("{stem}_error"));
-    parent.get(sibling.as_str())?.as_f64()
+    let own = format!("{}_error", key.strip_suffix("_mean").unwrap_or(key));
+    parent.get(own.as_str()).or_else(|| parent.get("error"))?.as_f64()
 }
 
 /// What the number promises, in the word of the results.
