@@ -250,6 +250,7 @@ fn table_files_that_cannot_be_used_are_refused_with_their_line() {
     let beside = |variants: String| table("", "", "").replacen("[[table]]", &format!("{variants}[[table]]"), 1);
     for (table, said) in [
         (beside(variant("a", "mf-7", "")), "the experiment \"a\" is of mf-7, which is not there"),
+        (beside(variant("mf-1", "mf-0", "")), "the experiment \"mf-1\" has the name of mf-1.toml"),
         (beside(variant("a", "mf-0", "").repeat(2)), "experiment[1].name is \"a\" a second time"),
         (beside(variant("mf-0", "mf-0", "\"train.epoch=3\"")), "train.epoch"),
         (

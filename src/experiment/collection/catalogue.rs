@@ -170,6 +170,14 @@ fn members(path: &Path, variants: &[Variant], files: Vec<(PathBuf, String)>) -> 
         load(variant.name.clone(), file, &[&name, variant.set.as_slice()].concat())
     };
     let varied = |(path, _): &&(PathBuf, String)| variants.iter().any(|variant| variant.of == stem(path));
+    let taken =
+        |variant: &&Variant| files.iter().filter(|file| !varied(file)).any(|(path, _)| stem(path) == variant.name);
+    if let Some(Variant { name, .. }) = variants.iter().find(taken) {
+        let table = path.display();
+        return Err(Error::Experiment {
+            report: format!("{table}: the experiment {name:?} has the name of {name}.toml\n  = give it another name"),
+        });
+    }
     let own = files.iter().filter(|file| !varied(file)).map(|file| load(stem(&file.0), file, &[]));
     variants.iter().map(of).chain(own).collect()
 }
