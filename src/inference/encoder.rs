@@ -2,7 +2,7 @@
 //!
 //! f(v) = g ⊙ tanh(v U + d). `weight` is U `[visible, atoms]`, `bias` d `[atoms]`, `gain` g `[atoms]`.
 
-use crate::math::{DType, Result, Stream, Tensor};
+use crate::math::{DType, Result, Stream, Tensor, tanh};
 use crate::models::SparseCoding;
 
 /// A learned approximation of the codes.
@@ -41,6 +41,6 @@ impl Encoder {
 
     /// Codes of `visible` `[examples, visible]`, `[examples, atoms]`.
     pub fn encode(&self, visible: &Tensor) -> Result<Tensor> {
-        visible.matmul(&self.weight)?.broadcast_add(&self.bias)?.tanh()?.broadcast_mul(&self.gain)
+        tanh(&visible.matmul(&self.weight)?.broadcast_add(&self.bias)?)?.broadcast_mul(&self.gain)
     }
 }

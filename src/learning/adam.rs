@@ -5,7 +5,7 @@
 
 use super::SavedTensors;
 use super::parameters::saved;
-use crate::math::{DType, Result, Tensor, bail};
+use crate::math::{AdamStep, DType, Result, Tensor, bail};
 
 /// The settings, without the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,13 +83,16 @@ impl Adam {
         }
         let step = state.step + 1;
         let unbiased = |beta: f64| 1.0 - beta.powf(step as f64);
-        let (of_first, of_second) = (rate / unbiased(self.beta1), 1.0 / unbiased(self.beta2));
+        let by = AdamStep {
+            kept: [self.beta1, self.beta2],
+            rate: rate / unbiased(self.beta1),
+            unbias: 1.0 / unbiased(self.beta2),
+            epsilon: self.epsilon,
+        };
         let mut moved = (Vec::with_capacity(uphill.len()), AdamState { step, first: Vec::new(), second: Vec::new() });
-        for (i, (at, gradient)) in parameters.iter().zip(uphill).enumerate() {
-            let first = ((&state.first[i] * self.beta1)? + (gradient * (1.0 - self.beta1))?)?;
-            let second = ((&state.second[i] * self.beta2)? + (gradient.sqr()? * (1.0 - self.beta2))?)?;
-            let scale = ((&second * of_second)?.sqrt()? + self.epsilon)?;
-            moved.0.push((at + ((&first * of_first)? / scale)?)?);
+        for (i, (at, uphill)) in parameters.iter().zip(uphill).enumerate() {
+            let [at, first, second] = by.ascend([at, &state.first[i], &state.second[i]], uphill)?;
+            moved.0.push(at);
             moved.1.first.push(first);
             moved.1.second.push(second);
         }

@@ -1,34 +1,59 @@
 //! Element-wise functions, fused into one pass on a CPU and composed from tensor operations on other devices.
 
 use super::composed;
-use super::kernels::{Level, Panels, Read, means, read_off};
+use super::kernels::{Level, Panels, Read, hyperbolic_tangents, means, read_off, serve, soft_pluses};
 use super::random::{PARALLEL_FROM, unit_interval};
 use super::rows::{Value, column, each};
-use super::weight::{panels, served, tensor, with_values};
+use super::weight::{panels, served, tensor};
 use super::{DType, Device, Nats, Result, Stream, Tensor, bail, sum_units};
 use candle_core::{CpuStorage, Storage};
 use rayon::prelude::*;
 
+/// A function of single values, in both precisions; in single precision by its kernel where the kernels serve.
+pub(super) struct Function {
+    kernel: fn(Level, &mut [f32]),
+    single: fn(f32) -> f32,
+    double: fn(f64) -> f64,
+}
+
+pub(super) const SIGMOID: Function =
+    Function { kernel: means, single: |x| 1.0 / (1.0 + (-x).exp()), double: |x| 1.0 / (1.0 + (-x).exp()) };
+
+pub(super) const LN_ONE_PLUS_EXP: Function = Function {
+    kernel: soft_pluses,
+    single: |x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
+    double: |x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
+};
+
+pub(super) const TANH: Function = Function { kernel: hyperbolic_tangents, single: f32::tanh, double: f64::tanh };
+
+impl Function {
+    pub(super) fn single(&self, values: &[f32]) -> Vec<f32> {
+        if !serve() {
+            return map_slice(values, self.single);
+        }
+        let mut values = values.to_vec();
+        (self.kernel)(Level::best(), &mut values);
+        values
+    }
+
+    pub(super) fn double(&self, values: &[f64]) -> Vec<f64> {
+        map_slice(values, self.double)
+    }
+
+    fn of(&self, tensor: &Tensor) -> Result<Tensor> {
+        map(tensor, |values| self.single(values), |values| self.double(values))
+    }
+}
+
 /// σ(x) = 1 / (1 + e^-x), the mean of a binary unit with input `x`.
 pub fn sigmoid(input: &Tensor) -> Result<Tensor> {
-    if served(input) {
-        let mut values = with_values(input, <[f32]>::to_vec)?;
-        means(Level::best(), &mut values);
-        Tensor::from_vec(values, input.shape(), &Device::Cpu)
-    } else if on_host(input) {
-        map(input, |x| 1.0 / (1.0 + (-x).exp()), |x| 1.0 / (1.0 + (-x).exp()))
-    } else {
-        composed::sigmoid(input)
-    }
+    if on_host(input) { SIGMOID.of(input) } else { composed::sigmoid(input) }
 }
 
 /// ln(1 + e^x) without overflow: the log-normaliser of a binary unit.
 pub fn ln_one_plus_exp(input: &Tensor) -> Result<Tensor> {
-    if on_host(input) {
-        map(input, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
-    } else {
-        composed::ln_one_plus_exp(input)
-    }
+    if on_host(input) { LN_ONE_PLUS_EXP.of(input) } else { composed::ln_one_plus_exp(input) }
 }
 
 /// Entropy in nats of a binary unit with input `x`: ln(1 + e^x) - x σ(x), accurate when the unit is saturated.
@@ -43,7 +68,7 @@ pub fn entropy_of_binary(input: &Tensor) -> Result<Tensor> {
             let (a, e) = (x.abs(), (-x.abs()).exp());
             if e == 0.0 { 0.0 } else { e.ln_1p() + a * e / (1.0 + e) }
         };
-        map(input, single, double)
+        map(input, |values| map_slice(values, single), |values| map_slice(values, double))
     } else {
         composed::entropy_of_binary(input)
     }
@@ -118,17 +143,13 @@ fn on_host(tensor: &Tensor) -> bool {
     tensor.device().is_cpu()
 }
 
-fn map(tensor: &Tensor, single: impl Fn(f32) -> f32 + Sync, double: impl Fn(f64) -> f64 + Sync) -> Result<Tensor> {
+fn map(tensor: &Tensor, single: impl Fn(&[f32]) -> Vec<f32>, double: impl Fn(&[f64]) -> Vec<f64>) -> Result<Tensor> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     let range = layout.start_offset()..layout.start_offset() + layout.shape().elem_count();
     match &*storage {
-        Storage::Cpu(CpuStorage::F32(values)) => {
-            Tensor::from_vec(map_slice(&values[range], single), tensor.shape(), &Device::Cpu)
-        }
-        Storage::Cpu(CpuStorage::F64(values)) => {
-            Tensor::from_vec(map_slice(&values[range], double), tensor.shape(), &Device::Cpu)
-        }
+        Storage::Cpu(CpuStorage::F32(values)) => Tensor::from_vec(single(&values[range]), tensor.shape(), &Device::Cpu),
+        Storage::Cpu(CpuStorage::F64(values)) => Tensor::from_vec(double(&values[range]), tensor.shape(), &Device::Cpu),
         _ => bail!("element-wise functions take f32 or f64, not {:?}", tensor.dtype()),
     }
 }

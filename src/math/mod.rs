@@ -14,8 +14,8 @@ mod random;
 mod reduce;
 mod rows;
 mod settle;
-mod soft_plus;
 mod step;
+mod tape;
 mod weight;
 mod whiten;
 
@@ -32,8 +32,8 @@ pub use reduce::{
     Nats, differing, double, host, inner, larger, largest_change, log_mean_exp, log_sum_exp, mean_of,
     mean_over_examples, mean_square_differences, norm, smaller, sum_units,
 };
-pub use soft_plus::soft_plus;
-pub use step::{Momentum, Term};
+pub use step::{AdamStep, Momentum, Term};
+pub use tape::{soft_plus, tanh};
 pub use weight::{Weight, panels, served, tensor};
 pub use whiten::Whitening;
 

@@ -1,7 +1,7 @@
-//! Steps with momentum along sums of outer products.
+//! Steps: with momentum along sums of outer products, and Adam's.
 
-use super::kernels::{Level, Outer, Panels, Step, ascend, outer};
-use super::weight::{Weight, panels, served};
+use super::kernels::{self, Level, Outer, Panels, Step, adam, ascend, outer};
+use super::weight::{Weight, panels, served, with_values};
 use super::{Device, Result, Tensor, bail};
 
 /// One term of a gradient or of expected statistics.
@@ -88,6 +88,49 @@ impl Momentum {
         let by = Step { momentum: self.momentum as f32, rate: self.rate as f32, pull };
         ascend(Level::best(), &products.outers(), by, &mut at, &mut last);
         Ok((at.into(), last.into()))
+    }
+}
+
+/// A step of Adam: m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², θ ← θ + rate m / (√(unbias v) + ε).
+#[derive(Clone, Copy, Debug)]
+pub struct AdamStep {
+    /// β₁ and β₂.
+    pub kept: [f64; 2],
+    /// Step size, with the correction of m for its start at zero.
+    pub rate: f64,
+    /// The correction of v for its start at zero.
+    pub unbias: f64,
+    /// ε.
+    pub epsilon: f64,
+}
+
+impl AdamStep {
+    /// The new θ, m and v.
+    pub fn ascend(self, [at, first, second]: [&Tensor; 3], uphill: &Tensor) -> Result<[Tensor; 3]> {
+        let [kept_first, kept_second] = self.kept;
+        let all = [at, first, second, uphill];
+        if all.iter().all(|tensor| served(tensor) && tensor.dims() == at.dims()) {
+            return self.fused([at, first, second], uphill);
+        }
+        let first = ((first * kept_first)? + (uphill * (1.0 - kept_first))?)?;
+        let second = ((second * kept_second)? + (uphill.sqr()? * (1.0 - kept_second))?)?;
+        let scale = ((&second * self.unbias)?.sqrt()? + self.epsilon)?;
+        Ok([(at + ((&first * self.rate)? / scale)?)?, first, second])
+    }
+
+    fn fused(self, state: [&Tensor; 3], uphill: &Tensor) -> Result<[Tensor; 3]> {
+        let values = |tensor| with_values(tensor, <[f32]>::to_vec);
+        let (mut at, mut first, mut second) = (values(state[0])?, values(state[1])?, values(state[2])?);
+        let by = kernels::AdamStep {
+            kept: self.kept.map(|kept| kept as f32),
+            new: self.kept.map(|kept| (1.0 - kept) as f32),
+            rate: self.rate as f32,
+            unbias: self.unbias as f32,
+            epsilon: self.epsilon as f32,
+        };
+        with_values(uphill, |uphill| adam(Level::best(), by, uphill, &mut at, &mut first, &mut second))?;
+        let tensor = |values| Tensor::from_vec(values, state[0].shape(), &Device::Cpu);
+        Ok([tensor(at)?, tensor(first)?, tensor(second)?])
     }
 }
 

@@ -3,7 +3,7 @@
 //! Layers are candle's own (`candle_nn::Linear`, whose `weight` is `[out, in]`), made of tensors that we own: in a fixed order, with
 //! initial values from a stream.
 
-use crate::math::{DType, Device, Result, Stream, Tensor, bail, sigmoid, soft_plus};
+use crate::math::{DType, Device, Result, Stream, Tensor, bail, sigmoid, soft_plus, tanh};
 use candle_nn::{Linear, Module};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub enum Activation {
 impl Module for Activation {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Tanh => input.tanh(),
+            Self::Tanh => tanh(input),
             Self::Relu => input.relu(),
             Self::SoftPlus => soft_plus(input),
             Self::Logistic if input.track_op() => candle_nn::ops::sigmoid(input),

@@ -1,17 +1,21 @@
 //! The fused element-wise functions against the formulas they stand for.
 
+use crate::kernels::{levels, values};
 use crate::support::{assert_all_close, assert_close};
+use candle_core::Var;
+use dbm::math::kernels::{AdamStep, Level, adam, hyperbolic_tangents, means, soft_pluses};
 use dbm::math::{
     DType, Device, Result, Stream, Tensor, composed, entropy_of_binary, host, ln_one_plus_exp, sample_binary, sigmoid,
-    total_entropy_of_binary, total_ln_one_plus_exp,
+    soft_plus, tanh, total_entropy_of_binary, total_ln_one_plus_exp,
 };
 
 type Function = fn(&Tensor) -> Result<Tensor>;
 
 /// Name, fused function, the formula in candle operations (`f64`, moderate inputs).
-const FUNCTIONS: [(&str, Function, Function); 3] = [
+const FUNCTIONS: [(&str, Function, Function); 4] = [
     ("sigmoid", sigmoid, candle_nn::ops::sigmoid),
     ("ln_one_plus_exp", ln_one_plus_exp, |x| (x.exp()? + 1.0)?.log()),
+    ("tanh", tanh, Tensor::tanh),
     ("entropy_of_binary", entropy_of_binary, |x| {
         let (one, zero) = (candle_nn::ops::sigmoid(x)?, candle_nn::ops::sigmoid(&x.neg()?)?);
         ((&one * one.log()?)? + (&zero * zero.log()?)?)?.neg()
@@ -39,12 +43,14 @@ fn fused_functions_equal_the_composed_formulas() {
 #[test]
 fn single_precision_is_double_precision_rounded() {
     for (name, fused, _) in FUNCTIONS {
-        let x = inputs(400, 100).to_dtype(DType::F32).unwrap();
+        // From large inputs to those where what is left of a difference would show.
+        let x = (inputs(400, 100) / 15.0).unwrap().powf(3.0).unwrap();
+        let x = (x * 15.0).unwrap().to_dtype(DType::F32).unwrap();
         let narrow = fused(&x).unwrap();
         assert_eq!(narrow.dtype(), DType::F32, "{name}");
         let wide = host(&fused(&x.to_dtype(DType::F64).unwrap()).unwrap()).unwrap();
         for (narrow, wide) in host(&narrow).unwrap().iter().zip(wide) {
-            assert_close(name, *narrow, wide, 5e-7 * wide);
+            assert_close(name, *narrow, wide, 5e-7 * wide.abs());
         }
     }
 }
@@ -91,6 +97,7 @@ fn huge_inputs_reach_the_limits() {
             let rounded = host(&x).unwrap()[0];
             assert_eq!(at(sigmoid), [1.0, 0.0], "{what}");
             assert_eq!(at(ln_one_plus_exp), [rounded, 0.0], "{what}");
+            assert_eq!(at(tanh), [1.0, -1.0], "{what}");
             assert_eq!(at(entropy_of_binary), [0.0, 0.0], "{what}");
         }
     }
@@ -219,4 +226,40 @@ fn other_number_types_are_refused_by_name() {
             assert!(message.contains(name) && message.contains("f32 or f64"), "{message}");
         }
     }
+}
+
+#[test]
+fn functions_on_a_tape_have_the_slope_of_their_values() {
+    for (name, function) in [("soft_plus", soft_plus as Function), ("tanh", tanh)] {
+        let x = Var::from_tensor(&inputs(30, 10)).unwrap();
+        let value = function(x.as_tensor()).unwrap();
+        let slopes = host(value.backward().unwrap().get(&x).unwrap()).unwrap();
+        let step = 1e-5;
+        let at = |by: f64| host(&function(&(x.as_tensor().detach() + by).unwrap()).unwrap()).unwrap();
+        let differences: Vec<f64> =
+            at(step).iter().zip(at(-step)).map(|(up, down)| (up - down) / (2.0 * step)).collect();
+        // Rounding of the values over the step, and the third derivative times its square.
+        assert_all_close(name, &slopes, &differences, 15.0 * f64::EPSILON / step + step * step);
+    }
+}
+
+#[test]
+fn functions_of_single_values_and_steps_of_adam_are_the_same_bits_at_every_level() {
+    // More than one thread takes, and no whole register.
+    let count = 10_007;
+    let x: Vec<f32> = values("x", 1, count).iter().map(|x| 20.0 * x).collect();
+    let (m, v) = (values("m", 1, count), values("v", 1, count).iter().map(|v| v.abs()).collect::<Vec<_>>());
+    let by = AdamStep { kept: [0.9, 0.999], new: [0.1, 0.001], rate: 0.01, unbias: 1.5, epsilon: 1e-8 };
+    let found = |level: Level| {
+        let functions = [means, soft_pluses, hyperbolic_tangents].map(|function| {
+            let mut values = x.clone();
+            function(level, &mut values);
+            values
+        });
+        let (mut at, mut m, mut v) = (x.clone(), m.clone(), v.clone());
+        adam(level, by, &values("uphill", 1, count), &mut at, &mut m, &mut v);
+        functions.into_iter().chain([at, m, v]).flatten().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let expected = found(Level::Portable);
+    levels().into_iter().for_each(|level| assert!(found(level) == expected, "{level:?}"));
 }

@@ -9,12 +9,10 @@ use pulp::Simd;
 /// Values in the widest register.
 const MOST_LANES: usize = 16;
 
-/// e^x with a relative error below 2e-7; infinite above 88, and no smaller than at -87.
+/// x = n ln 2 + r, as r, p of e^r = 1 + r + p r², and what adds n to the exponent of a float.
 #[inline(always)]
-fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let above = simd.greater_than_f32s(x, simd.splat_f32s(88.0));
-    let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-87.0)), simd.splat_f32s(88.0));
-    // x = n ln 2 + r; adding 1.5 2^23 rounds to the integer n and leaves it in the low bits.
+fn reduced<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s, S::u32s) {
+    // Adding 1.5 2^23 rounds to the integer n and leaves it in the low bits.
     let shifted = simd.mul_add_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), simd.splat_f32s(12_582_912.0));
     let n = simd.sub_f32s(shifted, simd.splat_f32s(12_582_912.0));
     let r = simd.mul_add_f32s(n, simd.splat_f32s(-0.693_359_4), x);
@@ -24,10 +22,28 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let p = simd.mul_add_f32s(p, r, simd.splat_f32s(4.166_579_6e-2));
     let p = simd.mul_add_f32s(p, r, simd.splat_f32s(1.666_666_5e-1));
     let p = simd.mul_add_f32s(p, r, simd.splat_f32s(0.5));
-    let p = simd.mul_add_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, simd.splat_f32s(1.0)));
-    let scale = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
-    let value = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), scale));
+    (r, p, simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23)))
+}
+
+/// e^x with a relative error below 2e-7; infinite above 88, and no smaller than at -87.
+#[inline(always)]
+fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let above = simd.greater_than_f32s(x, simd.splat_f32s(88.0));
+    let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-87.0)), simd.splat_f32s(88.0));
+    let (r, p, scale) = reduced(simd, x);
+    let value = simd.mul_add_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, simd.splat_f32s(1.0)));
+    let value = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(value), scale));
     simd.select_f32s(above, simd.splat_f32s(f32::INFINITY), value)
+}
+
+/// e^x - 1 for x up to 0, accurate where x is small.
+#[inline(always)]
+fn exp_less_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (r, p, scale) = reduced(simd, simd.max_f32s(x, simd.splat_f32s(-87.0)));
+    let one = simd.splat_f32s(1.0);
+    let rest = simd.mul_add_f32s(p, simd.mul_f32s(r, r), r);
+    let scale = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(one), scale));
+    simd.mul_add_f32s(rest, scale, simd.sub_f32s(scale, one))
 }
 
 /// 1 + e^-x.
@@ -46,6 +62,35 @@ fn keep_nan<S: Simd>(simd: S, x: S::f32s, value: S::f32s) -> S::f32s {
 #[inline(always)]
 pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     keep_nan(simd, x, simd.div_f32s(simd.splat_f32s(1.0), one_plus_exp_of_minus(simd, x)))
+}
+
+/// ln(1 + e^x).
+#[inline(always)]
+pub fn ln_one_plus_exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (size, one) = (simd.abs_f32s(x), simd.splat_f32s(1.0));
+    // What e^-87 adds to a number above 87 is lost; below -87 it would be all there is.
+    let seen = simd.less_than_f32s(size, simd.splat_f32s(87.0));
+    let e = simd.select_f32s(seen, exp(simd, simd.neg_f32s(size)), simd.splat_f32s(0.0));
+    // ln(1 + e) = 2 artanh s = 2 s (1 + s²/3 + s⁴/5 + …) with s = e / (2 + e), which is 1/3 at most.
+    let s = simd.div_f32s(e, simd.add_f32s(e, simd.splat_f32s(2.0)));
+    let square = simd.mul_f32s(s, s);
+    let sum = simd.mul_add_f32s(square, simd.splat_f32s(1.0 / 13.0), simd.splat_f32s(1.0 / 11.0));
+    let sum = simd.mul_add_f32s(square, sum, simd.splat_f32s(1.0 / 9.0));
+    let sum = simd.mul_add_f32s(square, sum, simd.splat_f32s(1.0 / 7.0));
+    let sum = simd.mul_add_f32s(square, sum, simd.splat_f32s(1.0 / 5.0));
+    let sum = simd.mul_add_f32s(square, sum, simd.splat_f32s(1.0 / 3.0));
+    let sum = simd.mul_add_f32s(square, sum, one);
+    simd.mul_add_f32s(simd.add_f32s(s, s), sum, positive(simd, x))
+}
+
+/// tanh x = (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x.
+#[inline(always)]
+pub fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let size = simd.abs_f32s(x);
+    let less = exp_less_one(simd, simd.mul_f32s(size, simd.splat_f32s(-2.0)));
+    let value = simd.div_f32s(simd.neg_f32s(less), simd.add_f32s(less, simd.splat_f32s(2.0)));
+    let below = simd.less_than_f32s(x, simd.splat_f32s(0.0));
+    keep_nan(simd, x, simd.select_f32s(below, simd.neg_f32s(value), value))
 }
 
 /// Philox4x32-10 on every lane.

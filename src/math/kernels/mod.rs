@@ -12,14 +12,16 @@ mod outer;
 mod panels;
 mod read;
 mod settle;
+mod values;
 
 pub use blocks::{Blocks, Towards};
 pub use heat::{Heat, along, heat};
 pub use outer::{Outer, Step, ascend, outer};
 pub use panels::{Line, Panels, WIDTH};
 use pulp::{Scalar, Simd, WithSimd};
-pub use read::{Own, Read, Source, inputs, means, read, read_off};
+pub use read::{Own, Read, Source, inputs, read, read_off};
 use std::sync::OnceLock;
+pub use values::{AdamStep, adam, hyperbolic_tangents, means, soft_pluses};
 
 /// Multiply-adds below which a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 17;

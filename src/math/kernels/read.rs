@@ -92,29 +92,6 @@ pub fn read_off(level: Level, read: Read, inputs: &Panels, states: &mut Panels) 
     spread(level, work, Apply { read, inputs, first: 0, states: states.lines_mut() });
 }
 
-/// Replaces inputs by σ of them.
-pub fn means(level: Level, values: &mut [f32]) {
-    let cut = if values.len() * UNIT < PARALLEL_FROM { values.len() } else { PARALLEL_FROM / UNIT };
-    values.par_chunks_mut(cut.max(1)).for_each(|values| level.run(Means(values)));
-}
-
-/// Inputs that become means.
-struct Means<'a>(&'a mut [f32]);
-
-impl WithSimd for Means<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (registers, rest) = S::as_mut_simd_f32s(self.0);
-        for x in registers {
-            *x = lanes::sigmoid(simd, *x);
-        }
-        let last = lanes::sigmoid(simd, simd.partial_load_f32s(rest));
-        simd.partial_store_f32s(rest, last);
-    }
-}
-
 /// Some panels of a layer whose inputs are known.
 struct Apply<'a> {
     read: Read,
