@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Judge inference schemes on a model.
 ///
-/// The model is a run folder (its newest checkpoint), a checkpoint, or any safetensors file with the tensors of one of these:
+/// The model is a run folder (what it concluded on, or its newest checkpoint), a checkpoint, or any safetensors file with the tensors of one of these:
 ///
 /// deep Boltzmann machine: layers.{l}.weight [n_l, n_(l+1)] (rows: the lower layer; l = 0 … L-1), bias.{l} [n_l] (0: the visible layer)
 /// and, for the schemes that start from the inference network, recognition.{l}.weight [n_l, n_(l+1)] and recognition.{l}.bias [n_(l+1)];

@@ -1,7 +1,7 @@
 //! A scheme judged on held-out examples, with the family of its q erased, so that different families share one table.
 
 use super::bound::elbo_unnormalized;
-use super::labels::likeliest;
+use super::labels::labels_of;
 use super::quantity::{Bounded, Guarantee};
 use crate::inference::{Inference, Tap};
 use crate::math::{Layers, Nats, Result, Stream, Tensor, bail, host, mean_of, mean_square_differences, sum_units};
@@ -50,9 +50,8 @@ where
         let elbos_unnormalized = elbo_unnormalized(model, visible, &inferred.q)?;
         let means = inferred.q.means()?;
         let marginal_errors = by.reference.map(|reference| reference.marginal_errors(by.first, &means)).transpose()?;
-        let group = model.hidden().last().is_some_and(|(kind, _)| kind.is_group());
         Ok(Assessment {
-            labels: means.last().filter(|_| group).map(likeliest).transpose()?,
+            labels: labels_of(model, &means)?,
             guarantee: Guarantee::LowerBound,
             kl: by.reference.map(|reference| reference.gaps(by.first, &elbos_unnormalized)),
             elbos_unnormalized,

@@ -6,6 +6,7 @@
 use super::annealing::{Annealing, Path, Spacing};
 use super::assess::{Assess, Assessment, Yardstick, timed};
 use super::doubt::effective_sample_size;
+use super::labels::labels_of;
 use super::quantity::Guarantee;
 use super::reverse::importance;
 use crate::inference::Inference;
@@ -88,7 +89,7 @@ impl<S: Inference<Dbm, Posterior = Factorial>> Assess<Dbm> for Sampled<S> {
         let ((inferred, log_weights), seconds) = timed(visible, seconds, found)?;
         let means = inferred.q.means()?;
         Ok(Assessment {
-            labels: None,
+            labels: labels_of(model, &means)?,
             guarantee: Guarantee::StochasticLowerBound,
             kl: None,
             elbos_unnormalized: log_weights.iter().map(|row| log_mean_exp(row)).collect(),

@@ -1,12 +1,18 @@
 //! The class of an example by a machine with label units.
 
 use crate::math::{Result, Tensor};
-use crate::models::Dbm;
+use crate::models::{Dbm, LatentModel};
 use candle_core::D;
 
 /// The likeliest class of each row of probabilities, or of logarithms of these, `[examples, classes]`.
 pub fn likeliest(probs: &Tensor) -> Result<Vec<u32>> {
     probs.argmax(D::Minus1)?.to_vec1()
+}
+
+/// The most probable class of each example, where the topmost layer stands for classes, from the means of the hidden layers.
+pub(super) fn labels_of(model: &impl LatentModel, means: &[Tensor]) -> Result<Option<Vec<u32>>> {
+    let group = model.hidden().last().is_some_and(|(kind, _)| kind.is_group());
+    means.last().filter(|_| group).map(likeliest).transpose()
 }
 
 /// The likeliest class of each of `visible` `[examples, visible]` by the exact p(label | v); none of machines for which that has no

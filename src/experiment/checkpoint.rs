@@ -1,6 +1,8 @@
 //! Checkpoints: everything a run needs to go on bit for bit, written whole or not at all.
 
 use super::model_file::{self, ModelFile};
+use super::provenance::Status;
+use super::results::Results;
 use super::{Error, Result, RunFolder, Standing, quoted};
 use crate::math::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -145,15 +147,25 @@ pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
     }
 }
 
-/// The model file a path means: a run folder's newest whole checkpoint, with a warning for every newer one that is damaged, or the
-/// file itself.
+/// The model file a path means: of a run folder the model that the run concluded on, else its newest whole checkpoint, with a warning
+/// for every newer one that is damaged; or the file itself.
 pub fn locate(path: &Path) -> Result<(PathBuf, Vec<String>)> {
     if !path.is_dir() {
         return Ok((path.to_path_buf(), Vec::new()));
     }
     let run = RunFolder::open(path)?;
+    if let Some(file) = concluded(&run) {
+        return Ok((file, Vec::new()));
+    }
     let (checkpoint, warnings) = Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?;
     Ok((checkpoint.path, warnings))
+}
+
+/// The model that a finished run concluded on, where that is not its last.
+fn concluded(run: &RunFolder) -> Option<PathBuf> {
+    run.provenance().ok().filter(|provenance| provenance.status == Status::Finished)?;
+    let results: Results = run.read_json(&run.results()).ok()?;
+    Some(run.path().join(results.model?.file)).filter(|file| file.is_file())
 }
 
 /// Updates behind a model, where its file is a checkpoint.

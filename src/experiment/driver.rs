@@ -15,7 +15,7 @@ use super::profile::{Profiler, Share};
 use super::results::Results;
 use super::stages::Stage;
 use super::{Error, Journal, Known, Result, RunFolder, setup};
-use crate::learning::{Beside, Measurements, Moves, Update};
+use crate::learning::{Measurements, Moves, Update};
 use crate::math::{Stream, Tensor, host};
 use rand::seq::SliceRandom;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -119,14 +119,14 @@ impl<'a> Driver<'a> {
         let now = |course: Course| course.after(progress, done / (steps as f64 / stage.epochs as f64));
         let every = self.experiment.log.every_steps as u64;
         Update {
-            stream: self.root.named("update").at(self.position.step),
-            learning_rate: now(stage.learning_rate),
-            network_learning_rate: now(stage.network_learning_rate),
             progress: self.position.stage_step as f64 / steps.max(1) as f64,
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
             listener: self.profiler.listener(),
-            beside: Beside::default(),
             moves: Moves { progress, momentum: Some(stage.momenta.map(now)), rules: stage.rules.as_ref() },
+            ..Update::new(
+                self.root.named("update").at(self.position.step),
+                [now(stage.learning_rate), now(stage.network_learning_rate)],
+            )
         }
     }
 

@@ -174,6 +174,21 @@ pub struct Beside<'a> {
 }
 
 impl Update<'_> {
+    /// An update at the beginning of a stage at these rates, of the model and of its inference network: nothing is measured, nobody
+    /// listens, and nothing bears on it beside the batch.
+    pub fn new(stream: Stream, [learning_rate, network_learning_rate]: [f64; 2]) -> Self {
+        Self {
+            stream,
+            learning_rate,
+            network_learning_rate,
+            progress: 0.0,
+            measured: false,
+            listener: None,
+            beside: Beside::default(),
+            moves: Moves::default(),
+        }
+    }
+
     /// Says that a part begins.
     fn begins(&self, part: Part) {
         if let Some(listener) = self.listener {

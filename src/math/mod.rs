@@ -27,7 +27,7 @@ pub use elementwise::{
 pub use normal::log_normal_density;
 pub use patches::{patches, without_row_means};
 pub use quadrature::{Grid, Quadrature};
-pub use random::{Generator, Stream};
+pub use random::{Generator, Stream, philox};
 pub use reduce::{
     Nats, differing, double, host, inner, larger, largest_change, log_mean_exp, log_sum_exp, mean_of,
     mean_over_examples, mean_square_differences, norm, smaller, sum_units,

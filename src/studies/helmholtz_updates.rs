@@ -7,7 +7,7 @@ use super::nets::{flat, flat_gradient, random_nets, unflat};
 use super::{Axis, Figure, Findings, Laboratory, Study, instances};
 use crate::inference::Recognition;
 use crate::learning::{
-    Ascent, Beside, Parameters, ReweightedWakeSleep, Sgd, Update, expected_sleep_gradient, expected_wake_gradient,
+    Ascent, Parameters, ReweightedWakeSleep, Sgd, Update, expected_sleep_gradient, expected_wake_gradient,
 };
 use crate::math::{Result, Stream, Tensor, host, larger, mean_of, smaller};
 use crate::models::BeliefNet;
@@ -102,16 +102,7 @@ impl HelmholtzUpdates {
         let mut moves = [Vec::with_capacity(self.updates), Vec::with_capacity(self.updates)];
         for step in 0..self.updates as u64 {
             let stream = stream.at(step);
-            let update = Update {
-                stream,
-                learning_rate: 1.0,
-                network_learning_rate: 1.0,
-                progress: 0.0,
-                measured: false,
-                listener: None,
-                beside: Beside::default(),
-                moves: Default::default(),
-            };
+            let update = Update::new(stream, [1.0, 1.0]);
             let (to, _) = trainer.step(start.clone(), &machine.visible, update)?;
             let to = [
                 flat(&Parameters::of_belief_net(&to.generative))?,

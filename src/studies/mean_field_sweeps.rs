@@ -8,9 +8,7 @@ use super::instances::{all_binary, bars_and_stripes, random_dbm};
 use super::{Axis, Figure, Findings, Laboratory, Study};
 use crate::evaluate::elbo_unnormalized;
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
-use crate::learning::{
-    Beside, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
-};
+use crate::learning::{DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update};
 use crate::math::{DType, Device, Layers, Result, Stream, Tensor, host, mean_of};
 use crate::models::{Dbm, LatentModel};
 use crate::posterior::{Factorial, Posterior};
@@ -118,16 +116,10 @@ impl MeanFieldSweeps {
             if step % 250 == 0 {
                 lab.at("updates of the trained machine", step, self.updates)?;
             }
-            let update = Update {
-                stream: stream.named("updates").at(step as u64),
-                learning_rate: self.learning_rate * (1.0 - 0.9 * step as f64 / self.updates as f64),
-                network_learning_rate: 0.0,
-                progress: 0.0,
-                measured: false,
-                listener: None,
-                beside: Beside::default(),
-                moves: Default::default(),
-            };
+            let update = Update::new(
+                stream.named("updates").at(step as u64),
+                [self.learning_rate * (1.0 - 0.9 * step as f64 / self.updates as f64), 0.0],
+            );
             state = training.step(state, examples, update)?.0;
         }
         Ok(state.dbm)

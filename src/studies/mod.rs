@@ -7,7 +7,7 @@
 mod alternation;
 mod amortized;
 mod annealing_moments;
-mod atoms;
+pub mod atoms;
 mod certified_codes;
 mod code_solvers;
 mod conservative_bound;

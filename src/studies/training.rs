@@ -5,7 +5,7 @@
 use crate::evaluate::elbo;
 use crate::inference::{Inference, MeanField, Refined, Stop, Uninformed};
 use crate::learning::{
-    Adam, AdamState, Beside, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
+    Adam, AdamState, DbmWithNetwork, ExpectedStatistics, Pretraining, RbmStack, SchemeAlone, Trainer, Update,
     exact_gradient,
 };
 use crate::math::{DType, Result, Stream, Tensor, Weight, host, mean_of, norm};
@@ -46,14 +46,11 @@ impl Course {
             let share = step as f64 / (self.updates - 1).max(1) as f64;
             let [first, last] = self.learning_rate;
             let update = Update {
-                stream: stream.named("update").at(step),
-                learning_rate: first + share * (last - first),
-                network_learning_rate: self.network_learning_rate,
                 progress: step as f64 / self.updates as f64,
-                measured: false,
-                listener: None,
-                beside: Beside::default(),
-                moves: Default::default(),
+                ..Update::new(
+                    stream.named("update").at(step),
+                    [first + share * (last - first), self.network_learning_rate],
+                )
             };
             state = trainer.step(state, &batches.at(step)?, update)?.0;
             watch(step + 1, &state)?;

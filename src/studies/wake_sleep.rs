@@ -7,7 +7,7 @@
 use super::nets::random_nets;
 use super::{Axis, Figure, Findings, Laboratory, Mark, Study, instances};
 use crate::inference::Recognition;
-use crate::learning::{Adam, Ascent, Beside, Parameters, ReweightedWakeSleep, Update, evidence_gradient};
+use crate::learning::{Adam, Ascent, Parameters, ReweightedWakeSleep, Update, evidence_gradient};
 use crate::math::{DType, Result, Stream, Tensor, bail, host, larger, mean_of, smaller};
 use crate::models::BeliefNet;
 use rayon::prelude::*;
@@ -111,16 +111,7 @@ impl WakeSleep {
         let mut state = trainer.begin(net, recognition)?;
         let mut looks = vec![look(0, &state.generative, &state.recognition, &data)?];
         for step in 1..=self.updates {
-            let update = Update {
-                stream: stream.named("updates").at(step as u64),
-                learning_rate: self.rate,
-                network_learning_rate: self.rate,
-                progress: 0.0,
-                measured: false,
-                listener: None,
-                beside: Beside::default(),
-                moves: Default::default(),
-            };
+            let update = Update::new(stream.named("updates").at(step as u64), [self.rate, self.rate]);
             (state, _) = trainer.step(state, &self.batch_of(&data, step, stream)?, update)?;
             if self.looks_at(step) {
                 looks.push(look(step, &state.generative, &state.recognition, &data)?);

@@ -52,16 +52,7 @@ fn the_model_is_the_mean_of_the_parameters_by_hand() {
                 let moves = Moves { progress, momentum: None, rules: None };
                 let stream = Stream::new(9).named("steps").at(step);
                 let (learning_rate, network_learning_rate) = (0.1, 0.1);
-                let update = Update {
-                    stream,
-                    learning_rate,
-                    network_learning_rate,
-                    progress: 0.0,
-                    measured: false,
-                    listener: None,
-                    beside: Default::default(),
-                    moves,
-                };
+                let update = Update { moves, ..Update::new(stream, [learning_rate, network_learning_rate]) };
                 state = by.step(state, &data, update).unwrap().0;
                 let done = step as usize + 1;
                 let moving = all(&state.moving.model().unwrap());

@@ -4,8 +4,8 @@ use crate::belief::{NETS, by_hand, elbo, log_p, log_q, random_nets};
 use crate::support::{all_states, assert_all_close, assert_close, log_sum_exp, matrices, tensor};
 use dbm::inference::Recognition;
 use dbm::learning::{
-    Adam, Ascent, Beside, Gradient, Helmholtz, Measurements, Parameters, ReweightedWakeSleep, SavedTensors, Sgd,
-    Update, evidence_gradient, expected_sleep_gradient, expected_wake_gradient,
+    Adam, Ascent, Gradient, Helmholtz, Measurements, Parameters, ReweightedWakeSleep, SavedTensors, Sgd, Update,
+    evidence_gradient, expected_sleep_gradient, expected_wake_gradient,
 };
 use dbm::math::{DType, Stream, Tensor, host, mean_of};
 use dbm::models::BeliefNet;
@@ -18,16 +18,7 @@ fn adam() -> Ascent {
 
 fn update(step: u64, rates: [f64; 2]) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
-    Update {
-        stream,
-        learning_rate: rates[0],
-        network_learning_rate: rates[1],
-        progress: 0.0,
-        measured: false,
-        listener: None,
-        beside: Beside::default(),
-        moves: Default::default(),
-    }
+    Update::new(stream, rates)
 }
 
 /// Weights, then biases, as plain numbers.

@@ -5,8 +5,8 @@ use crate::learning::PLAIN;
 use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrices, random_dbm, rows};
 use dbm::inference::{BottomUp, Exact, MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
-    Beside, Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State,
-    Statistics, Trainer, Update, exact_gradient,
+    Centred, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, Parameters, SchemeAlone, State, Statistics,
+    Trainer, Update, exact_gradient,
 };
 use dbm::math::{Layers, Stream, Tensor, host, mean_of};
 use dbm::models::Dbm;
@@ -118,16 +118,7 @@ fn centred(rate: f64) -> Centred<MaximumLikelihood<SchemeAlone<Refined<Uninforme
 }
 
 fn step(trainer: &impl Trainer<State = Joint>, state: Joint, visible: &Tensor, step: u64) -> Joint {
-    let update = Update {
-        stream: Stream::new(4).at(step),
-        learning_rate: 0.1,
-        network_learning_rate: 0.0,
-        progress: 0.0,
-        measured: false,
-        listener: None,
-        beside: Beside::default(),
-        moves: Default::default(),
-    };
+    let update = Update::new(Stream::new(4).at(step), [0.1, 0.0]);
     trainer.step(state, visible, update).unwrap().0
 }
 

@@ -6,8 +6,8 @@ use dbm::evaluate::{Annealing, Spacing, ais, elbo_unnormalized, exact};
 use dbm::experiment::model_file::{read, to_bytes};
 use dbm::inference::{Exact, Gibbs, Inference, MeanField, Network, Random, Refine, Refined, Stop};
 use dbm::learning::{
-    Beside, Chains, DbmWithNetwork, MaximumLikelihood, NegativePhase, NegativeStart, NetworkRefined, Pretraining,
-    SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
+    Chains, DbmWithNetwork, MaximumLikelihood, NegativePhase, NegativeStart, NetworkRefined, Pretraining, SavedTensors,
+    SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
 };
 use dbm::math::{DType, Device, Stream, Tensor, host};
 use dbm::models::{Dbm, LatentModel, Schedule};
@@ -120,16 +120,7 @@ fn trained<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(place: &Plac
     let mut measured = Vec::new();
     for step in 0..4 {
         let stream = Stream::new(8).at(step);
-        let update = Update {
-            stream,
-            learning_rate: 0.05,
-            network_learning_rate: 0.05,
-            progress: 0.0,
-            measured: step == 2,
-            listener: None,
-            beside: Beside::default(),
-            moves: Default::default(),
-        };
+        let update = Update { measured: step == 2, ..Update::new(stream, [0.05, 0.05]) };
         let (next, measurements) = trainer.step(state, &visible, update).unwrap();
         measured.extend(measurements.0.into_iter().map(|(_, value)| value));
         state = if step == 1 { rested(place, &next) } else { next };

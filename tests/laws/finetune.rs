@@ -143,14 +143,8 @@ fn class_probabilities_sum_to_one_and_do_not_feel_what_is_added_to_the_score_of_
 /// An update on the examples with these classes.
 fn update<'a>(step: u64, rate: f64, labels: &'a Tensor, above: &'a [Tensor]) -> Update<'a> {
     Update {
-        stream: Stream::new(4).at(step),
-        learning_rate: rate,
-        network_learning_rate: 0.0,
-        measured: false,
-        moves: Default::default(),
-        progress: 0.0,
-        listener: None,
         beside: Beside { labels: Some(labels), inputs: above },
+        ..Update::new(Stream::new(4).at(step), [rate, 0.0])
     }
 }
 

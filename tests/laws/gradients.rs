@@ -4,8 +4,8 @@ use crate::support::{ByHand, all_states, assert_all_close, assert_close, matrice
 use candle_core::Var;
 use dbm::inference::{Exact, Inference, MeanField, Network, Refine, Stop};
 use dbm::learning::{
-    Beside, Chains, DbmWithNetwork, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters,
-    Sgd, Statistics, Trainer, Update, cross_entropy, recognition_gradient,
+    Chains, DbmWithNetwork, ExpectedStatistics, MaximumLikelihood, NegativePhase, NetworkRefined, Parameters, Sgd,
+    Statistics, Trainer, Update, cross_entropy, recognition_gradient,
 };
 use dbm::math::{Stream, Tensor, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -229,16 +229,7 @@ fn no_gradient_flows_through_the_target_of_the_network() {
     let negative = NegativePhase { chains: 2, sweeps: 1 };
     let trainer = MaximumLikelihood { positive: one_sweep, negative, dbm: plain, network: plain };
     let state = trainer.init(DbmWithNetwork { dbm: dbm.clone(), network: network.clone() }, Stream::new(1)).unwrap();
-    let update = Update {
-        stream: Stream::new(2),
-        learning_rate: 0.1,
-        network_learning_rate: 1.0,
-        progress: 0.0,
-        measured: false,
-        listener: None,
-        beside: Beside::default(),
-        moves: Default::default(),
-    };
+    let update = Update::new(Stream::new(2), [0.1, 1.0]);
     let (moved, _) = trainer.step(state, &visible, update).unwrap();
     let before = Parameters::of_network(&network);
     let found = flat(&Parameters::of_network(&moved.network).minus(&before).unwrap());

@@ -77,16 +77,7 @@ fn pretraining_climbs_the_joint_likelihood_of_the_top_rbm_and_its_labels() {
         );
         assert_eq!(composed.classes(), Some(CLASSES));
         let bare = tensor(&some.iter().map(|(v, _)| v.clone()).collect::<Vec<_>>());
-        let update = dbm::learning::Update {
-            stream: Stream::new(0),
-            learning_rate: 0.1,
-            network_learning_rate: 0.0,
-            measured: false,
-            beside: Default::default(),
-            moves: Default::default(),
-            progress: 0.0,
-            listener: None,
-        };
+        let update = dbm::learning::Update::new(Stream::new(0), [0.1, 0.0]);
         let error = trainer.step(state, &bare, update).err().unwrap().to_string();
         assert!(error.contains("labels beside them"), "{error}");
     }

@@ -3,9 +3,8 @@
 use crate::support::{ByHand, all_states, assert_close, matrices, random_dbm, tensor};
 use dbm::inference::{BottomUp, Exact, Inference, MeanField, Network, Refined, Stop};
 use dbm::learning::{
-    Beside, DbmWithNetwork, Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart,
-    NetworkRefined, Parameters, PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update,
-    WakeSleep,
+    DbmWithNetwork, Gradient, Joint, MaximumLikelihood, Measurements, NegativePhase, NegativeStart, NetworkRefined,
+    Parameters, PositivePhase, Pretraining, SavedTensors, SchemeAlone, Sgd, State, Trainer, Update, WakeSleep,
 };
 use dbm::math::{DType, Device, Stream, Tensor, Term, host, mean_of};
 use dbm::models::{Dbm, ExpectedLogJoint, LatentModel};
@@ -15,16 +14,7 @@ pub const PLAIN: Sgd = Sgd { momentum: 0.0, weight_decay: 0.0 };
 
 pub fn update(step: u64, learning_rate: f64) -> Update<'static> {
     let stream = Stream::new(9).named("steps").at(step);
-    Update {
-        stream,
-        learning_rate,
-        network_learning_rate: learning_rate,
-        progress: 0.0,
-        measured: false,
-        listener: None,
-        beside: Beside::default(),
-        moves: Default::default(),
-    }
+    Update::new(stream, [learning_rate, learning_rate])
 }
 
 /// `steps` updates from `from` on, all with the same batch.

@@ -4,6 +4,7 @@ mod adam;
 mod agreement;
 mod algebra;
 mod amortization;
+mod atoms;
 mod averaging;
 mod belief;
 mod belief_learning;

@@ -126,16 +126,7 @@ fn ceiling(data: &[Vec<f64>], masks: &[Vec<f64>]) -> f64 {
 }
 
 fn update(step: u64, rate: f64) -> Update<'static> {
-    Update {
-        stream: Stream::new(3).at(step),
-        learning_rate: rate,
-        network_learning_rate: 0.0,
-        measured: false,
-        beside: Default::default(),
-        moves: Default::default(),
-        progress: 0.0,
-        listener: None,
-    }
+    Update::new(Stream::new(3).at(step), [rate, 0.0])
 }
 
 #[test]

@@ -4,8 +4,8 @@ use crate::learning::{PLAIN, begin, some_examples};
 use crate::support::random_dbm;
 use dbm::inference::{MeanField, Refined, Stop, Uninformed};
 use dbm::learning::{
-    Beside, DbmWithNetwork, Listener, MaximumLikelihood, NegativePhase, NegativeStart, Part, Pretraining, SchemeAlone,
-    State, Trainer, Update, WakeSleep,
+    DbmWithNetwork, Listener, MaximumLikelihood, NegativePhase, NegativeStart, Part, Pretraining, SchemeAlone, State,
+    Trainer, Update, WakeSleep,
 };
 use dbm::math::Stream;
 use std::cell::RefCell;
@@ -22,16 +22,7 @@ impl Listener for Heard {
 /// The parts of one update, in order.
 fn parts<T: Trainer<State = S>, S: State<Model = DbmWithNetwork>>(trainer: &T, measured: bool) -> Vec<Part> {
     let heard = Heard::default();
-    let update = Update {
-        stream: Stream::new(3),
-        learning_rate: 0.1,
-        network_learning_rate: 0.1,
-        progress: 0.0,
-        measured,
-        listener: Some(&heard),
-        beside: Beside::default(),
-        moves: Default::default(),
-    };
+    let update = Update { measured, listener: Some(&heard), ..Update::new(Stream::new(3), [0.1, 0.1]) };
     trainer.step(begin(trainer, &random_dbm(&[5, 4, 3], 0.4, 0.2, 41)), &some_examples(), update).unwrap();
     heard.0.into_inner()
 }

@@ -1,7 +1,7 @@
 //! Random streams: a draw is a function of its address alone, and draws at different addresses are independent.
 
 use crate::support::{assert_close, rows};
-use dbm::math::{DType, Device, Stream, Tensor, host, sample_binary};
+use dbm::math::{DType, Device, Stream, Tensor, host, philox, sample_binary};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
@@ -217,4 +217,10 @@ fn no_rows_or_no_columns_are_drawn_without_complaint() {
             assert_eq!(draw(Stream::new(0), rows, columns).dims(), [rows, columns], "{name}");
         }
     }
+}
+
+#[test]
+fn philox_gives_the_published_vectors() {
+    assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+    assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
 }

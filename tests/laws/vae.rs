@@ -2,7 +2,7 @@
 
 use crate::support::{all_states, assert_all_close, assert_close, tensor};
 use dbm::evaluate::{elbo_by_quadrature, importance_weighted, log_evidence_by_quadrature, sampled_elbo};
-use dbm::learning::{Beside, State, Trainer, Update, VaeState, VaeTraining, vae_gradient};
+use dbm::learning::{State, Trainer, Update, VaeState, VaeTraining, vae_gradient};
 use dbm::math::{DType, Device, Quadrature, Stream, Tensor, eigen_symmetric, host, log_sum_exp, mean_of};
 use dbm::models::{Activation, Mlp, Vae, VaeShape, Visible};
 use dbm::posterior::{DiagonalGaussian, Posterior};
@@ -205,16 +205,7 @@ fn a_linear_vae_at_the_optimum_of_ppca_has_no_gap_and_nowhere_to_climb() {
 }
 
 fn update(step: u64) -> Update<'static> {
-    Update {
-        stream: Stream::new(8).at(step),
-        learning_rate: 0.01,
-        network_learning_rate: 0.02,
-        progress: 0.0,
-        measured: false,
-        listener: None,
-        beside: Beside::default(),
-        moves: Default::default(),
-    }
+    Update::new(Stream::new(8).at(step), [0.01, 0.02])
 }
 
 fn trained(mut state: VaeState, from: u64, to: u64) -> VaeState {

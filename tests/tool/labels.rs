@@ -47,6 +47,10 @@ fn a_run_with_label_units_tells_classes_and_its_file_does_so_again() {
     assert_eq!(errors(&again), found);
     assert_eq!(again["label_error_percent"], results["label_error_percent"]);
     assert_eq!(again["examples_sha256"], results["examples_sha256"]);
+    // A q that is sampled names the classes of its start.
+    let sampled = bench.json(&format!("eval {} --scheme mean-field --scheme importance --json", run.show()));
+    let sampled = errors(&sampled);
+    assert_eq!(sampled[0], sampled[1]);
     assert!(bench.ok(&format!("eval {}", run.show())).contains("label error"));
 
     let file = model_file::read(&run.last_checkpoint(), None, &Device::Cpu).unwrap();

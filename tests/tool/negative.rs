@@ -12,7 +12,7 @@ fn settings_of_the_negative_phase_that_cannot_be_are_refused_with_a_remedy() {
     let cases = [
         ("negative.fast.decay=1", "negative.fast.decay is 1.0", "up to, but not including, 1"),
         ("negative.fast.learning_rate=-1", "negative.fast.learning_rate is -1.0", "0 or a positive number"),
-        ("negative.tempering.temperatures=0", "negative.tempering.temperatures is 0", "1 or more"),
+        ("negative.tempering.temperatures=1", "negative.tempering.temperatures is 1", "2 or more"),
         ("negative.tempering.lowest=1", "negative.tempering.lowest is 1.0", "up to, but not including, 1"),
         ("negative.tempering.spacing=geometric", "negative.tempering.lowest is 0, which no factor leads to", "0.1"),
         ("gibbs_sweeps={start=0,end=2}", "gibbs_sweeps.start is 0", "1 or more"),

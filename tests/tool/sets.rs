@@ -1,6 +1,7 @@
 //! Laws of the data sets that are fetched: a file takes its place whole and checked, or not at all.
 
 mod made;
+mod norb;
 mod real;
 mod server;
 mod taking;

@@ -202,6 +202,9 @@ fn a_run_may_conclude_on_its_best_model() {
     let results = run.json("results.json");
     assert_eq!(results["model"]["step"], step);
     assert_eq!(results["model"]["file"], "checkpoints/best.safetensors");
+    // What else is asked of the run is asked of that model.
+    let again = bench.json(&format!("eval {} --json", run.show()));
+    assert_eq!(again["model"]["step"], step);
     let bounds = |results: &serde_json::Value| -> Vec<f64> {
         let schemes = results["schemes"].as_array().unwrap();
         schemes.iter().map(|scheme| scheme["elbo_nats_mean"].as_f64().unwrap()).collect()

@@ -4,7 +4,7 @@ use super::model::{EXAMPLES, Sizes, data, model};
 use crate::evaluate::{Annealing, Half, Spacing, ais};
 use crate::inference::{MeanField, Refined, Stop, Uninformed};
 use crate::learning::{
-    Beside, Chains, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
+    Chains, DbmWithNetwork, Joint, MaximumLikelihood, NegativePhase, SchemeAlone, Sgd, Trainer, Update,
 };
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::Dbm;
@@ -103,16 +103,7 @@ impl Work {
                 let positions = (examples.dim(0)? - *batch + 1) as u64;
                 for _ in 0..units {
                     let rows = examples.narrow(0, (*step * *batch as u64 % positions) as usize, *batch)?;
-                    let update = Update {
-                        stream: Stream::new(2).at(*step),
-                        learning_rate: 1e-3,
-                        network_learning_rate: 0.0,
-                        progress: 0.0,
-                        measured: false,
-                        listener: None,
-                        beside: Beside::default(),
-                        moves: Default::default(),
-                    };
+                    let update = Update::new(Stream::new(2).at(*step), [1e-3, 0.0]);
                     if let Some(before) = state.take() {
                         *state = Some(Box::new(trainer.step(*before, &rows, update)?.0));
                     }

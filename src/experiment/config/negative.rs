@@ -116,7 +116,14 @@ impl Negative {
 
 impl Tempering {
     fn check(&self, path: &str, problems: &mut Problems) {
-        problems.count(format!("{path}.temperatures"), self.temperatures);
+        let temperatures = format!("{path}.temperatures");
+        problems.limit(temperatures.clone(), self.temperatures);
+        problems.require(
+            self.temperatures > 1,
+            temperatures,
+            format!("is {}, and replicas exchange states between two temperatures or more", self.temperatures),
+            "set it to 2 or more, or take negative = { persistent = {} }",
+        );
         let lowest = format!("{path}.lowest");
         problems.share(lowest.clone(), self.lowest);
         problems.require(

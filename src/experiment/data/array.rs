@@ -2,13 +2,15 @@
 
 /// What a reader found wrong, before the file's name is known to the error.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub struct Fault {
+    /// What is wrong.
     pub problem: String,
+    /// What to do about it.
     pub remedy: String,
 }
 
 /// Results of the readers.
-pub(super) type Read<T> = Result<T, Fault>;
+pub type Read<T> = Result<T, Fault>;
 
 /// A fault in words.
 pub(super) fn fault<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Read<T> {

@@ -3,9 +3,8 @@
 use super::blocks::Towards;
 use super::lit::{Lit, add_lit};
 use super::panels::columns_of;
-use super::{Blocks, Level, Line, PARALLEL_FROM, Panelled, Panels, UNIT, WIDTH, lanes, spread};
+use super::{Blocks, Level, Line, Panelled, Panels, UNIT, WIDTH, lanes, spread};
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 /// Rows that are taken through all columns before the next ones, so that they stay in the cache.
 const ROWS_AT_ONCE: usize = 128;

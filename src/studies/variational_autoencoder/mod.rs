@@ -9,7 +9,7 @@ mod bars;
 mod linear;
 
 use super::{Findings, Laboratory, Study};
-use crate::learning::{Beside, Trainer, Update, VaeState, VaeTraining};
+use crate::learning::{Trainer, Update, VaeState, VaeTraining};
 use crate::math::{DType, Device, Result, Stream, Tensor};
 use crate::models::{Vae, VaeShape};
 use serde::{Deserialize, Serialize};
@@ -98,16 +98,7 @@ impl Run<'_> {
                 look(step, &state.vae)?;
             }
             let [encoder, decoder] = (self.rates)(step);
-            let update = Update {
-                stream: stream.named("updates").at(step as u64),
-                learning_rate: decoder,
-                network_learning_rate: encoder,
-                progress: 0.0,
-                measured: false,
-                listener: None,
-                beside: Beside::default(),
-                moves: Default::default(),
-            };
+            let update = Update::new(stream.named("updates").at(step as u64), [decoder, encoder]);
             state = training.step(state, self.data, update)?.0;
         }
         look(self.steps, &state.vae)?;

@@ -5,7 +5,7 @@ mod import;
 mod letters;
 mod load;
 mod matlab;
-mod norb;
+pub mod norb;
 mod place;
 mod sums;
 mod table;

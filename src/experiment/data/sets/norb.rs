@@ -8,7 +8,7 @@ pub const BYTES: &[u8] = &[0x55, 0x4c, 0x3d, 0x1e];
 pub const INTEGERS: &[u8] = &[0x54, 0x4c, 0x3d, 0x1e];
 
 /// Dimensions that are always written, those beyond the matrix's own as 1.
-const WRITTEN: usize = 3;
+pub const WRITTEN: usize = 3;
 
 const REMEDY: &str = "the file is damaged or another one: fetch it again";
 
@@ -38,27 +38,4 @@ pub fn classes(file: Vec<u8>) -> Read<Vec<u8>> {
     let class = |&word: &[u8; 4]| u8::try_from(i32::from_le_bytes(word)).ok();
     let classes: Option<Vec<u8>> = body.as_chunks::<4>().0.iter().map(class).collect();
     classes.map_or_else(|| fault("holds a class that is not between 0 and 255", REMEDY), Ok)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(magic: &[u8], dims: &[u32], body: &[u8]) -> Vec<u8> {
-        let words = [&[dims.len() as u32], dims].concat();
-        let written = words.iter().chain(std::iter::repeat_n(&1, WRITTEN.saturating_sub(dims.len())));
-        [magic, &written.flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>(), body].concat()
-    }
-
-    #[test]
-    fn matrices_are_read_as_their_authors_write_them() {
-        let body: Vec<u8> = (0..2 * 2 * 3 * 3).collect();
-        assert_eq!(pictures(file(BYTES, &[2, 2, 3, 3], &body)), Ok(body.clone()));
-        let labels: Vec<u8> = [4i32, 0, 3].iter().flat_map(|class| class.to_le_bytes()).collect();
-        assert_eq!(classes(file(INTEGERS, &[3], &labels)), Ok(vec![4, 0, 3]));
-        assert!(pictures(file(BYTES, &[2, 2, 3, 4], &body)).is_err(), "fewer bytes than promised");
-        assert!(pictures(file(INTEGERS, &[2, 2, 3, 3], &body)).is_err(), "another type");
-        assert!(classes(file(INTEGERS, &[1], &300i32.to_le_bytes())).is_err(), "no class");
-        assert!(pictures(BYTES.to_vec()).is_err(), "cut off");
-    }
 }
