@@ -40,13 +40,6 @@ pub fn of_run(asked: &Path, file: &Path, kind: &dyn Kind, classes: Option<usize>
     Ok((dataset.judged, visible, dataset.train.mean()))
 }
 
-/// So many examples from all over, `[at most most, visible]`.
-pub fn spread(visible: &Tensor, most: usize) -> Result<Tensor> {
-    let rows = setup::spread(visible.dim(0)?, most).into_iter().map(|row| row as u32).collect::<Vec<_>>();
-    let count = rows.len();
-    Ok(visible.index_select(&Tensor::from_vec(rows, count, visible.device())?, 0)?)
-}
-
 /// Refuses examples of another width than the model's; `source` is where they come from.
 pub fn must_fit(visible: &Tensor, kind: &dyn Kind, source: &Path) -> Result<()> {
     let (units, expected) = (visible.dim(1)?, kind.sizes()[0]);

@@ -7,7 +7,7 @@ use crate::experiment::data::{FileOptions, shape_of};
 use crate::experiment::kinds::Seen;
 use crate::experiment::observe::{PictureFiles, Record, Value};
 use crate::experiment::results::JudgedFile;
-use crate::experiment::{Result, model_file};
+use crate::experiment::{Result, model_file, setup};
 use crate::math::Stream;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ impl Pictures {
             None => examples::of_run(&self.model, &file, kind, None, self.compute.device)?,
         };
         examples::must_fit(&visible, kind, self.data.as_deref().unwrap_or(&file))?;
-        let visible = examples::spread(&visible, EXAMPLES)?;
+        let visible = setup::some_of(&visible, EXAMPLES)?;
         let (shape, stream) = (shape_of(&file, kind.sizes()[0]), Stream::new(self.seed).named("pictures"));
         let mut record = Record::default();
         kind.images(Seen { visible: &visible, tensors: &tensors, shape, stream, finished: true }, &mut record)?;

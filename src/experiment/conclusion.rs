@@ -96,7 +96,7 @@ fn last_on_the_way(
 /// How the sweeping schemes come to their answers, sweep by sweep.
 fn traces(driver: &mut Driver, Snapshot { model, .. }: &Snapshot, visible: &Tensor) -> Result<Vec<(String, Trace)>> {
     let stream = driver.root.named("trace");
-    let visible = visible.narrow(0, 0, visible.dim(0)?.min(TRACED))?;
+    let visible = setup::some_of(visible, TRACED)?;
     let request = driver.request(&driver.experiment.evaluate.final_log_partition);
     let watch = &mut |portion: Portion| driver.watch("tracing", portion);
     let traces = model.kind().traces(&visible, &request, stream, watch);

@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::observe::{Image, Range, Value};
+use super::setup::some_of;
 use crate::math::{Tensor, host};
 
 /// Pictures per grid.
@@ -12,10 +13,7 @@ const PAIRS: usize = 40;
 
 /// Rows of data, each above the row of its reconstructions; both `[examples, pixels]`.
 pub fn reconstructions(data: &Tensor, again: &Tensor, shape: [usize; 2], range: Range) -> Result<Value> {
-    let most = data.dim(0)?.min(PAIRS);
-    let first = [data, again].map(|rows| rows.narrow(0, 0, most));
-    let [data, again] = first;
-    Ok(Value::Image(stacked(&[data?, again?], shape, COLUMNS, range)?))
+    Ok(Value::Image(stacked(&[some_of(data, PAIRS)?, some_of(again, PAIRS)?], shape, COLUMNS, range)?))
 }
 
 /// Lines of pictures from several sets, `[examples, pixels]` each: one line of the first set, below it the same examples of the

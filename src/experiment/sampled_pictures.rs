@@ -6,6 +6,7 @@ use super::kinds::Seen;
 use super::observe::{Record, Value};
 use super::pictures::stacked;
 use super::sampling::{Look, Sampling};
+use super::setup::some_of;
 use crate::math::Tensor;
 use crate::models::Dbm;
 
@@ -27,11 +28,10 @@ pub fn sampled(dbm: &Dbm, seen: Seen, record: &mut Record) -> Result<()> {
     let looks = chains.run(CHAINS)?;
     record.push("samples/from_random_starts_probabilities", picture(&all(&looks, |look| &look.probabilities), CHAINS)?);
     record.push("samples/from_random_starts_states", picture(&all(&looks, |look| &look.states), CHAINS)?);
-    let examples = seen.visible.dim(0)?;
-    if examples == 0 {
+    if seen.visible.dim(0)? == 0 {
         return Ok(());
     }
-    let data = seen.visible.narrow(0, 0, examples.min(CHAINS))?;
+    let data = some_of(seen.visible, CHAINS)?;
     let looks = Sampling { start: Some(&data), looks: LOOKS - 1, ..chains.clone() }.run(data.dim(0)?)?;
     let rows = [vec![data], all(&looks, |look| &look.probabilities)].concat();
     record.push("samples/from_data_probabilities", picture(&rows, CHAINS)?);
@@ -39,7 +39,7 @@ pub fn sampled(dbm: &Dbm, seen: Seen, record: &mut Record) -> Result<()> {
         // Half a layer of them is not held.
         return Ok(());
     }
-    let data = seen.visible.narrow(0, 0, examples.min(FILLED))?;
+    let data = some_of(seen.visible, FILLED)?;
     for (name, side) in [("left", Side::Left), ("top", Side::Top)] {
         let held = held(&[Clamp::Half(side)], &dbm.sizes(), shape, Some(&data), (dbm.dtype(), dbm.device()))?;
         let Some(known) = held.first().cloned().flatten() else { continue };

@@ -187,3 +187,33 @@ fn multi_prediction_trains_without_pretraining_and_reads_no_setting_of_the_netwo
         assert!(refusal.starts_with("exit 2\n") && refusal.contains(message), "{change}: {refusal}");
     }
 }
+
+/// Whether the middle of each tile of a line is light, left to right.
+fn light(bench: &Bench, name: &str, line: u32, [height, width]: [u32; 2]) -> Vec<bool> {
+    let file = std::io::BufReader::new(std::fs::File::open(bench.path(name)).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    let scale = 32_u32.div_ceil(height.max(width));
+    let [down, across] = [height, width].map(|pixels| pixels * scale + 1);
+    let row = (line * down + down / 2) as usize * info.line_size;
+    let value = |tile: u32| bytes[row + (tile * across + across / 4) as usize * info.color_type.samples()];
+    (0..(info.width - 1) / across).map(|tile| value(tile) > 127).collect()
+}
+
+#[test]
+fn pictures_show_examples_from_all_over() {
+    let bench = Bench::new();
+    bench.write("model.safetensors", Machine::random(&[4, 3, 2], 0.5, 1).file());
+    // Files may be in order of their classes.
+    bench.write("data.amat", "0 0 0 0\n".repeat(60) + &"1 1 1 1\n".repeat(60));
+    bench.ok("pictures model.safetensors --data data.amat --out drawn");
+    let half = [vec![false; 5], vec![true; 5]].concat();
+    assert_eq!(light(&bench, "drawn/samples-from_data_probabilities.png", 0, [2, 2]), half);
+    // Two lines of examples, each with what is told of them and what is filled in below.
+    for (line, expected) in [(0, false), (3, true)] {
+        assert_eq!(light(&bench, "drawn/samples-given_the_left_half.png", line, [2, 2]), [expected; 10]);
+    }
+    let name = "drawn/reconstructions-data_above_reconstruction.png";
+    assert_eq!([0, 2, 4, 6].map(|line| light(&bench, name, line, [2, 2])[9]), [false, false, true, true]);
+}

@@ -12,7 +12,7 @@ use crate::experiment::kinds::{Kind, Machine};
 use crate::experiment::observe::Range;
 use crate::experiment::results::JudgedFile;
 use crate::experiment::sampling::Sampling;
-use crate::experiment::{Error, Result, model_file};
+use crate::experiment::{Error, Result, model_file, setup};
 use crate::math::{Stream, Tensor, host};
 use crate::models::{Dbm, Known};
 use picture::Drawn;
@@ -161,7 +161,7 @@ impl Sample {
         let shape = self.shape(&file, sizes[0])?;
         let data = self.examples(&machine, &file)?;
         let extent = self.extent(data.as_ref(), sizes[0], ending == "png")?;
-        let data = data.map(|data| examples::spread(&data, extent.chains)).transpose()?;
+        let data = data.map(|data| setup::some_of(&data, extent.chains)).transpose()?;
         let held = clamping::held(&self.clamps, &sizes, shape, data.as_ref(), (dbm.dtype(), &device))?;
         can_be_held(dbm, &held)?;
         let drawn = self.draw(dbm, &held, data, extent)?;
