@@ -68,9 +68,7 @@ pub fn tables(reproduced: &Reproduced, report: &Path) -> String {
         text += &reasons.map(|(label, reason)| format!("{label}: {reason}\n")).collect::<String>();
     }
     text += &shared(reproduced);
-    let warnings =
-        reproduced.runs.iter().flat_map(|run| run.warnings.iter().chain(&run.error).map(|text| (&run.name, text)));
-    text += &warnings.map(|(name, warning)| format!("warning: {name}: {warning}\n")).collect::<String>();
+    text += &warnings(reproduced).map(|(name, warning)| format!("warning: {name}: {warning}\n")).collect::<String>();
     format!("{text}report: {}", report.display())
 }
 
@@ -103,10 +101,16 @@ fn section(reproduced: &Reproduced) -> String {
         }
         text += "\n";
     }
+    text += &warnings(reproduced).map(|(name, warning)| format!("`{name}`: {warning}\n\n")).collect::<String>();
     let hours: f64 = reproduced.runs.iter().map(|run| run.hours).sum();
     let shared = shared(reproduced);
     let shared = if shared.is_empty() { String::new() } else { format!("{}; ", shared.trim_end()) };
     format!("{text}(`{command}`; {shared}{} hours in all; {})\n\n", number(hours, 1), made_by(&reproduced.runs))
+}
+
+/// What the reader should know before trusting the numbers of a run, and what went wrong in it.
+fn warnings(reproduced: &Reproduced) -> impl Iterator<Item = (&String, &String)> {
+    reproduced.runs.iter().flat_map(|run| run.warnings.iter().chain(&run.error).map(|text| (&run.name, text)))
 }
 
 /// The columns that every table has.

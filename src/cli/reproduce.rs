@@ -33,7 +33,8 @@ pub struct Reproduce {
     /// Folder of the experiment files; the default is experiments/COLLECTION here, or else the files that the program carries.
     #[arg(long, value_name = "FOLDER", value_parser = folder)]
     experiments: Option<PathBuf>,
-    /// Keep what came out of published tables in FOLDER/COLLECTION.json: what README's table is made of.
+    /// Keep what came out of published tables in FOLDER/COLLECTION.json: what README's table is made of. What is kept there of runs
+    /// that are not here stays, and counts as theirs, as long as the settings are the same.
     #[arg(long, value_name = "FOLDER", value_parser = folder, conflicts_with_all = ["list", "table", "quick"])]
     save: Option<PathBuf>,
     /// Compute nothing: show what runs of published tables there are.
@@ -108,7 +109,8 @@ impl Reproduce {
                 print(&published::rows(collection))
             };
         }
-        let wanted = Wanted { rows: self.claims.clone(), quick: self.quick, only_look: self.collect };
+        let (rows, kept) = (self.claims.clone(), self.save.clone());
+        let wanted = Wanted { rows, quick: self.quick, only_look: self.collect, kept };
         let reproduction = reproduce_tables(collection, &wanted, &self.options()?)?;
         let reproduced = &reproduction.reproduced;
         match self.json {

@@ -21,7 +21,7 @@ pub fn reconstructions(data: &Tensor, again: &Tensor, shape: [usize; 2], range: 
 pub fn stacked(sets: &[Tensor], shape: [usize; 2], columns: usize, range: Range) -> Result<Image> {
     let sets = sets.iter().map(|set| pictures(set, usize::MAX)).collect::<Result<Vec<_>>>()?;
     let examples = sets.iter().map(Vec::len).max().unwrap_or(0);
-    let blank = vec![1.0; shape[0] * shape[1]];
+    let blank = Vec::new();
     let mut tiles = Vec::new();
     for first in (0..examples).step_by(columns.max(1)) {
         for set in &sets {

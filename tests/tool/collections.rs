@@ -288,10 +288,32 @@ fn what_is_kept_is_shown_as_a_table_with_what_was_not_run() {
     let kept = bench.path("kept/tiny.json");
     let results: Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
     assert_eq!(results["runs"][2]["settings_sha256"].as_str().unwrap().len(), 64);
-    assert!(std::fs::metadata(kept).unwrap().len() < 20_000);
+    assert!(std::fs::metadata(&kept).unwrap().len() < 20_000);
     let listed = bench.ok("reproduce --list");
     assert!(listed.contains("chapter19") && listed.contains("tiny") && listed.contains("Two rows"), "{listed}");
     assert_eq!(bench.json("reproduce tiny --list --json")[1]["published"], -90.0);
+}
+
+#[test]
+fn what_is_kept_stays_while_the_settings_are_the_same() {
+    let bench = usual();
+    let of = |words: &str| -> Value {
+        bench.ok(&format!("reproduce tiny --quiet --save kept {words}"));
+        serde_json::from_slice(&std::fs::read(bench.path("kept/tiny.json")).unwrap()).unwrap()
+    };
+    let obtained = |results: &Value, row: usize| results["tables"][0]["rows"][row]["obtained"].clone();
+    let first = of("MF-0 --runs here");
+    assert!(obtained(&first, 0).is_object() && obtained(&first, 1).is_null());
+    // Elsewhere, with none of these runs.
+    let both = of("MF-1 --runs there");
+    assert_eq!(obtained(&both, 0), obtained(&first, 0));
+    assert!(obtained(&both, 1).is_object() && both["tables"][0]["rows"][0]["verdict"].is_string());
+    assert_eq!(both["runs"], of("--collect --runs nowhere")["runs"]);
+    // Other settings make other numbers.
+    let mut file = std::fs::read_to_string(bench.path("experiments/tiny/mf-0.toml")).unwrap();
+    file = file.replacen("seed = 3", "seed = 4", 1);
+    bench.write("experiments/tiny/mf-0.toml", file);
+    assert!(obtained(&of("--collect --runs nowhere"), 0).is_null());
 }
 
 fn repository() -> PathBuf {

@@ -7,9 +7,17 @@ use crate::studies::{Criterion, Findings, Verdict};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One table, by the `results.json` of every run that is through.
-pub fn judged(table: &TableOfFigures, quick: bool, results: &BTreeMap<String, Value>) -> TableResult {
-    let rows: Vec<RowResult> = table.rows.iter().filter_map(|row| result(table, row, quick, results)).collect();
+/// What there is to be judged.
+pub struct Known {
+    /// The `results.json` of every run that is through.
+    pub results: BTreeMap<String, Value>,
+    /// Figures of runs that are not there.
+    pub kept: Vec<TableResult>,
+}
+
+/// One table.
+pub fn judged(table: &TableOfFigures, quick: bool, known: &Known) -> TableResult {
+    let rows: Vec<RowResult> = table.rows.iter().filter_map(|row| result(table, row, quick, known)).collect();
     let orders = table.orders.iter().filter(|order| !quick || order.quick);
     let orders = orders.map(|order| ordered(table, order, quick, &rows)).collect();
     TableResult {
@@ -24,9 +32,9 @@ pub fn judged(table: &TableOfFigures, quick: bool, results: &BTreeMap<String, Va
 }
 
 /// One row; none where there is no such number, and none is asked for.
-fn result(table: &TableOfFigures, row: &Row, quick: bool, results: &BTreeMap<String, Value>) -> Option<RowResult> {
+fn result(table: &TableOfFigures, row: &Row, quick: bool, known: &Known) -> Option<RowResult> {
     let quantity = table.quantity_of(row).to_string();
-    let found = number(table, row, results);
+    let found = number(table, row, &known.results).or_else(|| kept(table, row, &known.kept));
     let criterion = table.criterion(row, quick);
     let asked = if quick { criterion.is_some() } else { !table.optional };
     if found.is_none() && !asked {
@@ -52,6 +60,15 @@ fn number(table: &TableOfFigures, row: &Row, results: &BTreeMap<String, Value>) 
     let Some(label) = &table.relative_to else { return Some(found) };
     let one = of(table.rows.iter().find(|row| row.label == *label)?)?;
     Some(Obtained { value: found.value / one.value, error: None, guarantee: None })
+}
+
+/// The number that is kept of a row.
+fn kept(table: &TableOfFigures, row: &Row, tables: &[TableResult]) -> Option<Obtained> {
+    let same = |kept: &&RowResult| {
+        (&kept.label, &kept.run, kept.quantity.as_str()) == (&row.label, &row.experiment, table.quantity_of(row))
+    };
+    let tables = tables.iter().filter(|kept| kept.title == table.title);
+    tables.flat_map(|kept| &kept.rows).find(same)?.obtained.clone()
 }
 
 /// A criterion held against one number.

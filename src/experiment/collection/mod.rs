@@ -34,6 +34,8 @@ pub struct Wanted {
     pub quick: bool,
     /// Compute nothing: only look what is there.
     pub only_look: bool,
+    /// Folder of what is kept: figures of runs that are not there come from it, where the settings are still the same.
+    pub kept: Option<PathBuf>,
 }
 
 /// A collection at work.
@@ -68,7 +70,8 @@ pub fn reproduce_tables(collection: &Collection, wanted: &Wanted, options: &Opti
         let asked: Vec<&Member> = members.iter().filter(|member| asked.contains(&member.name)).collect();
         interrupted = one_by_one(&asked, &names, &folder, options, &mut failures)?;
     }
-    let reproduced = gathered(collection, wanted.quick, &members, &folder, &failures)?;
+    let kept = wanted.kept.as_ref().filter(|_| !wanted.quick).and_then(|kept| saved::of(kept, &collection.name));
+    let reproduced = gathered(collection, wanted.quick, &members, &folder, &failures, kept)?;
     let reproduction = Reproduction { reproduced, folder, interrupted };
     if reproduction.folder.is_dir() {
         written(&reproduction)?;
@@ -116,18 +119,24 @@ fn one_by_one(
     Ok(false)
 }
 
-/// What came out of all runs that there are, asked for now or earlier.
+/// What came out of all runs that there are, asked for now or earlier, or kept of those that are not there.
 fn gathered(
     collection: &Collection,
     quick: bool,
     members: &[Member],
     folder: &Path,
     failures: &BTreeMap<String, String>,
+    kept: Option<Reproduced>,
 ) -> Result<Reproduced> {
     let mut runs = Vec::new();
     let mut results = BTreeMap::new();
+    let mut figures = kept.as_ref().map_or(Vec::new(), |kept| kept.tables.clone());
     for member in members {
         let (mut record, found) = record(member, folder)?;
+        match kept.as_ref().and_then(|kept| kept.standing_in(&record)) {
+            Some(other) => record = other.clone(),
+            None => figures.iter_mut().for_each(|table| table.rows.retain(|row| row.run != record.name)),
+        }
         record.error = failures.get(&member.name).cloned();
         results.extend(found.map(|found| (member.name.clone(), found)));
         runs.push(record);
@@ -136,7 +145,8 @@ fn gathered(
     runs.retain(|run| needed.contains(&run.name) || run.status.is_some() || run.error.is_some());
     let command = format!("dbm reproduce {}{}", collection.name, if quick { " --quick" } else { "" });
     let table = &collection.table;
-    let tables = table.tables.iter().map(|table| judging::judged(table, quick, &results));
+    let known = judging::Known { results, kept: figures };
+    let tables = table.tables.iter().map(|table| judging::judged(table, quick, &known));
     Ok(Reproduced {
         collection: collection.name.clone(),
         title: table.title.clone(),

@@ -133,6 +133,12 @@ impl Reproduced {
         self.runs.iter().find(|run| run.name == name)
     }
 
+    /// The run that is kept here in the place of one that is not there, where it was through with the same settings.
+    pub fn standing_in(&self, absent: &RunRecord) -> Option<&RunRecord> {
+        let kept = self.run(&absent.name).filter(|_| absent.status.is_none())?;
+        (kept.is_finished() && kept.settings_sha256 == absent.settings_sha256).then_some(kept)
+    }
+
     /// Whether any row came out.
     pub fn has_any(&self) -> bool {
         self.tables.iter().flat_map(|table| &table.rows).any(|row| row.obtained.is_some())

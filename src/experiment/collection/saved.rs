@@ -45,6 +45,11 @@ pub fn read_saved(folder: &Path) -> Result<Vec<Reproduced>> {
     paths.iter().map(|path| one(path)).collect()
 }
 
+/// What is kept in a folder of one collection; none where there is no such file, or it holds nothing of the kind.
+pub fn of(folder: &Path, collection: &str) -> Option<Reproduced> {
+    one(&folder.join(format!("{collection}.json"))).ok()
+}
+
 fn one(path: &Path) -> Result<Reproduced> {
     let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     serde_json::from_str(&text).map_err(|error| Error::Model {
