@@ -314,6 +314,11 @@ fn what_is_kept_stays_while_the_settings_are_the_same() {
     file = file.replacen("seed = 3", "seed = 4", 1);
     bench.write("experiments/tiny/mf-0.toml", file);
     assert!(obtained(&of("--collect --runs nowhere"), 0).is_null());
+    // What cannot be read is not written over, and no run is begun.
+    bench.write("kept/tiny.json", "{");
+    let message = bench.refusal("reproduce tiny --save kept --runs never");
+    assert!(message.contains("tiny.json") && message.contains("move it away"), "{message}");
+    assert!(std::fs::read(bench.path("kept/tiny.json")).unwrap() == b"{" && !bench.path("never").exists());
 }
 
 fn repository() -> PathBuf {

@@ -64,13 +64,14 @@ pub fn reproduce_tables(collection: &Collection, wanted: &Wanted, options: &Opti
     let asked = collection.wanted(&wanted.rows)?;
     let sized = |member: &Member| member.clone().sized(wanted.quick, &folder, &names);
     let members = collection.members.iter().map(sized).collect::<Result<Vec<_>>>()?;
+    // Before hours of work, which a file that cannot be read would leave without a place.
+    let kept = wanted.kept.as_ref().map(|kept| saved::of(kept, &collection.name)).transpose()?.flatten();
     let (mut failures, mut interrupted) = (BTreeMap::new(), false);
     if !wanted.only_look {
         std::fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
         let asked: Vec<&Member> = members.iter().filter(|member| asked.contains(&member.name)).collect();
         interrupted = one_by_one(&asked, &names, &folder, options, &mut failures)?;
     }
-    let kept = wanted.kept.as_ref().filter(|_| !wanted.quick).and_then(|kept| saved::of(kept, &collection.name));
     let reproduced = gathered(collection, wanted.quick, &members, &folder, &failures, kept)?;
     let reproduction = Reproduction { reproduced, folder, interrupted };
     if reproduction.folder.is_dir() {

@@ -45,9 +45,10 @@ pub fn read_saved(folder: &Path) -> Result<Vec<Reproduced>> {
     paths.iter().map(|path| one(path)).collect()
 }
 
-/// What is kept in a folder of one collection; none where there is no such file, or it holds nothing of the kind.
-pub fn of(folder: &Path, collection: &str) -> Option<Reproduced> {
-    one(&folder.join(format!("{collection}.json"))).ok()
+/// What is kept in a folder of one collection; none where there is no such file.
+pub fn of(folder: &Path, collection: &str) -> Result<Option<Reproduced>> {
+    let path = folder.join(format!("{collection}.json"));
+    if path.exists() { one(&path).map(Some) } else { Ok(None) }
 }
 
 fn one(path: &Path) -> Result<Reproduced> {
@@ -55,6 +56,6 @@ fn one(path: &Path) -> Result<Reproduced> {
     serde_json::from_str(&text).map_err(|error| Error::Model {
         path: path.to_path_buf(),
         problem: format!("holds no results of a collection: {error}"),
-        remedy: "write it again with: dbm reproduce COLLECTION --save FOLDER".into(),
+        remedy: "move it away and write it again with: dbm reproduce COLLECTION --save FOLDER".into(),
     })
 }
