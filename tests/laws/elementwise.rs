@@ -98,10 +98,6 @@ fn huge_inputs_reach_the_limits() {
             assert_eq!(at(sigmoid), [1.0, 0.0], "{what}");
             assert_eq!(at(ln_one_plus_exp), [rounded, 0.0], "{what}");
             assert_eq!(at(tanh), [1.0, -1.0], "{what}");
-            let nothing = Tensor::new(&[f64::NAN], &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-            for (name, function, _) in FUNCTIONS.iter().take(3) {
-                assert!(host(&function(&nothing).unwrap()).unwrap()[0].is_nan(), "{name} in {dtype:?}");
-            }
             assert_eq!(at(entropy_of_binary), [0.0, 0.0], "{what}");
         }
     }
