@@ -148,16 +148,23 @@ pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
 }
 
 /// The model file a path means: of a run folder the model that the run concluded on, else its newest whole checkpoint, with a warning
-/// for every newer one that is damaged; or the file itself.
+/// for every newer one that is damaged and where the concluded one is gone; or the file itself.
 pub fn locate(path: &Path) -> Result<(PathBuf, Vec<String>)> {
     if !path.is_dir() {
         return Ok((path.to_path_buf(), Vec::new()));
     }
     let run = RunFolder::open(path)?;
-    if let Some(file) = concluded(&run) {
-        return Ok((file, Vec::new()));
-    }
-    let (checkpoint, warnings) = Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?;
+    let gone = match concluded(&run) {
+        Some(file) if file.is_file() => return Ok((file, Vec::new())),
+        gone => gone,
+    };
+    let (checkpoint, mut warnings) = Checkpoints::new(run.path(), 1).newest(&Device::Cpu)?;
+    warnings.extend(gone.map(|file| {
+        format!(
+            "{} is gone, which holds the model that this run concluded on; what follows is of its newest checkpoint",
+            file.display()
+        )
+    }));
     Ok((checkpoint.path, warnings))
 }
 
@@ -165,7 +172,7 @@ pub fn locate(path: &Path) -> Result<(PathBuf, Vec<String>)> {
 fn concluded(run: &RunFolder) -> Option<PathBuf> {
     run.provenance().ok().filter(|provenance| provenance.status == Status::Finished)?;
     let results: Results = run.read_json(&run.results()).ok()?;
-    Some(run.path().join(results.model?.file)).filter(|file| file.is_file())
+    Some(run.path().join(results.model?.file))
 }
 
 /// Updates behind a model, where its file is a checkpoint.

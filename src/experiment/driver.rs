@@ -115,14 +115,15 @@ impl<'a> Driver<'a> {
         'a: 's,
     {
         let done = self.position.stage_step as f64;
-        let progress = done / steps.saturating_sub(1).max(1) as f64;
-        let now = |course: Course| course.after(progress, done / (steps as f64 / stage.epochs as f64));
+        // The rates of the last update are those that the course ends at.
+        let along = done / steps.saturating_sub(1).max(1) as f64;
+        let now = |course: Course| course.after(along, done / (steps as f64 / stage.epochs as f64));
         let every = self.experiment.log.every_steps as u64;
         Update {
-            progress: self.position.stage_step as f64 / steps.max(1) as f64,
+            progress: done / steps.max(1) as f64,
             measured: every > 0 && (self.position.step + 1).is_multiple_of(every),
             listener: self.profiler.listener(),
-            moves: Moves { progress, momentum: Some(stage.momenta.map(now)), rules: stage.rules.as_ref() },
+            moves: Moves { momentum: Some(stage.momenta.map(now)), rules: stage.rules.as_ref() },
             ..Update::new(
                 self.root.named("update").at(self.position.step),
                 [now(stage.learning_rate), now(stage.network_learning_rate)],
@@ -268,7 +269,7 @@ impl<'a> Driver<'a> {
         if !histograms && !images {
             return Ok(record);
         }
-        let visible = self.spread_out(PICTURED)?;
+        let visible = self.held_out(&setup::spread(self.dataset.held_out().len(), PICTURED))?;
         let stream = self.root.named("pictures");
         let shape = self.dataset.shape;
         let seen = Seen { visible: &visible, tensors: &snapshot.tensors, shape, stream, finished };
@@ -301,7 +302,7 @@ impl<'a> Driver<'a> {
     pub fn judge_held_out(&mut self, phase: &dyn Phase, known: &mut Known) -> Result<Results> {
         let (examples, most) = (self.dataset.held_out(), self.experiment.evaluate.examples);
         let rows = setup::spread(examples.len(), most);
-        let visible = setup::labels_of_rows(self.spread_out(most)?, examples, &rows, self.classes)?;
+        let visible = setup::labels_of_rows(self.held_out(&rows)?, examples, &rows, self.classes)?;
         self.judge(&phase.snapshot()?, &visible, &self.experiment.evaluate.log_partition, known)
     }
 
@@ -352,10 +353,9 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Held-out examples from all over: validation where there are some, else test.
-    fn spread_out(&self, most: usize) -> Result<Tensor> {
-        let examples = self.dataset.held_out();
-        examples.batch(&setup::spread(examples.len(), most), self.root.named("held out"))
+    /// These of the held-out examples: of validation where there are some, else of test.
+    fn held_out(&self, rows: &[usize]) -> Result<Tensor> {
+        self.dataset.held_out().batch(rows, self.root.named("held out"))
     }
 }
 

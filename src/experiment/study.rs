@@ -55,7 +55,8 @@ impl StudyResults {
 }
 
 impl StudyResults {
-    /// What is wrong with how the statement came out; none where that is as its file says. An undecided one contradicts nothing.
+    /// What is wrong with how the statement came out; none where that is as its file says. An undecided one contradicts nothing,
+    /// and neither does a measure of time.
     pub fn contradiction(&self) -> Option<String> {
         let name = &self.name;
         for Judgement { criterion, obtained, .. } in &self.judgements {
@@ -67,7 +68,9 @@ impl StudyResults {
             }
         }
         match (self.verdict, &self.refuted_because) {
-            (Verdict::Refuted, None) => Some(format!("{name} is refuted")),
+            (Verdict::Refuted, None) if self.judgements.iter().any(Judgement::contradicts) => {
+                Some(format!("{name} is refuted"))
+            }
             (Verdict::Holds, Some(_)) => Some(format!("{name} holds, though its file says why it should not")),
             _ => None,
         }

@@ -102,7 +102,7 @@ where
     fn step(&self, state: Self::State, batch: &Tensor, update: Update) -> Result<(Self::State, Measurements)> {
         let AveragedState { moving, mean } = state;
         let (moving, measurements) = self.by.step(moving, batch, update)?;
-        let mean = match update.moves.progress >= self.average.from {
+        let mean = match update.progress >= self.average.from {
             true => Some(Mean::after(mean, &moving.model()?, &self.average)?),
             false => mean,
         };

@@ -19,11 +19,9 @@ pub struct Rules {
     pub sparsity: Option<Sparsity>,
 }
 
-/// What moves with the place of an update in its stage, and the rules.
+/// The momentum of an update, and the rules.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Moves<'a> {
-    /// Share of the stage that is behind this update: 0 at the first, 1 at the last.
-    pub progress: f64,
     /// Momentum of the model and of its network; none = what the trainer was made with.
     pub momentum: Option<[f64; 2]>,
     /// Rules for the machine; none = none.

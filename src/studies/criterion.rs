@@ -26,6 +26,10 @@ pub struct Criterion {
     /// How far from `equals` it may be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<f64>,
+    /// A measure of time, which tells of the machine and of what else it did as well: missed, it is shown as refuted, and contradicts
+    /// no file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timed: bool,
 }
 
 /// What the numbers say of a statement.
@@ -51,7 +55,19 @@ pub struct Judgement {
     pub verdict: Verdict,
 }
 
+impl Judgement {
+    /// Whether a criterion is missed that comes out the same on every machine.
+    pub fn contradicts(&self) -> bool {
+        self.verdict == Verdict::Refuted && !self.criterion.timed
+    }
+}
+
 impl Criterion {
+    /// A number that must lie between two ends.
+    pub fn between(quantity: String, at_least: Option<f64>, at_most: Option<f64>) -> Self {
+        Self { quantity, at_least, at_most, equals: None, within: None, timed: false }
+    }
+
     /// The ends of the interval that the number must lie in.
     pub fn interval(&self) -> (f64, f64) {
         let within = self.within.unwrap_or(0.0);

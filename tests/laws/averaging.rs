@@ -4,7 +4,7 @@ use crate::gradients::flat;
 use crate::learning::{begin, some_examples, train};
 use crate::steps::{bits, by_mean_field};
 use crate::support::{assert_all_close, converted, random_dbm};
-use dbm::learning::{Average, Averaged, DbmWithNetwork, Moves, Parameters, State, Trainer, Update};
+use dbm::learning::{Average, Averaged, DbmWithNetwork, Parameters, State, Trainer, Update};
 use dbm::math::{DType, Stream, Tensor};
 use dbm::models::Dbm;
 
@@ -41,18 +41,17 @@ fn the_model_is_the_mean_of_the_parameters_by_hand() {
         let points = path(&dbm, &data, STEPS);
         for (average, first) in [
             (Average { decay: None, from: 0.0 }, 0),
-            (Average { decay: None, from: 0.5 }, 4),
+            (Average { decay: None, from: 0.5 }, 5),
             (Average { decay: Some(0.7), from: 0.0 }, 0),
-            (Average { decay: Some(0.7), from: 0.99 }, 8),
+            (Average { decay: Some(0.7), from: 0.88 }, 8),
         ] {
             let by = Averaged { by: by_mean_field(8), average };
             let mut state = begin(&by, &dbm);
             for step in 0..STEPS {
-                let progress = step as f64 / (STEPS - 1) as f64;
-                let moves = Moves { progress, momentum: None, rules: None };
+                let progress = step as f64 / STEPS as f64;
                 let stream = Stream::new(9).named("steps").at(step);
                 let (learning_rate, network_learning_rate) = (0.1, 0.1);
-                let update = Update { moves, ..Update::new(stream, [learning_rate, network_learning_rate]) };
+                let update = Update { progress, ..Update::new(stream, [learning_rate, network_learning_rate]) };
                 state = by.step(state, &data, update).unwrap().0;
                 let done = step as usize + 1;
                 let moving = all(&state.moving.model().unwrap());

@@ -27,8 +27,8 @@ impl<T: Trainer> Trainer for Ruled<T> {
     }
 
     fn step(&self, state: T::State, batch: &Tensor, update: Update) -> Result<(T::State, Measurements)> {
-        let moves = Moves { progress: self.progress, momentum: Some([0.6, 0.4]), rules: Some(&self.rules) };
-        self.by.step(state, batch, Update { moves, ..update })
+        let moves = Moves { momentum: Some([0.6, 0.4]), rules: Some(&self.rules) };
+        self.by.step(state, batch, Update { moves, progress: self.progress, ..update })
     }
 }
 

@@ -54,6 +54,8 @@ fn the_exit_code_says_whether_claims_come_out_as_their_files_say() {
         (claim("F1", KNOWN, "", FALSE), 0, "1 refuted"),
         (claim("F1", "", "", FALSE), 1, "F1 is refuted"),
         (claim("F1", KNOWN, "", TRUE), 1, "F1 holds, though its file says why it should not"),
+        // Times tell of the machine as well.
+        (claim("F1", "", "", &format!("{FALSE}\ntimed = true")), 0, "1 refuted"),
         (unknown, 1, "F1 expects nosuch_share_max, which its study does not find"),
     ] {
         let bench = bench(&[("F1", text)]);
@@ -240,6 +242,8 @@ fn every_claim_of_the_chapter_is_an_experiment_that_says_what_it_tests() {
             experiment.refuted_because.as_ref().is_none_or(|reason| reason.len() > 40),
             "{id}: the reason is missing"
         );
+        let timed = experiment.expect.iter().any(|criterion| criterion.timed);
+        assert_eq!(timed, experiment.alone, "{id}: what is timed is computed by itself, and says so");
         let (quick, full) = (experiment.quickened().unwrap(), &experiment.study);
         assert!(experiment.quick.is_empty() || quick.study != *full, "{id}: its quick size is its full size");
     }

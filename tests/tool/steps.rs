@@ -214,6 +214,12 @@ fn a_run_may_conclude_on_its_best_model() {
     let plain = bench.run(rate);
     assert!(bounds(&plain.json("results.json")).into_iter().all(|bound| bound < score));
     assert!(plain.json("results.json").get("model").is_none());
+    // Where it is gone the last model stands in, and that is said.
+    std::fs::remove_file(run.path("checkpoints/best.safetensors")).unwrap();
+    let another = bench.json(&format!("eval {} --json", run.show()));
+    assert_eq!(another["model"]["step"], last.step);
+    let warnings = another["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|warning| warning.as_str().unwrap().contains("best.safetensors is gone")), "{another}");
 }
 
 #[test]

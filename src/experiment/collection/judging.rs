@@ -90,7 +90,7 @@ fn ordered(table: &TableOfFigures, order: &Order, quick: bool, rows: &[RowResult
         let error = (square(pair[0]) + square(pair[1])).sqrt();
         let by = Obtained { value: table.better.by(pair[1].value, pair[0].value), error: Some(error), guarantee: None };
         let quantity = "better by".to_string();
-        held(&Criterion { quantity, at_least: Some(0.0), at_most: None, equals: None, within: None }, &by)
+        held(&Criterion::between(quantity, Some(0.0), None), &by)
     };
     let verdict = numbers.and_then(|numbers| numbers.windows(2).map(better).max());
     let refuted_because = order.refuted_because.clone().filter(|_| !quick);

@@ -169,7 +169,7 @@ impl TableOfFigures {
         };
         let Interval { at_least, at_most } = asked;
         let quantity = row.label.clone();
-        (asked != Interval::default()).then_some(Criterion { quantity, at_least, at_most, equals: None, within: None })
+        (asked != Interval::default()).then(|| Criterion::between(quantity, at_least, at_most))
     }
 }
 
