@@ -197,7 +197,8 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
             }
         }
         config::Algorithm::WakeSleep(_) if matches!(model, Model::BeliefNet(_)) => {
-            ("wake-sleep", Box::new(reweighted(1, 0.0, dbm, network)))
+            let [generative, recognition] = [dbm, network].map(Ascent::Sgd);
+            ("wake-sleep", Box::new(ReweightedWakeSleep { particles: 1, wake_share: 0.0, generative, recognition }))
         }
         config::Algorithm::ReweightedWakeSleep(settings) => {
             let wake_share = match settings.recognition {
@@ -205,7 +206,10 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
                 Recognized::Sleep => 0.0,
                 Recognized::Both => 0.5,
             };
-            ("reweighted wake-sleep", Box::new(reweighted(settings.particles, wake_share, dbm, network)))
+            let [generative, recognition] = [dbm, network].map(|sgd| ascent(settings.optimizer, sgd));
+            let particles = settings.particles;
+            let by = ReweightedWakeSleep { particles, wake_share, generative, recognition };
+            ("reweighted wake-sleep", Box::new(by))
         }
         config::Algorithm::Reparameterized(_) => ("variational auto-encoder", Box::new(VaeTraining::default())),
         config::Algorithm::ExpectationMaximization(settings) => ("EM", expectation(settings, train, model)),
@@ -221,10 +225,7 @@ fn joint(train: &Train, model: &Model) -> (&'static str, Box<dyn Algorithm>) {
             ("predictive sparse decomposition", Box::new(by))
         }
         config::Algorithm::MultiPrediction(settings) => {
-            let ascent = match settings.optimizer {
-                Optimizer::Sgd => Ascent::Sgd(dbm),
-                Optimizer::Adam => Ascent::Adam(Adam::default()),
-            };
+            let ascent = ascent(settings.optimizer, dbm);
             let by = MultiPrediction { sweeps: settings.sweeps, drop: settings.drop, ascent };
             ("multi-prediction training", Box::new(by))
         }
@@ -270,9 +271,12 @@ fn expectation(settings: &config::ExpectationMaximization, train: &Train, model:
     }
 }
 
-fn reweighted(particles: usize, wake_share: f64, generative: Sgd, recognition: Sgd) -> ReweightedWakeSleep {
-    let [generative, recognition] = [generative, recognition].map(Ascent::Sgd);
-    ReweightedWakeSleep { particles, wake_share, generative, recognition }
+/// The way up a gradient: by `sgd`, or by Adam with its usual constants.
+fn ascent(optimizer: Optimizer, sgd: Sgd) -> Ascent {
+    match optimizer {
+        Optimizer::Sgd => Ascent::Sgd(sgd),
+        Optimizer::Adam => Ascent::Adam(Adam::default()),
+    }
 }
 
 /// A positive phase by any scheme, made ready anew for the network of every update.

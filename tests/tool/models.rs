@@ -12,12 +12,18 @@ const BINARY: &str = "{ bars_and_stripes = { height = 3, width = 3, examples = 6
 const REAL: &str = "{ gaussian_clusters = { clusters = 3, dimensions = 4, examples = 60 } }";
 
 /// Source, model, algorithm, schemes.
-const MODELS: [[&str; 4]; 10] = [
+const MODELS: [[&str; 4]; 11] = [
     [
         BINARY,
         "belief_net = { hidden = [4, 3] }",
         "reweighted_wake_sleep = { particles = 3, recognition = 'both' }",
         "'network', 'importance:particles=5', 'exact'",
+    ],
+    [
+        BINARY,
+        "belief_net = { hidden = [4] }",
+        "reweighted_wake_sleep = { particles = 1, recognition = 'sleep', optimizer = 'adam' }",
+        "'network'",
     ],
     [BINARY, "belief_net = { hidden = [4] }", "wake_sleep = {}", "'network'"],
     [BINARY, "vae = { latents = 2, hidden = [5] }", "reparameterized = {}", "'network', 'importance:particles=5'"],

@@ -140,6 +140,10 @@ fn rules_for_a_model_that_has_none_are_not_set_in_silence() {
     let told = "train.max_norm, train.average change nothing: reweighted_wake_sleep does not read them";
     assert!(found.contains(told), "{found}");
     assert_eq!(notes(&["train.momentum={start=0.5,end=0.9,epochs=5}"]), "");
+    let adam = "train.algorithm.reweighted_wake_sleep.optimizer=adam";
+    let found = notes(&[adam, "train.momentum=0.9", "train.network.momentum=0.9", "train.learning_rate=0.05"]);
+    let told = "train.momentum, train.network.momentum change nothing: reweighted_wake_sleep does not read them";
+    assert!(found.contains(told) && found.contains("train.learning_rate = 0.05 is large for Adam"), "{found}");
     assert_eq!(read(GOOD, &EVERYTHING).unwrap().notes().join("\n"), "");
 }
 

@@ -33,9 +33,8 @@ fn idle_training(train: &Train, model: &Model) -> Option<String> {
     let (default, network) = (Train::default(), Network::default());
     let by_rules = model.machine().is_some();
     let (by_momentum, by_network, by_rate) = match &train.algorithm {
-        Algorithm::MaximumLikelihood(_) | Algorithm::WakeSleep(_) | Algorithm::ReweightedWakeSleep(_) => {
-            (true, true, true)
-        }
+        Algorithm::MaximumLikelihood(_) | Algorithm::WakeSleep(_) => (true, true, true),
+        Algorithm::ReweightedWakeSleep(settings) => (settings.optimizer == Optimizer::Sgd, true, true),
         Algorithm::Reparameterized(_) => (false, true, true),
         Algorithm::ExpectationMaximization(settings) => (false, false, settings.gradient_steps.is_some()),
         Algorithm::DictionaryLearning(_) => (false, false, false),
@@ -75,6 +74,9 @@ fn large_for_adam(train: &Train) -> Option<String> {
     let network = ("train.network.learning_rate", train.network.learning_rate.start);
     let rates = match &train.algorithm {
         Algorithm::Reparameterized(_) => vec![("train.learning_rate", train.learning_rate.start), network],
+        Algorithm::ReweightedWakeSleep(settings) if settings.optimizer == Optimizer::Adam => {
+            vec![("train.learning_rate", train.learning_rate.start), network]
+        }
         Algorithm::PredictiveSparseDecomposition(_) => vec![("train.learning_rate", train.learning_rate.start)],
         Algorithm::MultiPrediction(settings) if settings.optimizer == Optimizer::Adam => {
             vec![("train.learning_rate", train.learning_rate.start)]

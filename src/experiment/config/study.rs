@@ -23,9 +23,6 @@ pub struct StudyExperiment {
     /// Why the statement is known not to hold here; only for one whose verdict is `refuted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuted_because: Option<String>,
-    /// Whether it measures time, and so is computed while nothing else is.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub alone: bool,
     /// What is computed.
     pub study: AnyStudy,
     /// What must come out; all of it.
@@ -37,6 +34,11 @@ pub struct StudyExperiment {
 }
 
 impl StudyExperiment {
+    /// Whether it measures time, and so is computed while nothing else is.
+    pub fn timed(&self) -> bool {
+        self.expect.iter().any(|criterion| criterion.timed)
+    }
+
     /// The same study at its quick size; the criteria stay. An error names a setting that the study does not have.
     pub fn quickened(&self) -> Result<Self, String> {
         let mut study = Table::try_from(&self.study).map_err(|error| error.to_string())?;

@@ -1,8 +1,8 @@
 //! The sections `[pretrain]` and `[train]`: how the parameters move.
 
 use super::{
-    Average, Conclude, Course, EarlyStop, LayerSettings, LearningRate, MultiPrediction, Negative, PerLayer, Scheme,
-    Sparsity, Sweeps, choice, course,
+    Average, Conclude, Course, EarlyStop, LayerSettings, LearningRate, MultiPrediction, Negative, Optimizer, PerLayer,
+    Scheme, Sparsity, Sweeps, choice, course,
 };
 use serde::{Deserialize, Serialize};
 
@@ -234,7 +234,7 @@ impl Default for WakeSleep {
     }
 }
 
-/// Reweighted wake-sleep.
+/// Reweighted wake-sleep; with one particle, and a recognition net that learns from dreams, it is wake-sleep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReweightedWakeSleep {
@@ -243,11 +243,14 @@ pub struct ReweightedWakeSleep {
     /// What the recognition net learns from.
     #[serde(deserialize_with = "choice::word")]
     pub recognition: Recognized,
+    /// How both nets follow their gradients: `sgd` with momentum and weight decay, `adam` with its usual constants and neither.
+    #[serde(deserialize_with = "choice::word")]
+    pub optimizer: Optimizer,
 }
 
 impl Default for ReweightedWakeSleep {
     fn default() -> Self {
-        Self { particles: 10, recognition: Recognized::default() }
+        Self { particles: 10, recognition: Recognized::default(), optimizer: Optimizer::Sgd }
     }
 }
 

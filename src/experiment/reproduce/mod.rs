@@ -49,11 +49,11 @@ pub fn reproduce(claims: Vec<Claim>, files: &Files, quick: bool, options: &Optio
     let counted = if asked == 1 { "1 claim".into() } else { format!("{asked} claims") };
     progress.note(&format!("{counted} from {}; folder: {}", files.describe(), folder.path().display()));
     let setting = Setting { folder: folder.path(), quick, interrupted: options.interrupted };
-    let (alone, together): (VecDeque<Job>, VecDeque<Job>) = jobs.into_iter().partition(Job::alone);
+    let (timed, together): (VecDeque<Job>, VecDeque<Job>) = jobs.into_iter().partition(Job::timed);
     let mut log = Log { progress, asked, at_work: Vec::new(), tried: Vec::new() };
     log.progress.stage("claims", asked as u64, 0);
     side_by_side(together, setting, &mut log);
-    for job in alone {
+    for job in timed {
         if !options.interrupted.load(Ordering::Relaxed) {
             log.take(News::Begun(job.name()));
             let tried = job.run(setting);
@@ -163,8 +163,8 @@ impl Job {
         self.claims.first().map(|claim| claim.id.clone()).unwrap_or_default()
     }
 
-    fn alone(&self) -> bool {
-        self.claims.iter().any(|claim| claim.loaded.experiment.alone)
+    fn timed(&self) -> bool {
+        self.claims.iter().any(|claim| claim.loaded.experiment.timed())
     }
 
     /// Computes, judges and writes down every claim; nothing that goes wrong in one is in the way of the others. Interrupted,
