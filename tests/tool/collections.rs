@@ -313,7 +313,11 @@ fn what_is_kept_stays_while_the_settings_are_the_same() {
     let mut file = std::fs::read_to_string(bench.path("experiments/tiny/mf-0.toml")).unwrap();
     file = file.replacen("seed = 3", "seed = 4", 1);
     bench.write("experiments/tiny/mf-0.toml", file);
-    assert!(obtained(&of("--collect --runs nowhere"), 0).is_null());
+    let after = of("--collect --runs nowhere");
+    assert!(obtained(&after, 0).is_null() && obtained(&after, 1).is_object());
+    // So do those of the run that others begin at.
+    bench.write("experiments/tiny/pretraining.toml", format!("{BEGINNING}{DATA}").replacen("seed = 3", "seed = 4", 1));
+    assert!(obtained(&of("--collect --runs nowhere"), 1).is_null());
     // What cannot be read is not written over, and no run is begun.
     bench.write("kept/tiny.json", "{");
     let message = bench.refusal("reproduce tiny --save kept --runs never");

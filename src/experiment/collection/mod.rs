@@ -129,11 +129,13 @@ fn gathered(
     failures: &BTreeMap<String, String>,
     kept: Option<Reproduced>,
 ) -> Result<Reproduced> {
-    let mut runs = Vec::new();
+    let names = collection.member_names();
+    let mut runs: Vec<RunRecord> = Vec::new();
     let mut results = BTreeMap::new();
     let mut figures = kept.as_ref().map_or(Vec::new(), |kept| kept.tables.clone());
     for member in members {
-        let (mut record, found) = record(member, folder)?;
+        let first = member.begins_at(&names).and_then(|name| runs.iter().find(|run| run.name == *name));
+        let (mut record, found) = record(member, folder, first)?;
         match kept.as_ref().and_then(|kept| kept.standing_in(&record)) {
             Some(other) => record = other.clone(),
             None => figures.iter_mut().for_each(|table| table.rows.retain(|row| row.run != record.name)),

@@ -100,7 +100,7 @@ pub struct RunRecord {
     pub name: String,
     /// Master seed.
     pub seed: u64,
-    /// SHA-256 of the resolved experiment, but for where the run begins.
+    /// SHA-256 of the resolved experiment: in the place of where the run begins, that of the experiment it begins at.
     pub settings_sha256: String,
     /// How it stands; none where it was never begun with these settings.
     pub status: Option<Status>,

@@ -106,8 +106,9 @@ fn set_aside(path: &Path) -> Result<()> {
     std::fs::rename(path, &aside).map_err(Error::io("rename", path))
 }
 
-/// The record of a member's run as it stands, and the results of one that is through.
-pub fn record(member: &Member, parent: &Path) -> Result<(RunRecord, Option<Value>)> {
+/// The record of a member's run as it stands, and the results of one that is through; `first` is the record of the member whose run it
+/// begins at.
+pub fn record(member: &Member, parent: &Path, first: Option<&RunRecord>) -> Result<(RunRecord, Option<Value>)> {
     let (standing, folder) = (standing(member, parent)?, RunFolder::open(&parent.join(&member.name)));
     let (through, provenance) = match standing {
         Standing::Ahead => (false, None),
@@ -119,7 +120,7 @@ pub fn record(member: &Member, parent: &Path) -> Result<(RunRecord, Option<Value
         _ => None,
     };
     let warnings = results.as_ref().and_then(|results| results.get("warnings")?.as_array().cloned());
-    let (seed, settings_sha256) = identity(member);
+    let (seed, settings_sha256) = identity(member, first);
     let (started, ended, origin) = provenance.as_ref().map_or((None, None, None), |there| {
         (Some(there.started.clone()), there.ended.clone(), Some(there.origin.clone()))
     });
@@ -138,9 +139,9 @@ pub fn record(member: &Member, parent: &Path) -> Result<(RunRecord, Option<Value
     Ok((record, results))
 }
 
-/// Seed, and the checksum of the settings but for the path of the file that the run begins at.
-fn identity(member: &Member) -> (u64, String) {
-    let (seed, text) = match &member.loaded {
+/// Seed, and the checksum of the settings: not of the path of the file that the run begins at, but of the settings which that is made by.
+fn identity(member: &Member, first: Option<&RunRecord>) -> (u64, String) {
+    let (seed, mut text) = match &member.loaded {
         AnyLoaded::Study(loaded) => (loaded.experiment.seed, resolved(&loaded.experiment)),
         AnyLoaded::Training(loaded) => {
             let text = resolved(&loaded.experiment);
@@ -148,5 +149,6 @@ fn identity(member: &Member) -> (u64, String) {
             (loaded.experiment.seed, lines.collect::<Vec<_>>().join("\n"))
         }
     };
+    text.extend(first.iter().flat_map(|first| ["\n", &first.settings_sha256]));
     (seed, FileSum::of(Path::new(""), text.as_bytes()).sha256)
 }
