@@ -64,8 +64,7 @@ pub fn tables(reproduced: &Reproduced, report: &Path) -> String {
         let title = &figures.title;
         text += &format!("\n{title}\n{}\n", grid(reproduced, figures, true));
         text += &orders(figures);
-        let reasons = figures.rows.iter().filter_map(|row| Some((&row.label, row.short_because.as_ref()?)));
-        text += &reasons.map(|(label, reason)| format!("{label}: {reason}\n")).collect::<String>();
+        text += &shortfalls(figures).map(|line| format!("{line}\n")).collect::<String>();
     }
     text += &shared(reproduced);
     text += &warnings(reproduced).map(|(name, warning)| format!("warning: {name}: {warning}\n")).collect::<String>();
@@ -94,8 +93,7 @@ fn section(reproduced: &Reproduced) -> String {
     for figures in &reproduced.tables {
         text += &format!("{}:\n\n{}\n\n", figures.title, grid(reproduced, figures, false));
         text += &orders(figures);
-        let reasons = figures.rows.iter().filter_map(|row| Some((&row.label, row.short_because.as_ref()?)));
-        text += &reasons.map(|(label, reason)| format!("{label}: {reason}\n")).collect::<String>();
+        text += &shortfalls(figures).map(|line| format!("* {line}\n")).collect::<String>();
         if !figures.note.is_empty() {
             text += &format!("{}\n", figures.note);
         }
@@ -108,9 +106,29 @@ fn section(reproduced: &Reproduced) -> String {
     format!("{text}(`{command}`; {shared}{} hours in all; {})\n\n", number(hours, 1), made_by(&reproduced.runs))
 }
 
-/// What the reader should know before trusting the numbers of a run, and what went wrong in it.
+/// By how much each row falls short of what was published, and why.
+fn shortfalls(figures: &TableResult) -> impl Iterator<Item = String> {
+    figures.rows.iter().filter(|row| row.verdict == Some(Verdict::Refuted)).filter_map(|row| {
+        let found = row.obtained.as_ref()?;
+        let short = row.published.map(|published| figures.better.by(published, found.value));
+        let by = short.map(|short| format!(" {} {} short", number(short, figures.decimals), figures.unit));
+        let why = row.short_because.as_ref().map(|reason| format!(": {reason}"));
+        (by.is_some() || why.is_some())
+            .then(|| [&row.label, &by.unwrap_or_default(), &why.unwrap_or_default()].map(String::as_str).concat())
+    })
+}
+
+/// What the reader should know before trusting the numbers of a run, and what went wrong in it; of log Z only where a number in nats is
+/// shown.
 fn warnings(reproduced: &Reproduced) -> impl Iterator<Item = (&String, &String)> {
-    reproduced.runs.iter().flat_map(|run| run.warnings.iter().chain(&run.error).map(|text| (&run.name, text)))
+    let in_nats = |run: &RunRecord| {
+        let tables = reproduced.tables.iter().filter(|table| table.unit == "nats");
+        tables.flat_map(|table| &table.rows).any(|row| row.run == run.name)
+    };
+    reproduced.runs.iter().flat_map(move |run| {
+        let told = run.warnings.iter().filter(move |warning| in_nats(run) || !warning.contains("log Z"));
+        told.chain(&run.error).map(|text| (&run.name, text))
+    })
 }
 
 /// The columns that every table has.

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 /// RUNS/reproduce-COLLECTION/: the same command goes on where it was stopped, and makes nothing twice.
 ///
 /// The exit code is 1 if something comes out otherwise than the files say (a claim is refuted, or a figure falls short, and the file
-/// does not say why; or it holds where the file says why it does not), or if a computation fails; 130 if Ctrl-C stops it, with a
-/// report on what was done until then; else 0.
+/// does not say why; or it holds where the file says why it does not), or if the computation of a claim fails; that of the run of a
+/// table that fails, such as 3 where its data are missing; 130 if Ctrl-C stops it, with a report on what was done until then; else 0.
 #[derive(Debug, clap::Args)]
 pub struct Reproduce {
     /// The collection: chapter19, or one with published tables.
@@ -120,6 +120,9 @@ impl Reproduce {
         self.save.iter().try_for_each(|folder| save(folder, reproduced).map(|_| ()))?;
         if reproduction.interrupted {
             return Err(collection::stopped(&reproduction));
+        }
+        if let Some(failure) = reproduction.failure {
+            return Err(failure);
         }
         let contradictions = reproduced.contradictions();
         if contradictions.is_empty() {

@@ -1,9 +1,9 @@
-//! Words that say which units of a machine are held: halves and stripes of a picture, a mask in a file, single units.
+//! Words that say which units of a machine are held: halves and stripes of a picture, a mask in a file, a class, single units.
 
 use super::data::{FileOptions, load_examples};
 use super::{Error, Result};
 use crate::math::{DType, Device, Stream, Tensor, host};
-use crate::models::Known;
+use crate::models::{Dbm, Known};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,6 +19,8 @@ pub enum Clamp {
     Columns(RangeInclusive<usize>),
     /// The pixels that a mask marks, by a value of one half or more.
     Pixels(PathBuf),
+    /// All label units, at this class.
+    Label(usize),
     /// One unit, counted from 0, of a layer, the visible one being 0, at a value.
     Unit {
         /// The layer.
@@ -44,8 +46,8 @@ pub enum Side {
 }
 
 /// The words of a request.
-pub const WORDS: &str = "left, right, top, bottom, rows=FIRST..LAST, columns=FIRST..LAST, pixels=FILE, hidden.LAYER:UNIT=VALUE or \
-                         visible:UNIT=VALUE";
+pub const WORDS: &str = "left, right, top, bottom, rows=FIRST..LAST, columns=FIRST..LAST, pixels=FILE, label=CLASS, \
+                         hidden.LAYER:UNIT=VALUE or visible:UNIT=VALUE";
 
 impl FromStr for Clamp {
     type Err = String;
@@ -61,6 +63,7 @@ impl FromStr for Clamp {
             ("columns", range) => stretch(range).map(Self::Columns),
             ("pixels", "") => None,
             ("pixels", file) => Some(Self::Pixels(file.into())),
+            ("label", class) => class.trim().parse().ok().map(Self::Label),
             (unit, value) => single(unit, value),
         };
         parsed.ok_or_else(|| format!("expected {WORDS}"))
@@ -88,10 +91,10 @@ fn single(unit: &str, value: &str) -> Option<Clamp> {
 impl Clamp {
     /// Whether it takes its values from examples.
     pub fn asks_for_data(&self) -> bool {
-        !matches!(self, Self::Unit { .. })
+        !matches!(self, Self::Unit { .. } | Self::Label(_))
     }
 
-    /// The pixels it holds of a picture of this shape; none for single units.
+    /// The pixels it holds of a picture of this shape; none for labels and single units.
     fn pixels(&self, shape: [usize; 2]) -> Result<Option<Vec<bool>>> {
         let [height, width] = shape;
         let (rows, columns) = match self {
@@ -102,10 +105,35 @@ impl Clamp {
             Self::Rows(range) => (within("rows", range, height)?, 0..width),
             Self::Columns(range) => (0..height, within("columns", range, width)?),
             Self::Pixels(file) => return mask(file, shape).map(Some),
-            Self::Unit { .. } => return Ok(None),
+            Self::Label(_) | Self::Unit { .. } => return Ok(None),
         };
         let held = |pixel: usize| rows.contains(&(pixel / width)) && columns.contains(&(pixel % width));
         Ok(Some((0..height * width).map(held).collect()))
+    }
+
+    /// Layer, unit and value of what it holds by name; nothing for pixels.
+    fn units(&self, dbm: &Dbm) -> Result<Vec<(usize, usize, f64)>> {
+        match *self {
+            Self::Unit { layer, unit, value } => Ok(vec![(layer, unit, value)]),
+            Self::Label(class) => {
+                let classes = dbm.classes().ok_or_else(unlabelled)?;
+                if class >= classes {
+                    return Err(Error::Refused {
+                        problem: format!("--clamp label={class} names a class of a machine that knows {classes}"),
+                        remedy: format!("name a class from 0 to {}", classes - 1),
+                    });
+                }
+                Ok((0..classes).map(|unit| (dbm.depth(), unit, f64::from(u8::from(unit == class)))).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn unlabelled() -> Error {
+    Error::Refused {
+        problem: "--clamp holds a label, and the machine has no label units".into(),
+        remedy: "train one that has: model.labels = \"softmax\"".into(),
     }
 }
 
@@ -133,32 +161,34 @@ fn mask(file: &std::path::Path, [height, width]: [usize; 2]) -> Result<Vec<bool>
     })
 }
 
-/// What requests come to together: what is held of each layer of a machine of these `sizes`, visible first.
+/// What requests come to together: what is held of each layer of the machine, visible first.
 ///
-/// Pixels take their values from `data` `[examples, visible]`. Fails for units that are not there, for two values of one unit, and
-/// where pixels are asked for without data.
-pub fn held(
-    clamps: &[Clamp],
-    sizes: &[usize],
-    shape: [usize; 2],
-    data: Option<&Tensor>,
-    like: (DType, &Device),
-) -> Result<Vec<Option<Known>>> {
+/// Pixels take their values from `data` `[examples, visible]`. Fails for units that are not there, for two values of one unit, for
+/// some label units without the others, and where pixels are asked for without data.
+pub fn held(clamps: &[Clamp], dbm: &Dbm, shape: [usize; 2], data: Option<&Tensor>) -> Result<Vec<Option<Known>>> {
+    let (sizes, like) = (dbm.sizes(), (dbm.dtype(), dbm.device()));
     let mut layers: Vec<Vec<Option<f64>>> = sizes.iter().map(|&units| vec![None; units]).collect();
     let mut pixels = vec![false; sizes.first().copied().unwrap_or(0)];
     for clamp in clamps {
         if let Some(held) = clamp.pixels(shape)? {
             pixels.iter_mut().zip(held).for_each(|(pixel, held)| *pixel |= held);
         }
-        if let Clamp::Unit { layer, unit, value } = *clamp {
+        for (layer, unit, value) in clamp.units(dbm)? {
             let units = sizes.get(layer).copied().unwrap_or(0);
             let Some(place) = layers.get_mut(layer).and_then(|layer| layer.get_mut(unit)) else {
-                return Err(missing(layer, unit, units, sizes));
+                return Err(missing(layer, unit, units, &sizes));
             };
             if place.replace(value).is_some_and(|other| other != value) {
                 return Err(twice(layer, unit));
             }
         }
+    }
+    let labels = layers.last().filter(|units| dbm.classes().is_some() && units.contains(&None));
+    if labels.is_some_and(|units| units.iter().any(Option::is_some)) {
+        return Err(Error::Refused {
+            problem: "--clamp holds some label units and not the others, though exactly one of all is on".into(),
+            remedy: "hold a class: --clamp label=CLASS".into(),
+        });
     }
     if let Some(unit) = (0..pixels.len()).find(|&unit| pixels[unit] && layers[0][unit].is_some()) {
         return Err(twice(0, unit));

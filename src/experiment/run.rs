@@ -20,9 +20,9 @@ use crate::math::Stream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-/// Said where the best checkpoint and the final comparison rest on the same examples.
-const OPTIMISTIC: &str = "no validation examples: the best checkpoint is chosen on the test examples, so its score is optimistic; set \
-                          data.split.validation";
+/// Said where what is chosen on the way and the final comparison rest on the same examples.
+const OPTIMISTIC: &str = "no validation examples: the best checkpoint, and when to stop, are chosen on the test examples, so the score is \
+                          optimistic; set data.split.validation";
 
 /// How a run is made, beside what its experiment file says.
 pub struct Options<'a> {

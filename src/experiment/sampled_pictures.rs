@@ -35,13 +35,9 @@ pub fn sampled(dbm: &Dbm, seen: Seen, record: &mut Record) -> Result<()> {
     let looks = Sampling { start: Some(&data), looks: LOOKS - 1, ..chains.clone() }.run(data.dim(0)?)?;
     let rows = [vec![data], all(&looks, |look| &look.probabilities)].concat();
     record.push("samples/from_data_probabilities", picture(&rows, CHAINS)?);
-    if !dbm.units()[0].is_logistic() {
-        // Half a layer of them is not held.
-        return Ok(());
-    }
     let data = some_of(seen.visible, FILLED)?;
     for (name, side) in [("left", Side::Left), ("top", Side::Top)] {
-        let held = held(&[Clamp::Half(side)], &dbm.sizes(), shape, Some(&data), (dbm.dtype(), dbm.device()))?;
+        let held = held(&[Clamp::Half(side)], dbm, shape, Some(&data))?;
         let Some(known) = held.first().cloned().flatten() else { continue };
         let filled = Sampling { held: &held, sweeps: FILLING, looks: 1, ..chains.clone() }.run(data.dim(0)?)?;
         let sets = [vec![data.clone(), known.shown()?], all(&filled, |look| &look.probabilities)].concat();

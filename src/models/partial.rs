@@ -8,6 +8,7 @@ use super::stack::Held;
 use super::{Conditionals, Dbm, Stack};
 use crate::math::{Layers, Result, Tensor, Weight, bail, double};
 use crate::posterior::Factorial;
+use crate::units::Kind;
 
 /// The units of one layer that are held.
 #[derive(Clone, Debug)]
@@ -65,6 +66,14 @@ impl Part {
     fn of_tensor(&self, tensor: &Tensor, axis: usize) -> Result<Tensor> {
         if self.whole { Ok(tensor.clone()) } else { tensor.index_select(&indices(&self.places, tensor)?, axis) }
     }
+
+    /// The kind of these units: of those with noise of their own each keeps its own.
+    fn of_kind(&self, kind: &Kind) -> Result<Kind> {
+        match kind.log_variance() {
+            Some(log_variance) if !self.whole => kind.with_log_variance(&self.of_tensor(log_variance, 0)?),
+            _ => Ok(kind.clone()),
+        }
+    }
 }
 
 impl Parted {
@@ -111,7 +120,7 @@ fn between(weight: &Weight, below: &Part, above: &Part) -> Result<Weight> {
 impl Dbm {
     /// The machine with some units of each layer held, visible layer first; p of what is left is exactly p(free | held).
     ///
-    /// Fails where nothing is left, where rows or units do not fit, and where part of a layer is held whose units are not binary.
+    /// Fails where nothing is left, where rows or units do not fit, and where part of a group of units is held.
     pub fn given(&self, known: &[Option<Known>]) -> Result<Rest> {
         if known.len() != self.depth() + 1 {
             bail!("a machine of {} layers is told of {}", self.depth() + 1, known.len());
@@ -125,7 +134,7 @@ impl Dbm {
             bail!("{odd} rows of one layer are held, and {examples} of another");
         }
         for (layer, kind) in layers.iter().zip(self.units()) {
-            if !layer.free.is_empty() && !layer.held.is_empty() && !kind.is_logistic() {
+            if !layer.free.is_empty() && !layer.held.is_empty() && kind.is_group() {
                 bail!("a layer of {} units is held as a whole or not at all", kind.name());
             }
         }
@@ -150,7 +159,7 @@ fn left(all: &Stack, layers: &[Parted], examples: usize) -> Result<Stack> {
         }
     });
     Ok(Stack {
-        units: kept.iter().map(|&l| all.units[l].clone()).collect(),
+        units: kept.iter().map(|&l| layers[l].free.of_kind(&all.units[l])).collect::<Result<_>>()?,
         weights: weights.collect::<Result<_>>()?,
         clamped: (0..layers.len()).filter_map(|l| held(all, l, layers).transpose()).collect::<Result<_>>()?,
         biases,
@@ -178,7 +187,7 @@ fn held(all: &Stack, l: usize, layers: &[Parted]) -> Result<Option<Held>> {
         let weight = between(&all.weights[below], &layers[below].held, &layers[l].held)?;
         bias = weight.doubled()?.up(&double(sent)?)?.broadcast_add(&double(&bias)?)?;
     }
-    Ok(Some(Held { kind: all.units[l].clone(), states: states.clone(), bias }))
+    Ok(Some(Held { kind: layers[l].held.of_kind(&all.units[l])?, states: states.clone(), bias }))
 }
 
 impl Rest {

@@ -273,7 +273,7 @@ fn variances_are_learned_only_where_asked_for_within_bounds_and_in_the_visible_l
 }
 
 #[test]
-fn real_values_are_held_as_a_whole_or_not_at_all() {
+fn real_values_that_are_held_have_the_density_of_the_mixture_over_the_others() {
     let dbm = machine(&[3, 2, 2], true, 130);
     let states = tensor(&examples(3));
     let whole = Some(Known { held: vec![true; 3], states: states.clone() });
@@ -282,8 +282,24 @@ fn real_values_are_held_as_a_whole_or_not_at_all() {
     assert_all_close("ln p̃(v)", &held, &clamped, 1e-11);
     let free = dbm.given(&[None, None, None]).unwrap().stack().log_partition(20.0).unwrap();
     assert_close("ln Z", free[0], log_z(&dbm), 1e-11);
-    let part = Some(Known { held: vec![true, false, false], states });
-    assert!(dbm.given(&[part, None, None]).is_err());
+    let log_variances = host(dbm.units()[0].log_variance().unwrap()).unwrap();
+    let normal = |v: f64, mean: f64, z: f64| -0.5 * ((v - mean).powi(2) / z.exp() + TAU.ln() + z);
+    for which in [[true, false, false], [false, true, true], [true, false, true]] {
+        let part = Some(Known { held: which.to_vec(), states: states.clone() });
+        let rest = dbm.given(&[part, None, None]).unwrap();
+        let found = rest.stack().log_partition(20.0).unwrap();
+        let told = (0..3).filter(|&i| which[i]);
+        let expected: Vec<f64> = rows(&states)
+            .iter()
+            .map(|v| {
+                let of = |(nats, mean): &(f64, Vec<f64>)| {
+                    nats + told.clone().map(|i| normal(v[i], mean[i], log_variances[i])).sum::<f64>()
+                };
+                log_sum_exp(&components(&dbm).iter().map(of).collect::<Vec<_>>())
+            })
+            .collect();
+        assert_all_close("ln p̃ of what is held", &found, &expected, 1e-10);
+    }
 }
 
 #[test]

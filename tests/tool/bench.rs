@@ -3,6 +3,7 @@
 use assert_cmd::assert::Assert;
 use dbm::experiment::observe::read_metrics;
 use serde_json::Value;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -232,4 +233,9 @@ pub fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
         let path = entry.unwrap().path();
         if path.is_dir() { walk(&path, visit) } else { visit(&path) }
     }
+}
+
+/// Says that a law was not tried, past the capture of what tests print.
+pub fn skipped(reason: &str) {
+    std::io::stderr().write_all(format!("\nSKIPPED: {reason}\n\n").as_bytes()).unwrap();
 }

@@ -309,10 +309,22 @@ fn what_is_kept_stays_while_the_settings_are_the_same() {
     assert_eq!(obtained(&both, 0), obtained(&first, 0));
     assert!(obtained(&both, 1).is_object() && both["tables"][0]["rows"][0]["verdict"].is_string());
     assert_eq!(both["runs"], of("--collect --runs nowhere")["runs"]);
+    // A setting that the program has come to know since is at its default in what was kept before.
+    let settings = both["runs"][1]["settings"].as_str().unwrap();
+    let older: String =
+        settings.lines().filter(|line| !line.starts_with("momentum = ")).map(|line| format!("{line}\n")).collect();
+    assert!(older.len() < settings.len(), "{settings}");
+    let mut kept = both.clone();
+    kept["runs"][1]["settings"] = older.into();
+    bench.write("kept/tiny.json", kept.to_string());
+    assert_eq!(obtained(&of("--collect --runs nowhere"), 0), obtained(&first, 0));
     // Other settings make other numbers.
     let mut file = std::fs::read_to_string(bench.path("experiments/tiny/mf-0.toml")).unwrap();
     file = file.replacen("seed = 3", "seed = 4", 1);
     bench.write("experiments/tiny/mf-0.toml", file);
+    let output = bench.code("reproduce tiny --save kept --collect --runs nowhere", 0).get_output().clone();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("what was kept of mf-0 is of other settings"), "{said}");
     let after = of("--collect --runs nowhere");
     assert!(obtained(&after, 0).is_null() && obtained(&after, 1).is_object());
     // So do those of the run that others begin at.
@@ -360,6 +372,24 @@ fn every_collection_of_the_repository_is_carried_and_its_experiments_are_valid_a
         }
     }
     assert!(names().len() >= there.len());
+}
+
+#[test]
+fn what_the_repository_keeps_is_of_the_settings_that_its_files_have() {
+    let bench = Bench::new();
+    let names: Vec<String> = bench.json("reproduce --list --json").as_object().unwrap().keys().cloned().collect();
+    let mut seen = 0;
+    for name in names {
+        let kept = repository().join(format!("experiments/results/{name}.json"));
+        let Ok(before) = std::fs::read_to_string(&kept) else { continue };
+        let copy = bench.write(&format!("{name}.json"), &before);
+        let mut command = bench
+            .command(&format!("reproduce {name} --quiet --collect --runs {} --save", bench.path("none").display()));
+        command.arg(copy.parent().unwrap()).current_dir(repository()).output().unwrap();
+        assert!(std::fs::read_to_string(copy).unwrap() == before, "{name}: collect it again, with --save");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen} collections are kept");
 }
 
 #[test]

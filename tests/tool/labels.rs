@@ -3,7 +3,7 @@
 
 use crate::bench::{Bench, assert_same_bits};
 use crate::resume::killed;
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use dbm::experiment::model_file;
 use serde_json::Value;
 
@@ -67,6 +67,30 @@ fn a_run_with_label_units_tells_classes_and_its_file_does_so_again() {
         "recognition.labels.bias",
     ];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn a_class_that_is_held_decides_what_is_sampled() {
+    let bench = Bench::with(DIGITS);
+    let run = bench.run("");
+    // The middle of a nought is empty, and that of a one is not.
+    let middle = |class: usize| {
+        let words =
+            format!("sample {} --clamp label={class} --count 200 --sweeps 200 --out samples.npy --json", run.show());
+        assert_eq!(bench.json(&words)["held"], 10);
+        let values = Tensor::read_npy(bench.path("samples.npy")).unwrap().to_vec2::<f32>().unwrap();
+        values.iter().map(|row| (row[27] + row[28] + row[35] + row[36]) / 4.0).sum::<f32>() / 200.0
+    };
+    let found = [middle(0), middle(1)];
+    assert!(found[0] < 0.3 && found[1] > 0.7, "{found:?}");
+    for (clamp, message) in [
+        ("label=10", "of a machine that knows 10"),
+        ("hidden.2:4=1", "--clamp label=CLASS"),
+        ("label=4 --clamp label=5", "at two values"),
+    ] {
+        let text = bench.refusal(&format!("sample {} --clamp {clamp}", run.show()));
+        assert!(text.starts_with("exit 2") && text.contains(message), "{clamp}: {text}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Laws of log Z as users ask for it: on machines trained hard by CD-1 it is found from the data's rates, and warned of from others.
 
-use crate::bench::{Bench, RunDir, TINY};
+use crate::bench::{Bench, RunDir, TINY, skipped};
 use crate::by_hand::{Machine, scatter};
 use crate::eval::npy;
 use dbm::experiment::observe::read_metrics;
@@ -98,7 +98,7 @@ fn a_machine_trained_on_mnist_is_measured_right_or_warned_of() {
         [format!("{name}.gz"), name.to_string()].iter().map(|name| folder.join(name)).find(|file| file.exists())
     };
     let (Some(train), Some(test)) = (file("train-images-idx3-ubyte"), file("t10k-images-idx3-ubyte")) else {
-        eprintln!("SKIPPED: no MNIST in the folder that DBM_DATA names");
+        skipped("no 784-15 machine is measured: no MNIST in the folder that DBM_DATA names");
         return;
     };
     let files = format!("source = {{ files = {{ train = {train:?}, test = {test:?} }} }}");

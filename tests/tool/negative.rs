@@ -1,8 +1,7 @@
 //! Settings of the negative phase: what is refused, what is shown, what is logged.
 
 use crate::bench::{Bench, TINY};
-use dbm::experiment::config::{load_study, parse, resolved};
-use std::path::Path;
+use dbm::experiment::config::{parse, resolved};
 
 const LIKELIHOOD: &str = "train.algorithm.maximum_likelihood";
 
@@ -63,19 +62,4 @@ fn a_number_of_chains_beside_contrastive_divergence_is_noted() {
     let output = bench.output(&format!("config check tiny.toml {change}"));
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("maximum_likelihood.chains changes nothing"), "{said}");
-}
-
-#[test]
-fn every_study_of_training_is_valid_at_both_sizes_and_states_what_it_shows() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/training");
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let loaded =
-            load_study(&path, &std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{error}"));
-        assert!(loaded.text.starts_with("# "), "{} begins without a comment", path.display());
-        assert!(loaded.experiment.quickened().is_ok() && !loaded.experiment.quick.is_empty(), "{}", path.display());
-        count += 1;
-    }
-    assert!(count > 0);
 }

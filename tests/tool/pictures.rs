@@ -105,6 +105,7 @@ fn requests_that_hold_nothing_sensible_are_refused() {
         ("--clamp hidden.1:1=2", 2, "expected left"),
         ("--clamp rows=4..2", 2, "expected left"),
         ("--clamp hidden.2:1=1", 2, "--clamp names hidden layer 2 of 1"),
+        ("--clamp label=3", 2, "the machine has no label units"),
         ("--clamp hidden.1:5=1", 2, "numbered from 0 to 4"),
         ("--clamp hidden.1:1=1 --clamp hidden.1:1=0", 2, "holds unit 1 of hidden layer 1 at two values"),
         ("--clamp left", 2, "name the examples: --data FILE"),

@@ -38,7 +38,7 @@ pub struct Sample {
     #[arg(long)]
     states: bool,
     /// Hold units, and sample the rest given them: left, right, top, bottom, rows=0..13, columns=5 or pixels=FILE (a mask) at the
-    /// values of examples; hidden.2:17=1 or visible:3=0 for one unit at a value. Repeat for more.
+    /// values of examples; label=7 for a class of label units; hidden.2:17=1 or visible:3=0 for one unit at a value. Repeat for more.
     #[arg(long = "clamp", value_name = "SPEC")]
     clamps: Vec<Clamp>,
     /// Examples to hold or to start from: IDX, .npy, .npz or .amat; without it, the test examples of the run the model belongs to.
@@ -131,15 +131,9 @@ struct Extent {
     chains: usize,
 }
 
-/// Refuses pixels that cannot be held.
-fn can_be_held(dbm: &Dbm, held: &[Option<Known>]) -> Result<()> {
+/// Refuses to hold all pixels.
+fn can_be_held(held: &[Option<Known>]) -> Result<()> {
     let Some(known) = held.first().and_then(Option::as_ref) else { return Ok(()) };
-    if !dbm.units()[0].is_logistic() {
-        return Err(Error::Refused {
-            problem: format!("--clamp holds visible units, which are {} here and not binary", dbm.units()[0].name()),
-            remedy: "hold hidden units, such as hidden.1:0=1, or set out from examples with --start data".into(),
-        });
-    }
     if known.held.contains(&false) {
         return Ok(());
     }
@@ -162,8 +156,8 @@ impl Sample {
         let data = self.examples(&machine, &file)?;
         let extent = self.extent(data.as_ref(), sizes[0], ending == "png")?;
         let data = data.map(|data| setup::some_of(&data, extent.chains)).transpose()?;
-        let held = clamping::held(&self.clamps, &sizes, shape, data.as_ref(), (dbm.dtype(), &device))?;
-        can_be_held(dbm, &held)?;
+        let held = clamping::held(&self.clamps, dbm, shape, data.as_ref())?;
+        can_be_held(&held)?;
         let drawn = self.draw(dbm, &held, data, extent)?;
         let values = drawn.values()?;
         let bytes = if ending == "npy" { npy_bytes(&values)? } else { drawn.picture(shape)?.png()? };

@@ -23,7 +23,7 @@ use super::{Error, Result, quoted, report};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use work::{Standing, record, standing, work};
+use work::{Standing, record, standing, still_of, work};
 
 /// What of a collection is computed, and at which size.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Reproduction {
     pub folder: PathBuf,
     /// Whether Ctrl-C stopped it.
     pub interrupted: bool,
+    /// What the first run that failed came to.
+    pub failure: Option<Error>,
 }
 
 impl Reproduction {
@@ -66,18 +68,31 @@ pub fn reproduce_tables(collection: &Collection, wanted: &Wanted, options: &Opti
     let members = collection.members.iter().map(sized).collect::<Result<Vec<_>>>()?;
     // Before hours of work, which a file that cannot be read would leave without a place.
     let kept = wanted.kept.as_ref().map(|kept| saved::of(kept, &collection.name)).transpose()?.flatten();
-    let (mut failures, mut interrupted) = (BTreeMap::new(), false);
+    let (mut failures, mut interrupted) = (Failures::default(), false);
     if !wanted.only_look {
         std::fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
         let asked: Vec<&Member> = members.iter().filter(|member| asked.contains(&member.name)).collect();
         interrupted = one_by_one(&asked, &names, &folder, options, &mut failures)?;
     }
-    let reproduced = gathered(collection, wanted.quick, &members, &folder, &failures, kept)?;
-    let reproduction = Reproduction { reproduced, folder, interrupted };
+    let (reproduced, outdated) = gathered(collection, wanted.quick, &members, &folder, &failures, kept)?;
+    if !outdated.is_empty() {
+        let note = format!("what was kept of {} is of other settings, and is kept no longer", outdated.join(", "));
+        Progress::new(options.verbosity).note(&note);
+    }
+    let reproduction = Reproduction { reproduced, folder, interrupted, failure: failures.first };
     if reproduction.folder.is_dir() {
         written(&reproduction)?;
     }
     Ok(reproduction)
+}
+
+/// What failed.
+#[derive(Default)]
+struct Failures {
+    /// Of each run, why.
+    problems: BTreeMap<String, String>,
+    /// The first error.
+    first: Option<Error>,
 }
 
 /// Makes the runs; what fails in one is in the way only of those that begin at it. Whether Ctrl-C stopped them.
@@ -86,14 +101,14 @@ fn one_by_one(
     names: &[String],
     folder: &Path,
     options: &Options,
-    failures: &mut BTreeMap<String, String>,
+    failures: &mut Failures,
 ) -> Result<bool> {
     let mut progress = Progress::new(options.verbosity);
     let verbosity = if options.verbosity == Verbosity::Quiet { Verbosity::Quiet } else { Verbosity::Calm };
     for (at, member) in members.iter().enumerate() {
         let (name, place) = (&member.name, format!("{} of {}", at + 1, members.len()));
-        if let Some(first) = member.begins_at(names).filter(|first| failures.contains_key(*first)) {
-            failures.insert(name.clone(), format!("it begins at {first}, which failed"));
+        if let Some(first) = member.begins_at(names).filter(|first| failures.problems.contains_key(*first)) {
+            failures.problems.insert(name.clone(), format!("it begins at {first}, which failed"));
             continue;
         }
         match standing(member, folder)? {
@@ -110,7 +125,8 @@ fn one_by_one(
             Err(Error::Interrupted { .. } | Error::Broken { .. }) => return Ok(true),
             Err(error) => {
                 progress.note(&format!("{name} failed: {error}"));
-                failures.insert(name.clone(), error.to_string());
+                failures.problems.insert(name.clone(), error.to_string());
+                failures.first.get_or_insert(error);
             }
         }
         if options.interrupted.load(Ordering::Relaxed) {
@@ -120,27 +136,32 @@ fn one_by_one(
     Ok(false)
 }
 
-/// What came out of all runs that there are, asked for now or earlier, or kept of those that are not there.
+/// What came out of all runs that there are, asked for now or earlier, or kept of those that are not there; and the runs of which something
+/// is kept that is of other settings.
 fn gathered(
     collection: &Collection,
     quick: bool,
     members: &[Member],
     folder: &Path,
-    failures: &BTreeMap<String, String>,
+    failures: &Failures,
     kept: Option<Reproduced>,
-) -> Result<Reproduced> {
+) -> Result<(Reproduced, Vec<String>)> {
     let names = collection.member_names();
-    let mut runs: Vec<RunRecord> = Vec::new();
+    let (mut runs, mut outdated): (Vec<RunRecord>, Vec<String>) = Default::default();
     let mut results = BTreeMap::new();
     let mut figures = kept.as_ref().map_or(Vec::new(), |kept| kept.tables.clone());
     for member in members {
         let first = member.begins_at(&names).and_then(|name| runs.iter().find(|run| run.name == *name));
         let (mut record, found) = record(member, folder, first)?;
-        match kept.as_ref().and_then(|kept| kept.standing_in(&record)) {
+        let other = kept.as_ref().and_then(|kept| kept.standing_in(&record));
+        match other.filter(|other| still_of(other, member, &record)) {
             Some(other) => record = other.clone(),
-            None => figures.iter_mut().for_each(|table| table.rows.retain(|row| row.run != record.name)),
+            None => {
+                outdated.extend(other.map(|other| other.name.clone()));
+                figures.iter_mut().for_each(|table| table.rows.retain(|row| row.run != record.name));
+            }
         }
-        record.error = failures.get(&member.name).cloned();
+        record.error = failures.problems.get(&member.name).cloned();
         results.extend(found.map(|found| (member.name.clone(), found)));
         runs.push(record);
     }
@@ -150,7 +171,7 @@ fn gathered(
     let table = &collection.table;
     let known = judging::Known { results, kept: figures };
     let tables = table.tables.iter().map(|table| judging::judged(table, quick, &known));
-    Ok(Reproduced {
+    let reproduced = Reproduced {
         collection: collection.name.clone(),
         title: table.title.clone(),
         source: table.source.clone(),
@@ -159,7 +180,8 @@ fn gathered(
         command,
         tables: tables.filter(|table| !table.rows.is_empty()).collect(),
         runs,
-    })
+    };
+    Ok((reproduced, outdated))
 }
 
 /// Writes `results.json` and the page.

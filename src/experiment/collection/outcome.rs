@@ -100,7 +100,12 @@ pub struct RunRecord {
     pub name: String,
     /// Master seed.
     pub seed: u64,
-    /// SHA-256 of the resolved experiment: in the place of where the run begins, that of the experiment it begins at.
+    /// The resolved experiment, but for where the run begins.
+    pub settings: String,
+    /// `settings_sha256` of the run that it begins at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_at: Option<String>,
+    /// SHA-256 of the settings and of what it begins at.
     pub settings_sha256: String,
     /// How it stands; none where it was never begun with these settings.
     pub status: Option<Status>,
@@ -133,10 +138,9 @@ impl Reproduced {
         self.runs.iter().find(|run| run.name == name)
     }
 
-    /// The run that is kept here in the place of one that is not there, where it was through with the same settings.
+    /// The run that is kept here in the place of one that is not there.
     pub fn standing_in(&self, absent: &RunRecord) -> Option<&RunRecord> {
-        let kept = self.run(&absent.name).filter(|_| absent.status.is_none())?;
-        (kept.is_finished() && kept.settings_sha256 == absent.settings_sha256).then_some(kept)
+        self.run(&absent.name).filter(|kept| absent.status.is_none() && kept.is_finished())
     }
 
     /// Whether any row came out.

@@ -3,7 +3,7 @@
 use super::catalogue::Member;
 use super::outcome::RunRecord;
 use crate::experiment::config::{
-    AnyLoaded, Experiment, Loaded, StudyExperiment, load_study, resolved, stored, text_of,
+    AnyLoaded, Experiment, Loaded, Model, StudyExperiment, load_study, resolved, stored, stored_text, text_of,
 };
 use crate::experiment::data::FileSum;
 use crate::experiment::observe::{Progress, Verbosity};
@@ -120,13 +120,17 @@ pub fn record(member: &Member, parent: &Path, first: Option<&RunRecord>) -> Resu
         _ => None,
     };
     let warnings = results.as_ref().and_then(|results| results.get("warnings")?.as_array().cloned());
-    let (seed, settings_sha256) = identity(member, first);
+    let (seed, settings) = settings(member);
+    let begins_at = first.map(|first| first.settings_sha256.clone());
+    let settings_sha256 = checksum(&settings, begins_at.as_deref());
     let (started, ended, origin) = provenance.as_ref().map_or((None, None, None), |there| {
         (Some(there.started.clone()), there.ended.clone(), Some(there.origin.clone()))
     });
     let record = RunRecord {
         name: member.name.clone(),
         seed,
+        settings,
+        begins_at,
         settings_sha256,
         status: provenance.as_ref().map(|there| there.status),
         hours: provenance.as_ref().map_or(0.0, |there| there.seconds / 3600.0),
@@ -139,16 +143,37 @@ pub fn record(member: &Member, parent: &Path, first: Option<&RunRecord>) -> Resu
     Ok((record, results))
 }
 
-/// Seed, and the checksum of the settings: not of the path of the file that the run begins at, but of the settings which that is made by.
-fn identity(member: &Member, first: Option<&RunRecord>) -> (u64, String) {
-    let (seed, mut text) = match &member.loaded {
-        AnyLoaded::Study(loaded) => (loaded.experiment.seed, resolved(&loaded.experiment)),
+/// Whether what is kept of a run is of this member as it is now, begun at the run that it would begin at: settings that the program has
+/// come to know since are at their defaults in what is kept.
+pub fn still_of(kept: &RunRecord, member: &Member, now: &RunRecord) -> bool {
+    let same = match &member.loaded {
         AnyLoaded::Training(loaded) => {
-            let text = resolved(&loaded.experiment);
-            let lines = text.lines().filter(|line| !line.starts_with("from = "));
-            (loaded.experiment.seed, lines.collect::<Vec<_>>().join("\n"))
+            stored_text(&kept.name, &kept.settings).is_ok_and(|there| there == from_anywhere(&loaded.experiment))
+        }
+        AnyLoaded::Study(loaded) => {
+            load_study(Path::new(&kept.name), &kept.settings).is_ok_and(|there| there.experiment == loaded.experiment)
         }
     };
-    text.extend(first.iter().flat_map(|first| ["\n", &first.settings_sha256]));
-    (seed, FileSum::of(Path::new(""), text.as_bytes()).sha256)
+    same && kept.begins_at == now.begins_at
+}
+
+/// Seed, and all settings but where the run begins.
+fn settings(member: &Member) -> (u64, String) {
+    match &member.loaded {
+        AnyLoaded::Study(loaded) => (loaded.experiment.seed, resolved(&loaded.experiment)),
+        AnyLoaded::Training(loaded) => (loaded.experiment.seed, resolved(&from_anywhere(&loaded.experiment))),
+    }
+}
+
+/// The experiment without the path of what it begins at, which is another one on every machine.
+fn from_anywhere(experiment: &Experiment) -> Experiment {
+    let mut experiment = experiment.clone();
+    if let Model::Machine(machine) = &mut experiment.model {
+        machine.from = None;
+    }
+    experiment
+}
+
+fn checksum(settings: &str, begins_at: Option<&str>) -> String {
+    FileSum::of(Path::new(""), [settings, begins_at.unwrap_or_default()].concat().as_bytes()).sha256
 }

@@ -82,7 +82,12 @@ fn loaded<E: DeserializeOwned>(
 
 /// Reads the experiment of a run that was made, perhaps on another machine: whether this one could make it is not asked.
 pub fn stored(path: &Path) -> Result<Experiment> {
-    checked(&path.display().to_string(), &text_of(path)?, &[], check_anywhere)
+    stored_text(&path.display().to_string(), &text_of(path)?)
+}
+
+/// The same from a text; `file` is how messages call it.
+pub fn stored_text(file: &str, text: &str) -> Result<Experiment> {
+    checked(file, text, &[], check_anywhere)
 }
 
 /// The text of an experiment file.

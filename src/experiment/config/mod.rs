@@ -38,7 +38,7 @@ pub use experiment::{Checkpoint, Device, Dtype, Evaluate, Experiment, Log};
 pub use finetune::{Finetune, Inputs};
 pub use kernels::Kernels;
 pub use load::{
-    AnyLoaded, Loaded, checked, holds_study, load, load_any, load_study, load_text, parse, stored, text_of,
+    AnyLoaded, Loaded, checked, holds_study, load, load_any, load_study, load_text, parse, stored, stored_text, text_of,
 };
 pub use log_partition::{Ais, BaseRates, ExactPartition, LogPartition, Raise, Reverse, Sandwich};
 pub use model::{

@@ -1,17 +1,12 @@
 //! Laws of the loaders over the real data: independent pixels score what they must, classes are as many as they are known to be.
 
+use crate::bench::{Bench, skipped};
 use crate::data::files::{plain, stream};
 use candle_core::{DType, Device};
 use dbm::experiment::config::{Amount, Binarize, Data, Files, HeldOut, Source, Split};
 use dbm::experiment::data::sets::named;
 use dbm::experiment::data::{Dataset, Examples, load, load_from};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Says so past the capture of what tests print.
-fn skipped(reason: &str) {
-    std::io::stderr().write_all(format!("\nSKIPPED: {reason}\n\n").as_bytes()).unwrap();
-}
 
 /// The data folder, where it is named and holds the set; else nothing is tested.
 fn folder_with(set: &str) -> Option<PathBuf> {
@@ -114,6 +109,19 @@ fn every_static_test_digit_is_a_sample_of_the_grey_digit_whose_class_it_has() {
         let contradicts = |(&grey, &fixed): (&f32, &f32)| grey == 1.0 - fixed;
         assert_eq!(grey.iter().zip(&fixed).filter(|&pair| contradicts(pair)).count(), 0, "digits from {first}000");
     }
+}
+
+#[test]
+fn a_net_sees_grey_test_digits_where_the_machine_is_judged_on_binary_ones() {
+    let (Some(_), Some(_)) = (folder_with("mnist"), folder_with("mnist_static")) else { return };
+    let bench = Bench::with(
+        "name = \"tuned\"\nseed = 1\ndata = { source = \"mnist\", binarize = \"stochastic_each_time\" }\nmodel = { hidden = [8] }\n\
+         finetune = { epochs = 1 }\nevaluate = { schemes = [\"network\"] }\n",
+    );
+    let [grey, fixed] =
+        ["", "data.source={mnist={held_out=\"static\"}}"].map(|change| bench.run(change).json("results.json"));
+    assert_ne!(grey["examples_sha256"], fixed["examples_sha256"]);
+    assert_eq!(grey["classification"], fixed["classification"]);
 }
 
 #[test]

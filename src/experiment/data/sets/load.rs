@@ -47,7 +47,7 @@ fn opened<const N: usize>(folder: &Path, set: &'static DataSet, which: [usize; N
                 return Err(refused(path, problem, format!("fetch it again: {fetch}")));
             }
             (Some(sums), Verdict::Genuine) => (sums, None),
-            (Some(sums), _) => (sums, Some(format!("{}: not verified, no checksum of it is published", file.name))),
+            (Some(sums), _) => (sums, Some(format!("{}: not verified, {}", file.name, file.unverified()))),
             (None, _) => return Err(refused(path, "could not be summed", "fetch it again")),
         };
         // Named without the data folder, which may be another one where a run goes on.

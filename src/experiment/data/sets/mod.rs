@@ -80,6 +80,14 @@ impl DataFile {
         [self.name.to_string(), self.raw_name().to_string(), format!("{}.gz", self.raw_name())]
     }
 
+    /// Why a file that is none of those known may still be the right one.
+    fn unverified(&self) -> &'static str {
+        match self.sent.sha256 {
+            Some(_) => "a checksum is published of the compressed file alone",
+            None => "no checksum of it is published",
+        }
+    }
+
     /// Whether some checksum tells it from any other file.
     pub fn is_pinned(&self) -> bool {
         self.raw.sha256.is_some() || self.sent.sha256.is_some()

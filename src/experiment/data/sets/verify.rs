@@ -31,8 +31,8 @@ impl Presence {
     pub(super) fn of(set: &DataSet, file: &DataFile, path: Option<PathBuf>, state: State) -> Self {
         let words = |verdict: Verdict| match verdict {
             Verdict::Genuine => "verified".to_string(),
-            Verdict::AsBefore => "as it came; no checksum of it is published".into(),
-            Verdict::Unchecked => "not verified; no checksum of it is published".into(),
+            Verdict::AsBefore => format!("as it came; {}", file.unverified()),
+            Verdict::Unchecked => format!("not verified; {}", file.unverified()),
             Verdict::Wrong(problem) => format!("wrong: {problem}"),
         };
         let fine = !matches!(&state, State::Missing | State::Here(Verdict::Wrong(_)));
