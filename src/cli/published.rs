@@ -64,7 +64,7 @@ pub fn tables(reproduced: &Reproduced, report: &Path) -> String {
         let title = &figures.title;
         text += &format!("\n{title}\n{}\n", grid(reproduced, figures, true));
         text += &orders(figures);
-        text += &shortfalls(figures).map(|line| format!("{line}\n")).collect::<String>();
+        text += &figures.shortfalls().map(|(label, words)| format!("{label}: {words}\n")).collect::<String>();
     }
     text += &shared(reproduced);
     text += &warnings(reproduced).map(|(name, warning)| format!("warning: {name}: {warning}\n")).collect::<String>();
@@ -93,29 +93,18 @@ fn section(reproduced: &Reproduced) -> String {
     for figures in &reproduced.tables {
         text += &format!("{}:\n\n{}\n\n", figures.title, grid(reproduced, figures, false));
         text += &orders(figures);
-        text += &shortfalls(figures).map(|line| format!("* {line}\n")).collect::<String>();
-        if !figures.note.is_empty() {
-            text += &format!("{}\n", figures.note);
-        }
-        text += "\n";
+        let short: String = figures.shortfalls().map(|(label, words)| format!("* {label}: {words}\n")).collect();
+        text += &[&short, &figures.note]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(|part| format!("{part}\n\n"))
+            .collect::<String>();
     }
     text += &warnings(reproduced).map(|(name, warning)| format!("`{name}`: {warning}\n\n")).collect::<String>();
     let hours: f64 = reproduced.runs.iter().map(|run| run.hours).sum();
     let shared = shared(reproduced);
     let shared = if shared.is_empty() { String::new() } else { format!("{}; ", shared.trim_end()) };
     format!("{text}(`{command}`; {shared}{} hours in all; {})\n\n", number(hours, 1), made_by(&reproduced.runs))
-}
-
-/// By how much each row falls short of what was published, and why.
-fn shortfalls(figures: &TableResult) -> impl Iterator<Item = String> {
-    figures.rows.iter().filter(|row| row.verdict == Some(Verdict::Refuted)).filter_map(|row| {
-        let found = row.obtained.as_ref()?;
-        let short = row.published.map(|published| figures.better.by(published, found.value));
-        let by = short.map(|short| format!(" {} {} short", number(short, figures.decimals), figures.unit));
-        let why = row.short_because.as_ref().map(|reason| format!(": {reason}"));
-        (by.is_some() || why.is_some())
-            .then(|| [&row.label, &by.unwrap_or_default(), &why.unwrap_or_default()].map(String::as_str).concat())
-    })
 }
 
 /// What the reader should know before trusting the numbers of a run, and what went wrong in it; of log Z only where a number in nats is
@@ -133,14 +122,16 @@ fn warnings(reproduced: &Reproduced) -> impl Iterator<Item = (&String, &String)>
 
 /// The columns that every table has.
 fn grid(reproduced: &Reproduced, figures: &TableResult, expected: bool) -> String {
-    let unit = &figures.unit;
-    let mut head = vec!["".to_string(), format!("published, {unit}"), format!("obtained, {unit}")];
+    let (unit, published) = (&figures.unit, figures.rows.iter().any(|row| row.published.is_some()));
+    let mut head = vec!["".to_string()];
+    head.extend(published.then(|| format!("published, {unit}")));
+    head.push(format!("obtained, {unit}"));
     head.extend(expected.then(|| "expected".to_string()));
     head.extend(["reached".to_string(), "hours".to_string()]);
     let rows = figures.rows.iter().map(|row| {
-        let RowResult { label, published, verdict, .. } = row;
+        let RowResult { label, verdict, .. } = row;
         let mut cells = vec![label.clone()];
-        cells.push(published.map_or("–".into(), |figure| number(figure, figures.decimals)));
+        cells.extend(published.then(|| row.published.map_or("–".into(), |figure| number(figure, figures.decimals))));
         cells.push(row.obtained.as_ref().map_or("not yet run".into(), |found| obtained(found, figures.decimals)));
         cells.extend(expected.then(|| row.expected.clone().unwrap_or("–".into())));
         cells.push(verdict.map_or("–", reached).into());

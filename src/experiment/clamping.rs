@@ -27,7 +27,7 @@ pub enum Clamp {
         layer: usize,
         /// Its unit.
         unit: usize,
-        /// From 0 to 1.
+        /// From 0 to 1, but of real-valued units.
         value: f64,
     },
 }
@@ -84,7 +84,7 @@ fn single(unit: &str, value: &str) -> Option<Clamp> {
         "visible" => 0,
         hidden => hidden.strip_prefix("hidden.")?.parse().ok().filter(|&layer| layer > 0)?,
     };
-    let value = value.trim().parse().ok().filter(|value| (0.0..=1.0).contains(value))?;
+    let value = value.trim().parse().ok().filter(|value: &f64| value.is_finite())?;
     Some(Clamp::Unit { layer, unit: unit.trim().parse().ok()?, value })
 }
 
@@ -114,7 +114,16 @@ impl Clamp {
     /// Layer, unit and value of what it holds by name; nothing for pixels.
     fn units(&self, dbm: &Dbm) -> Result<Vec<(usize, usize, f64)>> {
         match *self {
-            Self::Unit { layer, unit, value } => Ok(vec![(layer, unit, value)]),
+            Self::Unit { layer, unit, value } => {
+                let real = dbm.units().get(layer).is_some_and(|kind| kind.precision().is_some());
+                if !real && !(0.0..=1.0).contains(&value) {
+                    return Err(Error::Refused {
+                        problem: format!("--clamp holds a unit at {value}, whose states are 0 and 1"),
+                        remedy: "give a value from 0 to 1".into(),
+                    });
+                }
+                Ok(vec![(layer, unit, value)])
+            }
             Self::Label(class) => {
                 let classes = dbm.classes().ok_or_else(unlabelled)?;
                 if class >= classes {
@@ -164,7 +173,7 @@ fn mask(file: &std::path::Path, [height, width]: [usize; 2]) -> Result<Vec<bool>
 /// What requests come to together: what is held of each layer of the machine, visible first.
 ///
 /// Pixels take their values from `data` `[examples, visible]`. Fails for units that are not there, for two values of one unit, for
-/// some label units without the others, and where pixels are asked for without data.
+/// label units of which not exactly one is on, and where pixels are asked for without data.
 pub fn held(clamps: &[Clamp], dbm: &Dbm, shape: [usize; 2], data: Option<&Tensor>) -> Result<Vec<Option<Known>>> {
     let (sizes, like) = (dbm.sizes(), (dbm.dtype(), dbm.device()));
     let mut layers: Vec<Vec<Option<f64>>> = sizes.iter().map(|&units| vec![None; units]).collect();
@@ -183,10 +192,11 @@ pub fn held(clamps: &[Clamp], dbm: &Dbm, shape: [usize; 2], data: Option<&Tensor
             }
         }
     }
-    let labels = layers.last().filter(|units| dbm.classes().is_some() && units.contains(&None));
-    if labels.is_some_and(|units| units.iter().any(Option::is_some)) {
+    let labels = layers.last().filter(|units| dbm.classes().is_some() && units.iter().any(Option::is_some));
+    let is = |units: &[Option<f64>], value: f64| units.iter().filter(|unit| **unit == Some(value)).count();
+    if labels.is_some_and(|units| (is(units, 1.0), is(units, 0.0)) != (1, units.len() - 1)) {
         return Err(Error::Refused {
-            problem: "--clamp holds some label units and not the others, though exactly one of all is on".into(),
+            problem: "--clamp does not hold all label units with exactly one of them on".into(),
             remedy: "hold a class: --clamp label=CLASS".into(),
         });
     }

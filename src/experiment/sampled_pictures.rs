@@ -40,7 +40,7 @@ pub fn sampled(dbm: &Dbm, seen: Seen, record: &mut Record) -> Result<()> {
         let held = held(&[Clamp::Half(side)], dbm, shape, Some(&data))?;
         let Some(known) = held.first().cloned().flatten() else { continue };
         let filled = Sampling { held: &held, sweeps: FILLING, looks: 1, ..chains.clone() }.run(data.dim(0)?)?;
-        let sets = [vec![data.clone(), known.shown()?], all(&filled, |look| &look.probabilities)].concat();
+        let sets = [vec![data.clone(), known.shown(range.grey())?], all(&filled, |look| &look.probabilities)].concat();
         record.push(format!("samples/given_the_{name}_half"), picture(&sets, CHAINS)?);
     }
     Ok(())

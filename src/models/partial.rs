@@ -20,11 +20,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// The states with one half in the places of free units: what is told, for the eye, `[1 or examples, units of the layer]`.
-    pub fn shown(&self) -> Result<Tensor> {
+    /// The states with this value in the places of free units: what is told, for the eye, `[1 or examples, units of the layer]`.
+    pub fn shown(&self, grey: f64) -> Result<Tensor> {
         let mask: Vec<f64> = self.held.iter().map(|&held| f64::from(u8::from(held))).collect();
         let mask = Tensor::from_vec(mask, (1, self.held.len()), self.states.device())?.to_dtype(self.states.dtype())?;
-        self.states.broadcast_mul(&mask)?.broadcast_add(&(0.5 - (mask * 0.5)?)?)
+        self.states.broadcast_mul(&mask)?.broadcast_add(&mask.affine(-grey, grey)?)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::bench::{Bench, assert_same_bits};
 use crate::resume::killed;
+use candle_core::Tensor;
 use serde_json::Value;
 
 /// Three clusters 3 apart in each direction: the diagonal normal distribution of the same moments is far from them.
@@ -64,8 +65,10 @@ fn a_machine_of_real_numbers_beats_the_diagonal_normal_distribution_and_its_file
     assert!(difference < 4.0 * found["error"].as_f64().unwrap(), "{exact} {found}");
     bench.ok(&format!("sample {} --count 4 --out samples.png", run.show()));
     bench.ok(&format!("sample {} --count 4 --clamp hidden.1:0=1 --out samples.png", run.show()));
-    let filled = bench.json(&format!("sample {} --clamp visible:0=1 --count 4 --out samples.png --json", run.show()));
-    assert_eq!(filled["held"], 1);
+    bench.ok(&format!("sample {} --count 4 --clamp left --shape 2x2 --out samples.png", run.show()));
+    bench.ok(&format!("sample {} --clamp visible:1=2.5 --count 4 --out samples.npy", run.show()));
+    let samples = Tensor::read_npy(bench.path("samples.npy")).unwrap().to_vec2::<f64>().unwrap();
+    assert!(samples.iter().all(|row| row[1] == 2.5 && row[0] != 2.5), "{samples:?}");
 }
 
 #[test]

@@ -86,6 +86,7 @@ fn a_class_that_is_held_decides_what_is_sampled() {
     for (clamp, message) in [
         ("label=10", "of a machine that knows 10"),
         ("hidden.2:4=1", "--clamp label=CLASS"),
+        ("label=4 --clamp hidden.2:4=0.5", "at two values"),
         ("label=4 --clamp label=5", "at two values"),
     ] {
         let text = bench.refusal(&format!("sample {} --clamp {clamp}", run.show()));

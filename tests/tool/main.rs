@@ -22,6 +22,7 @@ mod finetune;
 mod gaussian;
 mod honest;
 mod judging;
+mod kept;
 mod labels;
 mod log_partition;
 mod markup;

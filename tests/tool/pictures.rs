@@ -102,7 +102,7 @@ fn requests_that_hold_nothing_sensible_are_refused() {
     for (words, code, message) in [
         ("--clamp middle", 2, "expected left, right, top, bottom, rows=FIRST..LAST"),
         ("--clamp hidden.0:1=1", 2, "expected left"),
-        ("--clamp hidden.1:1=2", 2, "expected left"),
+        ("--clamp hidden.1:1=2", 2, "give a value from 0 to 1"),
         ("--clamp rows=4..2", 2, "expected left"),
         ("--clamp hidden.2:1=1", 2, "--clamp names hidden layer 2 of 1"),
         ("--clamp label=3", 2, "the machine has no label units"),

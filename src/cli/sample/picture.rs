@@ -40,7 +40,7 @@ impl Drawn {
     pub fn picture(&self, shape: [usize; 2]) -> Result<Image> {
         let mut sets = Vec::new();
         if let Some((example, known)) = &self.told {
-            sets.extend([example.clone(), known.shown()?]);
+            sets.extend([example.clone(), known.shown(self.range.grey())?]);
         }
         sets.extend(self.looks.iter().cloned());
         let chains = self.looks.first().map_or(Ok(0), |look| look.dim(0))?;

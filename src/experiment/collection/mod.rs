@@ -23,7 +23,7 @@ use super::{Error, Result, quoted, report};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use work::{Standing, record, standing, still_of, work};
+use work::{Standing, record, standing, still_stands, work};
 
 /// What of a collection is computed, and at which size.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +76,7 @@ pub fn reproduce_tables(collection: &Collection, wanted: &Wanted, options: &Opti
     }
     let (reproduced, outdated) = gathered(collection, wanted.quick, &members, &folder, &failures, kept)?;
     if !outdated.is_empty() {
-        let note = format!("what was kept of {} is of other settings, and is kept no longer", outdated.join(", "));
+        let note = format!("what was kept of {} is of other settings, and is left out", outdated.join(", "));
         Progress::new(options.verbosity).note(&note);
     }
     let reproduction = Reproduction { reproduced, folder, interrupted, failure: failures.first };
@@ -151,13 +151,13 @@ fn gathered(
     let mut results = BTreeMap::new();
     let mut figures = kept.as_ref().map_or(Vec::new(), |kept| kept.tables.clone());
     for member in members {
-        let first = member.begins_at(&names).and_then(|name| runs.iter().find(|run| run.name == *name));
-        let (mut record, found) = record(member, folder, first)?;
-        let other = kept.as_ref().and_then(|kept| kept.standing_in(&record));
-        match other.filter(|other| still_of(other, member, &record)) {
-            Some(other) => record = other.clone(),
+        let (mut record, found) = record(member, folder, &names)?;
+        let absent = kept.as_ref().filter(|_| record.status.is_none());
+        let other = absent.and_then(|kept| Some((kept, kept.run(&member.name).filter(|run| run.is_finished())?)));
+        match other.filter(|(kept, _)| still_stands(kept, member, members, &names)) {
+            Some((_, other)) => record = other.clone(),
             None => {
-                outdated.extend(other.map(|other| other.name.clone()));
+                outdated.extend(other.map(|(_, other)| other.name.clone()));
                 figures.iter_mut().for_each(|table| table.rows.retain(|row| row.run != record.name));
             }
         }

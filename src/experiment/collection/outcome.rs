@@ -47,6 +47,21 @@ pub struct TableResult {
     pub orders: Vec<OrderResult>,
 }
 
+impl TableResult {
+    /// Label of each row that falls short, and by how much and why, as far as that is known.
+    pub fn shortfalls(&self) -> impl Iterator<Item = (&str, String)> {
+        self.rows.iter().filter(|row| row.verdict == Some(Verdict::Refuted)).filter_map(|row| {
+            let by = row
+                .published
+                .zip(row.obtained.as_ref())
+                .map(|(published, found)| self.better.by(published, found.value));
+            let by = by.filter(|by| *by > 0.0).map(|by| format!("{by:.*} {} short", self.decimals, self.unit));
+            let words: Vec<String> = by.into_iter().chain(row.short_because.clone()).collect();
+            (!words.is_empty()).then(|| (row.label.as_str(), words.join(": ")))
+        })
+    }
+}
+
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RowResult {
@@ -100,12 +115,10 @@ pub struct RunRecord {
     pub name: String,
     /// Master seed.
     pub seed: u64,
-    /// The resolved experiment, but for where the run begins.
+    /// The resolved experiment, but for the place of a run of the collection that it begins at.
+    #[serde(default)]
     pub settings: String,
-    /// `settings_sha256` of the run that it begins at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub begins_at: Option<String>,
-    /// SHA-256 of the settings and of what it begins at.
+    /// SHA-256 of these.
     pub settings_sha256: String,
     /// How it stands; none where it was never begun with these settings.
     pub status: Option<Status>,
@@ -136,11 +149,6 @@ impl Reproduced {
     /// The run of a name.
     pub fn run(&self, name: &str) -> Option<&RunRecord> {
         self.runs.iter().find(|run| run.name == name)
-    }
-
-    /// The run that is kept here in the place of one that is not there.
-    pub fn standing_in(&self, absent: &RunRecord) -> Option<&RunRecord> {
-        self.run(&absent.name).filter(|kept| absent.status.is_none() && kept.is_finished())
     }
 
     /// Whether any row came out.

@@ -1,7 +1,7 @@
 //! The run of one experiment of a collection: in a folder that stays the same, so that the same command goes on where it stopped.
 
 use super::catalogue::Member;
-use super::outcome::RunRecord;
+use super::outcome::{Reproduced, RunRecord};
 use crate::experiment::config::{
     AnyLoaded, Experiment, Loaded, Model, StudyExperiment, load_study, resolved, stored, stored_text, text_of,
 };
@@ -106,9 +106,8 @@ fn set_aside(path: &Path) -> Result<()> {
     std::fs::rename(path, &aside).map_err(Error::io("rename", path))
 }
 
-/// The record of a member's run as it stands, and the results of one that is through; `first` is the record of the member whose run it
-/// begins at.
-pub fn record(member: &Member, parent: &Path, first: Option<&RunRecord>) -> Result<(RunRecord, Option<Value>)> {
+/// The record of a member's run as it stands, and the results of one that is through; `names` are those of all members.
+pub fn record(member: &Member, parent: &Path, names: &[String]) -> Result<(RunRecord, Option<Value>)> {
     let (standing, folder) = (standing(member, parent)?, RunFolder::open(&parent.join(&member.name)));
     let (through, provenance) = match standing {
         Standing::Ahead => (false, None),
@@ -120,18 +119,18 @@ pub fn record(member: &Member, parent: &Path, first: Option<&RunRecord>) -> Resu
         _ => None,
     };
     let warnings = results.as_ref().and_then(|results| results.get("warnings")?.as_array().cloned());
-    let (seed, settings) = settings(member);
-    let begins_at = first.map(|first| first.settings_sha256.clone());
-    let settings_sha256 = checksum(&settings, begins_at.as_deref());
+    let (seed, settings) = match &member.loaded {
+        AnyLoaded::Study(loaded) => (loaded.experiment.seed, resolved(&loaded.experiment)),
+        AnyLoaded::Training(loaded) => (loaded.experiment.seed, resolved(&unplaced(member, loaded, names))),
+    };
     let (started, ended, origin) = provenance.as_ref().map_or((None, None, None), |there| {
         (Some(there.started.clone()), there.ended.clone(), Some(there.origin.clone()))
     });
     let record = RunRecord {
         name: member.name.clone(),
         seed,
+        settings_sha256: FileSum::of(Path::new(""), settings.as_bytes()).sha256,
         settings,
-        begins_at,
-        settings_sha256,
         status: provenance.as_ref().map(|there| there.status),
         hours: provenance.as_ref().map_or(0.0, |there| there.seconds / 3600.0),
         started,
@@ -143,37 +142,26 @@ pub fn record(member: &Member, parent: &Path, first: Option<&RunRecord>) -> Resu
     Ok((record, results))
 }
 
-/// Whether what is kept of a run is of this member as it is now, begun at the run that it would begin at: settings that the program has
-/// come to know since are at their defaults in what is kept.
-pub fn still_of(kept: &RunRecord, member: &Member, now: &RunRecord) -> bool {
+/// Whether what is kept of a run is of this member as it is now, and what is kept of the one that it begins at of that one: settings
+/// that the program has come to know since are at their defaults in both.
+pub fn still_stands(kept: &Reproduced, member: &Member, members: &[Member], names: &[String]) -> bool {
+    let Some(record) = kept.run(&member.name) else { return false };
     let same = match &member.loaded {
         AnyLoaded::Training(loaded) => {
-            stored_text(&kept.name, &kept.settings).is_ok_and(|there| there == from_anywhere(&loaded.experiment))
+            stored_text(&record.name, &record.settings).is_ok_and(|there| there == unplaced(member, loaded, names))
         }
-        AnyLoaded::Study(loaded) => {
-            load_study(Path::new(&kept.name), &kept.settings).is_ok_and(|there| there.experiment == loaded.experiment)
-        }
+        AnyLoaded::Study(loaded) => load_study(Path::new(&record.name), &record.settings)
+            .is_ok_and(|there| there.experiment == loaded.experiment),
     };
-    same && kept.begins_at == now.begins_at
+    let first = member.begins_at(names).and_then(|first| members.iter().find(|other| other.name == *first));
+    same && first.is_none_or(|first| still_stands(kept, first, members, names))
 }
 
-/// Seed, and all settings but where the run begins.
-fn settings(member: &Member) -> (u64, String) {
-    match &member.loaded {
-        AnyLoaded::Study(loaded) => (loaded.experiment.seed, resolved(&loaded.experiment)),
-        AnyLoaded::Training(loaded) => (loaded.experiment.seed, resolved(&from_anywhere(&loaded.experiment))),
-    }
-}
-
-/// The experiment without the path of what it begins at, which is another one on every machine.
-fn from_anywhere(experiment: &Experiment) -> Experiment {
-    let mut experiment = experiment.clone();
-    if let Model::Machine(machine) = &mut experiment.model {
+/// The experiment without the place of another member's run, which is not the same on every machine.
+fn unplaced(member: &Member, loaded: &Loaded<Experiment>, names: &[String]) -> Experiment {
+    let mut experiment = loaded.experiment.clone();
+    if let (Model::Machine(machine), Some(_)) = (&mut experiment.model, member.begins_at(names)) {
         machine.from = None;
     }
     experiment
-}
-
-fn checksum(settings: &str, begins_at: Option<&str>) -> String {
-    FileSum::of(Path::new(""), [settings, begins_at.unwrap_or_default()].concat().as_bytes()).sha256
 }

@@ -17,6 +17,16 @@ pub enum Range {
     Clipped,
 }
 
+impl Range {
+    /// The value that is mid grey.
+    pub fn grey(self) -> f64 {
+        match self {
+            Self::Unit => 0.5,
+            Self::Symmetric | Self::Clipped => 0.0,
+        }
+    }
+}
+
 /// A grey picture, 8 bits per pixel, row by row from the top left.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Image {

@@ -59,9 +59,8 @@ fn table(table: &TableResult) -> String {
         let _ =
             writeln!(html, "<p>In this order, the worst first: {}: {verdict}</p>", escaped(&order.rows.join(" < ")));
     }
-    let reasons = table.rows.iter().filter_map(|row| Some((&row.label, row.short_because.as_ref()?)));
-    for (label, reason) in reasons {
-        let _ = writeln!(html, "<p class=\"because\"><strong>{}.</strong> {}</p>", escaped(label), escaped(reason));
+    for (label, words) in table.shortfalls() {
+        let _ = writeln!(html, "<p class=\"because\"><strong>{}.</strong> {}</p>", escaped(label), escaped(&words));
     }
     if !table.note.is_empty() {
         let _ = writeln!(html, "<p class=\"source\">{}</p>", escaped(&table.note));
