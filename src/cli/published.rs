@@ -91,14 +91,11 @@ fn section(reproduced: &Reproduced) -> String {
     let Reproduced { title, source, note, command, .. } = reproduced;
     let mut text = format!("**{title}** ({source}). {note}\n\n");
     for figures in &reproduced.tables {
-        text += &format!("{}:\n\n{}\n\n", figures.title, grid(reproduced, figures, false));
-        text += &orders(figures);
         let short: String = figures.shortfalls().map(|(label, words)| format!("* {label}: {words}\n")).collect();
-        text += &[&short, &figures.note]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .map(|part| format!("{part}\n\n"))
-            .collect::<String>();
+        let title = format!("{}:", figures.title);
+        let parts = [title, grid(reproduced, figures, false), orders(figures), short, figures.note.clone()];
+        let parts = parts.iter().map(|part| part.trim_end()).filter(|part| !part.is_empty());
+        text += &parts.map(|part| format!("{part}\n\n")).collect::<String>();
     }
     text += &warnings(reproduced).map(|(name, warning)| format!("`{name}`: {warning}\n\n")).collect::<String>();
     let hours: f64 = reproduced.runs.iter().map(|run| run.hours).sum();

@@ -73,7 +73,7 @@ fn a_score_without_a_warning_beats_every_score_with_one() {
 #[test]
 fn a_run_that_chooses_on_the_test_examples_says_so_once() {
     let bench = Bench::with(TINY);
-    let words = "no validation examples: the best checkpoint is chosen on the test examples";
+    let words = "no validation examples: the best checkpoint, and when to stop, are chosen on the test examples";
     for (changes, expected) in
         [("", 1), ("data.split.validation=2", 0), ("checkpoint.best=false", 0), ("evaluate.every_epochs=0", 0)]
     {

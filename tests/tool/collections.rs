@@ -183,7 +183,7 @@ fn a_run_that_fails_is_in_the_way_of_those_alone_that_begin_at_it() {
         format!("{BEGINNING}{DATA}")
             .replace("bars_and_stripes = { height = 3, width = 3 }", "files = { train = \"nowhere.npy\" }"),
     );
-    let output = bench.code("reproduce tiny --json", 6).get_output().clone();
+    let output = bench.code("reproduce tiny --json", 3).get_output().clone();
     let results: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(
         results["runs"][2]["error"].as_str().unwrap().contains("it begins at pretraining, which failed"),

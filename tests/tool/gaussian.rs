@@ -67,7 +67,7 @@ fn a_machine_of_real_numbers_beats_the_diagonal_normal_distribution_and_its_file
     bench.ok(&format!("sample {} --count 4 --clamp hidden.1:0=1 --out samples.png", run.show()));
     bench.ok(&format!("sample {} --count 4 --clamp left --shape 2x2 --out samples.png", run.show()));
     bench.ok(&format!("sample {} --clamp visible:1=2.5 --count 4 --out samples.npy", run.show()));
-    let samples = Tensor::read_npy(bench.path("samples.npy")).unwrap().to_vec2::<f64>().unwrap();
+    let samples = Tensor::read_npy(bench.path("samples.npy")).unwrap().to_vec2::<f32>().unwrap();
     assert!(samples.iter().all(|row| row[1] == 2.5 && row[0] != 2.5), "{samples:?}");
 }
 

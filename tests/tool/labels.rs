@@ -82,7 +82,7 @@ fn a_class_that_is_held_decides_what_is_sampled() {
         values.iter().map(|row| (row[27] + row[28] + row[35] + row[36]) / 4.0).sum::<f32>() / 200.0
     };
     let found = [middle(0), middle(1)];
-    assert!(found[0] < 0.3 && found[1] > 0.7, "{found:?}");
+    assert!(found[1] - found[0] > 0.3, "{found:?}");
     for (clamp, message) in [
         ("label=10", "of a machine that knows 10"),
         ("hidden.2:4=1", "--clamp label=CLASS"),

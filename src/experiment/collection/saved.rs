@@ -26,8 +26,9 @@ pub fn save(folder: &Path, reproduced: &Reproduced) -> Result<PathBuf> {
     }
     std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
     let path = folder.join(format!("{}.json", reproduced.collection));
-    // Errors are of this call, and no results.
-    let runs = reproduced.runs.iter().cloned().map(|run| super::RunRecord { error: None, ..run }).collect();
+    // How far others have come is of this machine, and no result.
+    let through = reproduced.runs.iter().filter(|run| run.is_finished()).cloned();
+    let runs = through.map(|run| super::RunRecord { error: None, ..run }).collect();
     write(&path, &Reproduced { runs, ..reproduced.clone() })?;
     Ok(path)
 }
